@@ -1,0 +1,69 @@
+"""The `orch` command: thin click commands over the core; here alone errors become exit codes.
+
+Data goes to standard output, everything else to standard error.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import click
+
+from orchestrator import __version__
+from orchestrator.cli import bench, deployments, plan, profile, results, run, up
+from orchestrator.errors import ExitCode, Interrupted, OrchError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="orch")
+@click.option("--debug", is_flag=True, envvar="ORCH_DEBUG", help="Show a traceback with every error.")
+def orch(debug: bool) -> None:
+    """Serve a model with vLLM in a container, benchmark it, and leave the node as it was.
+
+    \b
+    orch run cpu-tiny                         the whole job, with guaranteed teardown
+    orch up ds-671b-awq && orch bench         the same in steps
+    """
+    click.get_current_context().meta["debug"] = debug
+
+
+for command in (run.run, up.up, bench.bench, deployments.down, deployments.status, deployments.ps, deployments.logs,
+                deployments.gc, plan.plan, profile.profile, results.results):  # fmt: skip
+    orch.add_command(command)
+
+
+def main() -> None:
+    """Run the command line and end the process with the exit code that the outcome stands for."""
+    debug = "--debug" in sys.argv or bool(os.environ.get("ORCH_DEBUG"))
+    try:
+        outcome = orch.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        _end_by_signal(signal.SIGINT)
+    except Interrupted as interruption:
+        _end_by_signal(interruption.signum)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        sys.exit(ExitCode.USAGE)
+    except OrchError as error:
+        if debug:
+            raise
+        click.echo(describe(error), err=True)
+        sys.exit(error.exit_code)
+    sys.exit(outcome if isinstance(outcome, int) else ExitCode.OK)
+
+
+def describe(error: OrchError) -> str:
+    """Return an error as the lines that a person reads: what and where, then what to do next."""
+    lines = [f"orch: {error.message}"]
+    if error.hint:
+        lines.append("      " + error.hint.replace("\n", "\n      "))
+    return "\n".join(lines)
+
+
+def _end_by_signal(signum: int) -> None:
+    sys.exit(128 + signum)

@@ -1,0 +1,43 @@
+"""Options that several commands share, each declared once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from orchestrator.cli.settings import settings
+
+if TYPE_CHECKING:
+    from orchestrator.profile.schema import Profile
+
+json_output = click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output.")
+name = click.option("--name", metavar="NAME", help="Name of the deployment.  [default: the profile's name, or the only one]")
+sets = click.option(
+    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a profile key, such as server.port=8010; may be repeated."
+)
+
+
+def complete_profile(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the profiles that begin with what was typed."""
+    from orchestrator.profile.load import list_profiles
+
+    found = list_profiles(settings().profiles)
+    return [CompletionItem(item.name, help=item.description) for item in found if item.name.startswith(incomplete)]
+
+
+profile_argument = click.argument("profile", metavar="PROFILE", shell_complete=complete_profile)
+optional_profile_argument = click.argument("profile", metavar="[PROFILE]", required=False, shell_complete=complete_profile)
+
+
+def load(profile: str, sets: tuple[str, ...]) -> Profile:
+    """Return the resolved profile of a name or a path."""
+    from orchestrator.profile.load import load_profile
+
+    return load_profile(profile, settings().profiles, sets)
+
+
+def dump(profile: Profile) -> dict[str, Any]:
+    """Return a profile as plain data."""
+    return profile.model_dump(mode="json")

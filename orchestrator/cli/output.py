@@ -1,0 +1,54 @@
+"""How commands speak: data to standard output, remarks to standard error, tables only where a person reads.
+
+Colour is used on a terminal unless NO_COLOR is set and not empty; JSON is never coloured.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.console import Console
+    from rich.table import Table
+
+SCHEMA_VERSION = 1
+
+
+def say(line: str) -> None:
+    """Write a remark to standard error."""
+    click.echo(line, err=True)
+
+
+def emit(text: str) -> None:
+    """Write data to standard output."""
+    click.echo(text)
+
+
+def emit_json(kind: str, body: Mapping[str, Any]) -> None:
+    """Write one JSON object to standard output; `kind` names its shape, whose version is `schema_version`."""
+    document = {"schema_version": SCHEMA_VERSION, "kind": kind, **body}
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+
+
+def emit_table(table: Table) -> None:
+    """Write a table to standard output, as wide as it needs to be where no terminal limits it."""
+    console(stderr=False).print(table)
+
+
+def console(*, stderr: bool) -> Console:
+    """Return a console that wraps and colours only on a terminal."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    terminal = stream.isatty()
+    plain = bool(os.environ.get("NO_COLOR")) or not terminal
+    return Console(
+        file=stream, no_color=plain, force_terminal=terminal, width=None if terminal else 200, highlight=False, soft_wrap=not terminal
+    )

@@ -1,0 +1,57 @@
+"""Where orch looks and writes, from the environment: the one place that reads it.
+
+Without HOME the user's folders come from the password database; the state folder needs no home at all, because a
+deployment's lease must lie on a local file system and be found by cron as well as by the user's shell.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+RUNS_DIR = "ORCH_RUNS_DIR"
+STATE_DIR = "ORCH_STATE_DIR"
+PROFILES_DIR = "ORCH_PROFILES_DIR"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Folders of this user on this node."""
+
+    runs: Path
+    """Run directories."""
+    state: Path
+    """Deployments that orch made on this node: leases and records."""
+    profiles: tuple[Path, ...]
+    """Where profiles are looked for by name, first match wins; the package's own come last."""
+    environ: Mapping[str, str] = field(repr=False)
+    """The environment that secrets are read from."""
+
+
+def settings() -> Settings:
+    """Return the settings that the environment asks for."""
+    import platformdirs
+
+    import orchestrator
+
+    package = Path(orchestrator.__file__).parent
+    shipped = package / "profiles"
+    runs = os.environ.get(RUNS_DIR)
+    state = os.environ.get(STATE_DIR)
+    own = os.environ.get(PROFILES_DIR)
+    return Settings(
+        runs=Path(runs).absolute() if runs else platformdirs.user_data_path("orch") / "runs",
+        state=Path(state).absolute() if state else Path("/var/tmp") / f"orch-{os.getuid()}",  # noqa: S108 - owner checked on use
+        profiles=(
+            *([Path(own).absolute()] if own else []),
+            Path("profiles").absolute(),
+            platformdirs.user_config_path("orch") / "profiles",
+            shipped if shipped.is_dir() else package.parent / "profiles",
+        ),
+        environ=dict(os.environ),
+    )

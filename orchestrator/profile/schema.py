@@ -1,0 +1,360 @@
+"""The profile as frozen models: each key, its type, its default and what it means.
+
+The JSON Schema, the reference page and every error message derive from these classes. Nothing here reads a file, the
+environment or a clock.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator, model_validator
+
+from orchestrator.profile.units import Duration, Size
+
+ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+FLAG_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+AbsolutePath = Annotated[str, Field(pattern=r"^/")]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class _Model(BaseModel):
+    """Unknown keys are errors and nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, regex_engine="python-re")
+
+
+class FromEnv(_Model):
+    """A secret that is read from an environment variable of the shell that runs orch."""
+
+    from_env: Annotated[str, Field(pattern=rf"^{ENV_NAME.pattern}$")]
+    """Name of the variable; the value never enters the profile, the record or the container's definition."""
+
+
+class FromFile(_Model):
+    """A secret that is read from a file on the node."""
+
+    from_file: AbsolutePath
+    """The file's path; a final newline is not part of the value."""
+
+
+SecretRef = FromEnv | FromFile
+
+
+def _env_text(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    if isinstance(value, bool):
+        raise ValueError('an environment variable is text: write "1", "0", "true" or "false" in quotes')  # noqa: TRY004
+    return str(value) if isinstance(value, int | float) else value
+
+
+PlainEnvValue = Annotated[str, BeforeValidator(_env_text, json_schema_input_type=str | int | float)]
+EnvValue = PlainEnvValue | SecretRef
+Env = Mapping[Annotated[str, Field(pattern=rf"^{ENV_NAME.pattern}$")], EnvValue | None]
+"""Variables by name; null takes away a variable that an extended profile sets."""
+
+Flags = Mapping[Annotated[str, Field(pattern=rf"^{FLAG_NAME.pattern}$")], JsonValue]
+"""Command-line flags without their dashes; see `orchestrator.plan.flags` for how values are written."""
+
+
+def _read_mount(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    if not isinstance(value, str):
+        return value
+    parts = value.split(":")
+    if len(parts) not in (2, 3) or parts[2:] not in ([], ["ro"], ["rw"]):
+        raise ValueError(f"'{value}' is not a mount; write /on/the/node:/in/the/container, then :ro for read-only")
+    return {"source": parts[0], "target": parts[1], "read_only": parts[2:] == ["ro"]}
+
+
+class MountSpec(_Model):
+    """A folder or file of the node that the container sees; also written `source:target[:ro]`."""
+
+    source: AbsolutePath
+    """Path on the node; it must exist."""
+    target: AbsolutePath
+    """Path in the container."""
+    read_only: bool = False
+    """Whether the container may only read it."""
+
+
+Mount = Annotated[MountSpec, BeforeValidator(_read_mount, json_schema_input_type=str | MountSpec)]
+
+
+def _read_device(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    if not isinstance(value, str):
+        return value
+    source, _, rest = value.partition(":")
+    target, _, permissions = rest.partition(":")
+    return {"source": source, "target": target or source, "permissions": permissions or "rwm"}
+
+
+class DeviceSpec(_Model):
+    """A device node of the node; also written `/dev/kfd` or `/dev/a:/dev/b:rwm`."""
+
+    source: AbsolutePath
+    """Path of the device, or of a folder of devices, on the node."""
+    target: AbsolutePath
+    """Path in the container."""
+    permissions: Annotated[str, Field(pattern=r"^[rwm]{1,3}$")] = "rwm"
+    """What the container may do: read, write, make nodes."""
+
+
+Device = Annotated[DeviceSpec, BeforeValidator(_read_device, json_schema_input_type=str | DeviceSpec)]
+
+
+def _read_ulimit(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    return {"soft": value, "hard": value} if isinstance(value, int) else value
+
+
+class UlimitSpec(_Model):
+    """A resource limit of the container's processes; also written as one number for both; -1 is no limit."""
+
+    soft: Annotated[int, Field(ge=-1)]
+    """The limit in force."""
+    hard: Annotated[int, Field(ge=-1)]
+    """How far a process may raise it."""
+
+
+Ulimit = Annotated[UlimitSpec, BeforeValidator(_read_ulimit, json_schema_input_type=int | UlimitSpec)]
+
+
+class Container(_Model):
+    """The container that the server runs in: what `docker run` would be told."""
+
+    image: Text
+    """Image reference."""
+    pull: Literal["missing", "always", "never"] = "missing"
+    """When to pull the image."""
+    devices: tuple[Device, ...] = ()
+    """Device nodes given to the container."""
+    gpus: Literal["all"] | Annotated[int, Field(ge=1)] | tuple[Text, ...] | None = None
+    """NVIDIA devices by the container toolkit: `all`, a count, or a list of device ids."""
+    mounts: tuple[Mount, ...] = ()
+    """Folders and files of the node that the container sees."""
+    shm_size: Size | None = None
+    """Size of /dev/shm; tensor-parallel workers talk through it."""
+    ipc: Annotated[str, Field(pattern=r"^(private|shareable|host|none|container:.+)$")] | None = None
+    """IPC namespace; `host` shares the node's, and then `shm_size` has no effect."""
+    network: Text = "bridge"
+    """`host`, `bridge` or the name of a network."""
+    privileged: bool = False
+    """Give every capability and every device of the node."""
+    security_opt: tuple[Text, ...] = ()
+    """Security options such as `seccomp=unconfined`."""
+    group_add: tuple[Annotated[str, BeforeValidator(_env_text, json_schema_input_type=str | int)], ...] = ()
+    """Further groups of the container's user, by name in the image or by number."""
+    cap_add: tuple[Text, ...] = ()
+    """Capabilities to add, such as SYS_NICE for NUMA binding."""
+    cap_drop: tuple[Text, ...] = ()
+    """Capabilities to drop."""
+    ulimits: Mapping[str, Ulimit] = Field(default_factory=dict)
+    """Resource limits by name, such as `memlock: -1`."""
+    cpuset_cpus: str | None = None
+    """CPUs the container may use, such as `0-15`."""
+    cpuset_mems: str | None = None
+    """NUMA nodes whose memory it may use, such as `0,1`."""
+    memory: Size | None = None
+    """Memory limit."""
+    runtime: str | None = None
+    """OCI runtime, where the node has a special one such as `dcu` or `nvidia`."""
+    user: str | None = None
+    """User in the container, as `name` or `uid:gid`."""
+    env: Env = Field(default_factory=dict)
+    """Environment of every process in the container."""
+    source: tuple[AbsolutePath, ...] = ()
+    """Shell files of the image that are sourced before the server starts, such as the DTK's env.sh."""
+    supervise: bool = True
+    """Run the server under orch's supervisor, which stops it when its owner dies or its time is up."""
+
+    @model_validator(mode="after")
+    def _no_mount_target_twice(self) -> Container:
+        targets = [mount.target.rstrip("/") for mount in self.mounts]
+        for target in targets:
+            if targets.count(target) > 1:
+                raise ValueError(f"two mounts share the target {target}")
+        return self
+
+
+class Server(_Model):
+    """The vLLM server in the container."""
+
+    model: Text
+    """Model path in the container, or a hub name."""
+    command: Annotated[tuple[Text, ...], Field(min_length=1)] = ("vllm", "serve")
+    """Command that the model and the flags are appended to."""
+    host: Text = "127.0.0.1"
+    """Address of the node that the server can be reached at."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    """Port of the node that the server can be reached at."""
+    flags: Flags = Field(default_factory=dict)
+    """Any flag of `vllm serve`: true, false (`--no-…`), number, text, list, or a mapping that becomes JSON; null takes it away."""
+    env: Env = Field(default_factory=dict)
+    """Environment of the server alone, set after the sourced files."""
+
+    @field_validator("flags")
+    @classmethod
+    def _own_keys_stay_out_of_flags(cls, flags: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+        return check_flags(flags, {"host": "server.host", "port": "server.port", "model": "server.model"})
+
+
+class Health(_Model):
+    """When the server counts as healthy, and how long that may take."""
+
+    deadline: Duration = 1800.0
+    """Longest time from the container's start to the first answer."""
+    expected: Mapping[Literal["image", "container", "weights", "graphs"], Duration] = Field(default_factory=dict)
+    """How long each phase usually takes; for the estimate and the progress display."""
+
+
+class Dataset(_Model):
+    """Where prompts come from."""
+
+    name: Text = "random"
+    """A dataset name of vLLM's client; `random` makes prompts of exactly the asked length."""
+    path: AbsolutePath | None = None
+    """File in the container, for datasets that are files."""
+
+
+class LengthProduct(_Model):
+    """All combinations of input and output lengths."""
+
+    input: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
+    """Prompt lengths in tokens."""
+    output: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
+    """Output lengths in tokens."""
+
+
+LengthPair = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
+
+
+def _as_list(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    return [value] if isinstance(value, int | float | str) and not isinstance(value, bool) else value
+
+
+def _rate(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    return "inf" if value in ("inf", float("inf")) else value
+
+
+Count = Annotated[int, Field(ge=1, strict=True)]
+Rate = Annotated[Literal["inf"] | Annotated[float, Field(gt=0, allow_inf_nan=False)], BeforeValidator(_rate)]
+Counts = Annotated[
+    Annotated[tuple[Count, ...], Field(min_length=1)],
+    BeforeValidator(_as_list, json_schema_input_type=Count | Annotated[list[Count], Field(min_length=1)]),
+]
+Rates = Annotated[
+    Annotated[tuple[Rate, ...], Field(min_length=1)],
+    BeforeValidator(_as_list, json_schema_input_type=Rate | Annotated[list[Rate], Field(min_length=1)]),
+]
+
+
+class Estimate(_Model):
+    """A guess of the server's speed, used only to estimate how long the sweep takes."""
+
+    ttft: Duration = 1.0
+    """Expected time to first token."""
+    tpot: Duration = 0.05
+    """Expected time per further output token."""
+
+
+class Bench(_Model):
+    """The sweep: every combination of lengths, concurrency, request rate and number of prompts is one point."""
+
+    lengths: tuple[LengthPair, ...] | LengthProduct | None = None
+    """Input and output lengths in tokens: a list of [input, output] pairs, or `input:` and `output:` lists to combine."""
+    concurrency: Counts | None = None
+    """Requests in flight at most; none means no limit."""
+    request_rate: Rates = ("inf",)
+    """Requests per second; `inf` sends everything at once."""
+    num_prompts: Counts | None = None
+    """Requests of a point."""
+    prompts_per_concurrency: Count | None = None
+    """Requests of a point as a multiple of its concurrency, in place of `num_prompts`."""
+    repetitions: Count = 1
+    """How many times each point is measured."""
+    warmup: Annotated[int, Field(ge=0, strict=True)] = 4
+    """Requests sent before the first point, in the first point's shape; recorded and left out of every result."""
+    dataset: Dataset = Dataset()
+    """Where prompts come from."""
+    seed: Annotated[int, Field(ge=0, strict=True)] = 0
+    """Base from which each point's own seed is derived, so that no two points share prompts."""
+    client_flags: Flags = Field(default_factory=dict)
+    """Further flags of the benchmark client, written as in `server.flags`."""
+    deadline: Duration = 1800.0
+    """Longest time for one point; the client is then killed in the container."""
+    estimate: Estimate = Estimate()
+    """A guess of the server's speed, used only to estimate how long the sweep takes."""
+
+    @field_validator("client_flags")
+    @classmethod
+    def _own_keys_stay_out_of_flags(cls, flags: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+        owned = {
+            "max-concurrency": "bench.concurrency",
+            "request-rate": "bench.request_rate",
+            "num-prompts": "bench.num_prompts",
+            "random-input-len": "bench.lengths",
+            "random-output-len": "bench.lengths",
+            "dataset-name": "bench.dataset.name",
+            "dataset-path": "bench.dataset.path",
+            "seed": "bench.seed",
+            "model": "server.model",
+            "host": "server.host",
+            "port": "server.port",
+        }
+        for name in ("backend", "endpoint-type", "save-result", "result-dir", "result-filename"):
+            owned[name] = "nothing: orch sets it"
+        return check_flags(flags, owned)
+
+    @model_validator(mode="after")
+    def _axes_fit_together(self) -> Bench:
+        if (self.num_prompts is None) == (self.prompts_per_concurrency is None):
+            raise ValueError("give either num_prompts or prompts_per_concurrency")
+        if self.prompts_per_concurrency is not None and self.concurrency is None:
+            raise ValueError("prompts_per_concurrency multiplies concurrency, which is not given")
+        if self.dataset.name == "random" and not self.lengths:
+            raise ValueError("the random dataset needs lengths, such as [[512, 512], [1024, 1024]]")
+        if self.dataset.name != "random" and self.lengths is not None:
+            raise ValueError(f"lengths belong to the random dataset; set the flags of '{self.dataset.name}' in client_flags")
+        return self
+
+
+class Profile(_Model):
+    """One profile, resolved: bases merged, defaults filled, frozen."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+    """Name of the profile; from the file's name unless given."""
+    description: str = ""
+    """What it is for, in one line."""
+    container: Container
+    server: Server
+    health: Health = Health()
+    bench: Bench | None = None
+    """The sweep; a profile without one can be served but not benchmarked."""
+
+    def secrets(self) -> dict[str, SecretRef]:
+        """Return the secrets by environment variable; the server's own win over the container's."""
+        merged = {**self.container.env, **self.server.env}
+        return {name: value for name, value in merged.items() if isinstance(value, FromEnv | FromFile)}
+
+    @model_validator(mode="after")
+    def _secrets_need_the_supervisor(self) -> Profile:
+        if not self.container.supervise and self.secrets():
+            raise ValueError(
+                "secrets are handed to the server by the supervisor; set container.supervise to true or "
+                f"remove {', '.join(sorted(self.secrets()))}"
+            )
+        return self
+
+
+def check_flags(flags: Mapping[str, JsonValue], owned: Mapping[str, str]) -> Mapping[str, JsonValue]:
+    """Return the flags; raise ValueError for one that another key owns, or one written both with `-` and `_`."""
+    seen: dict[str, str] = {}
+    for name in flags:
+        plain = name.replace("_", "-")
+        if plain in owned:
+            raise ValueError(f"'{name}' is set by {owned[plain]}")
+        if plain in seen:
+            raise ValueError(f"'{name}' and '{seen[plain]}' are the same flag")
+        seen[plain] = name
+    return flags

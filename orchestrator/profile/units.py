@@ -1,0 +1,77 @@
+"""Sizes and durations as people write them in a profile, read into bytes and seconds."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
+_SIZE_FACTOR = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_DURATION_FACTOR = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def parse_size(text: str) -> int:
+    """Return bytes for `64G`, `512m`, `1.5GiB` or `1024`; multiples are of 1024, as in Docker."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"'{text}' is not a size; write bytes or a number with k, m, g or t, such as 64G")
+    return int(float(match[1]) * _SIZE_FACTOR[match[2].lower()])
+
+
+def parse_duration(text: str) -> float:
+    """Return seconds for `90`, `90s`, `30m`, `1h30m` or `250ms`."""
+    stripped = text.strip()
+    if re.fullmatch(r"\d+(?:\.\d+)?", stripped):
+        return float(stripped)
+    parts = _DURATION_PART.findall(stripped)
+    if not parts or _DURATION_PART.sub("", stripped).strip():
+        raise ValueError(f"'{text}' is not a duration; write seconds or a form such as 90s, 30m or 1h30m")
+    return sum(float(number) * _DURATION_FACTOR[unit] for number, unit in parts)
+
+
+def format_duration(seconds: float) -> str:
+    """Return the two largest units of a duration, such as `1h 05m`, `12m 30s` or `8s`."""
+    whole = round(seconds)
+    if whole >= 3600:  # noqa: PLR2004 - an hour
+        return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+    if whole >= 60:  # noqa: PLR2004 - a minute
+        return f"{whole // 60}m {whole % 60:02d}s"
+    return f"{whole}s"
+
+
+def _read_size(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    return parse_size(value) if isinstance(value, str) else value
+
+
+def _read_duration(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+Size = Annotated[
+    int,
+    Field(ge=0, strict=True),
+    BeforeValidator(_read_size),
+    WithJsonSchema(
+        {
+            "description": "Bytes, or a number with k, m, g or t (multiples of 1024), such as 64G.",
+            "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^[0-9.]+\s*[kKmMgGtT]?i?[bB]?$"}],
+        }
+    ),
+]
+"""A number of bytes."""
+
+Duration = Annotated[
+    float,
+    Field(gt=0, allow_inf_nan=False),
+    BeforeValidator(_read_duration),
+    WithJsonSchema(
+        {
+            "description": "Seconds, or a form such as 90s, 30m or 1h30m.",
+            "anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": r"^[0-9.]+\s*(ms|s|m|h|d)?"}],
+        }
+    ),
+]
+"""A number of seconds."""

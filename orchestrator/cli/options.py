@@ -13,10 +13,19 @@ if TYPE_CHECKING:
     from orchestrator.profile.schema import Profile
 
 json_output = click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output.")
-name = click.option("--name", metavar="NAME", help="Name of the deployment.  [default: the profile's name, or the only one]")
-sets = click.option(
-    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a profile key, such as server.port=8010; may be repeated."
+name = click.option(
+    "--name", metavar="NAME", help="Name of the deployment.  [default: the profile's name, or the only one]"
 )
+sets = click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a profile key, such as server.port=8010; may be repeated.",
+)
+
+dry_run = click.option("--dry-run", is_flag=True, help="Show the plan and do nothing.")
+quiet = click.option("-q", "--quiet", is_flag=True, help="Say only what is wrong.")
 
 
 def complete_profile(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -27,8 +36,25 @@ def complete_profile(_ctx: click.Context, _param: click.Parameter, incomplete: s
     return [CompletionItem(item.name, help=item.description) for item in found if item.name.startswith(incomplete)]
 
 
+def _duration(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+    from orchestrator.profile.units import parse_duration
+
+    try:
+        return None if value is None else parse_duration(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+ttl = click.option(
+    "--ttl",
+    callback=_duration,
+    metavar="TIME",
+    help="End the deployment after this long, such as 2h, without any client.",
+)
 profile_argument = click.argument("profile", metavar="PROFILE", shell_complete=complete_profile)
-optional_profile_argument = click.argument("profile", metavar="[PROFILE]", required=False, shell_complete=complete_profile)
+optional_profile_argument = click.argument(
+    "profile", metavar="[PROFILE]", required=False, shell_complete=complete_profile
+)
 
 
 def load(profile: str, sets: tuple[str, ...]) -> Profile:
@@ -41,3 +67,19 @@ def load(profile: str, sets: tuple[str, ...]) -> Profile:
 def dump(profile: Profile) -> dict[str, Any]:
     """Return a profile as plain data."""
     return profile.model_dump(mode="json")
+
+
+def complete_deployment(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the deployments of this node that begin with what was typed; none if the engine does not answer."""
+    from orchestrator.deployment.registry import deployments
+    from orchestrator.engine import connect
+    from orchestrator.errors import EngineError
+
+    try:
+        found = deployments(connect(settings().environ))
+    except EngineError:
+        return []
+    return [CompletionItem(item.name, help=item.profile) for item in found if item.name.startswith(incomplete)]
+
+
+deployment_argument = click.argument("name", metavar="[NAME]", required=False, shell_complete=complete_deployment)

@@ -50,5 +50,10 @@ def console(*, stderr: bool) -> Console:
     terminal = stream.isatty()
     plain = bool(os.environ.get("NO_COLOR")) or not terminal
     return Console(
-        file=stream, no_color=plain, force_terminal=terminal, width=None if terminal else 200, highlight=False, soft_wrap=not terminal
+        file=stream,
+        no_color=plain,
+        force_terminal=terminal,
+        width=None if terminal else 200,
+        highlight=False,
+        soft_wrap=not terminal,
     )

@@ -1,7 +1,7 @@
 """The profile as frozen models: each key, its type, its default and what it means.
 
-The JSON Schema, the reference page and every error message derive from these classes. Nothing here reads a file, the
-environment or a clock.
+The JSON Schema, the reference page and every error message derive from these classes. Nothing here reads a
+file, the environment or a clock.
 """
 
 from __future__ import annotations
@@ -10,27 +10,56 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    JsonValue,
+    StrictBool,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
-from orchestrator.profile.units import Duration, Size
+from orchestrator.profile.units import Duration, Size  # noqa: TC001 - pydantic looks these up when it runs
 
 ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 FLAG_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+END = r"$(?!\n)"
+"""The end of the text; `$` alone would also match before a final newline."""
+ENV_NAME_PATTERN = rf"^{ENV_NAME.pattern}{END}"
+FLAG_NAME_PATTERN = rf"^{FLAG_NAME.pattern}{END}"
+PROFILE_NAME_PATTERN = rf"^[A-Za-z0-9][A-Za-z0-9_.-]{{0,62}}{END}"
+ABSOLUTE_PATH_PATTERN = "^/"
+DEVICE_PERMISSIONS_PATTERN = rf"^[rwm]{{1,3}}{END}"
+IPC_PATTERN = rf"^(private|shareable|host|none|container:.+){END}"
 
-AbsolutePath = Annotated[str, Field(pattern=r"^/")]
+AbsolutePath = Annotated[str, Field(pattern=ABSOLUTE_PATH_PATTERN)]
 Text = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(ge=1, strict=True)]
+
+
+def _number_text(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+TextOrNumber = Annotated[Text, BeforeValidator(_number_text, json_schema_input_type=Text | int)]
 
 
 class _Model(BaseModel):
     """Unknown keys are errors and nothing changes after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, regex_engine="python-re")
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, regex_engine="python-re"
+    )
 
 
 class FromEnv(_Model):
     """A secret that is read from an environment variable of the shell that runs orch."""
 
-    from_env: Annotated[str, Field(pattern=rf"^{ENV_NAME.pattern}$")]
+    from_env: Annotated[str, Field(pattern=ENV_NAME_PATTERN)]
     """Name of the variable; the value never enters the profile, the record or the container's definition."""
 
 
@@ -46,17 +75,28 @@ SecretRef = FromEnv | FromFile
 
 def _env_text(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
     if isinstance(value, bool):
-        raise ValueError('an environment variable is text: write "1", "0", "true" or "false" in quotes')  # noqa: TRY004
-    return str(value) if isinstance(value, int | float) else value
+        raise ValueError('an environment variable is text: write "1", "0", "true" or "false" in quotes')  # noqa: TRY004 - pydantic expects it
+    return _number_text(value)
+
+
+def _env_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
+    if isinstance(value, FromFile) or (isinstance(value, Mapping) and "from_file" in value):
+        return "<from_file>"
+    return "<from_env>" if isinstance(value, FromEnv | Mapping) else "<text>"
 
 
 PlainEnvValue = Annotated[str, BeforeValidator(_env_text, json_schema_input_type=str | int | float)]
-EnvValue = PlainEnvValue | SecretRef
-Env = Mapping[Annotated[str, Field(pattern=rf"^{ENV_NAME.pattern}$")], EnvValue | None]
+EnvValue = Annotated[
+    Annotated[PlainEnvValue, Tag("<text>")]
+    | Annotated[FromEnv, Tag("<from_env>")]
+    | Annotated[FromFile, Tag("<from_file>")],
+    Discriminator(_env_kind),
+]
+Env = Mapping[Annotated[str, Field(pattern=ENV_NAME_PATTERN)], EnvValue | None]
 """Variables by name; null takes away a variable that an extended profile sets."""
 
-Flags = Mapping[Annotated[str, Field(pattern=rf"^{FLAG_NAME.pattern}$")], JsonValue]
-"""Command-line flags without their dashes; see `orchestrator.plan.flags` for how values are written."""
+Flags = Mapping[Annotated[str, Field(pattern=FLAG_NAME_PATTERN)], JsonValue]
+"""Command-line flags without their dashes; see `orchestrator.vllm.flags` for how values are written."""
 
 
 def _read_mount(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
@@ -64,7 +104,9 @@ def _read_mount(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever 
         return value
     parts = value.split(":")
     if len(parts) not in (2, 3) or parts[2:] not in ([], ["ro"], ["rw"]):
-        raise ValueError(f"'{value}' is not a mount; write /on/the/node:/in/the/container, then :ro for read-only")
+        raise ValueError(
+            f"'{value}' is not a mount; write /on/the/node:/in/the/container, then :ro for read-only"
+        )
     return {"source": parts[0], "target": parts[1], "read_only": parts[2:] == ["ro"]}
 
 
@@ -75,7 +117,7 @@ class MountSpec(_Model):
     """Path on the node; it must exist."""
     target: AbsolutePath
     """Path in the container."""
-    read_only: bool = False
+    read_only: StrictBool = False
     """Whether the container may only read it."""
 
 
@@ -97,7 +139,7 @@ class DeviceSpec(_Model):
     """Path of the device, or of a folder of devices, on the node."""
     target: AbsolutePath
     """Path in the container."""
-    permissions: Annotated[str, Field(pattern=r"^[rwm]{1,3}$")] = "rwm"
+    permissions: Annotated[str, Field(pattern=DEVICE_PERMISSIONS_PATTERN)] = "rwm"
     """What the container may do: read, write, make nodes."""
 
 
@@ -105,19 +147,33 @@ Device = Annotated[DeviceSpec, BeforeValidator(_read_device, json_schema_input_t
 
 
 def _read_ulimit(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
-    return {"soft": value, "hard": value} if isinstance(value, int) else value
+    return {"soft": value, "hard": value} if isinstance(value, int | str) else value
 
 
 class UlimitSpec(_Model):
     """A resource limit of the container's processes; also written as one number for both; -1 is no limit."""
 
-    soft: Annotated[int, Field(ge=-1)]
+    soft: Annotated[int, Field(ge=-1, strict=True)]
     """The limit in force."""
-    hard: Annotated[int, Field(ge=-1)]
+    hard: Annotated[int, Field(ge=-1, strict=True)]
     """How far a process may raise it."""
 
 
 Ulimit = Annotated[UlimitSpec, BeforeValidator(_read_ulimit, json_schema_input_type=int | UlimitSpec)]
+
+
+def _gpus_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
+    if isinstance(value, list | tuple):
+        return "<ids>"
+    return "<all>" if isinstance(value, str) else "<count>"
+
+
+Gpus = Annotated[
+    Annotated[Literal["all"], Tag("<all>")]
+    | Annotated[Count, Tag("<count>")]
+    | Annotated[tuple[TextOrNumber, ...], Tag("<ids>")],
+    Discriminator(_gpus_kind),
+]
 
 
 class Container(_Model):
@@ -129,21 +185,21 @@ class Container(_Model):
     """When to pull the image."""
     devices: tuple[Device, ...] = ()
     """Device nodes given to the container."""
-    gpus: Literal["all"] | Annotated[int, Field(ge=1)] | tuple[Text, ...] | None = None
+    gpus: Gpus | None = None
     """NVIDIA devices by the container toolkit: `all`, a count, or a list of device ids."""
     mounts: tuple[Mount, ...] = ()
     """Folders and files of the node that the container sees."""
     shm_size: Size | None = None
     """Size of /dev/shm; tensor-parallel workers talk through it."""
-    ipc: Annotated[str, Field(pattern=r"^(private|shareable|host|none|container:.+)$")] | None = None
+    ipc: Annotated[str, Field(pattern=IPC_PATTERN)] | None = None
     """IPC namespace; `host` shares the node's, and then `shm_size` has no effect."""
     network: Text = "bridge"
     """`host`, `bridge` or the name of a network."""
-    privileged: bool = False
+    privileged: StrictBool = False
     """Give every capability and every device of the node."""
     security_opt: tuple[Text, ...] = ()
     """Security options such as `seccomp=unconfined`."""
-    group_add: tuple[Annotated[str, BeforeValidator(_env_text, json_schema_input_type=str | int)], ...] = ()
+    group_add: tuple[TextOrNumber, ...] = ()
     """Further groups of the container's user, by name in the image or by number."""
     cap_add: tuple[Text, ...] = ()
     """Capabilities to add, such as SYS_NICE for NUMA binding."""
@@ -151,21 +207,21 @@ class Container(_Model):
     """Capabilities to drop."""
     ulimits: Mapping[str, Ulimit] = Field(default_factory=dict)
     """Resource limits by name, such as `memlock: -1`."""
-    cpuset_cpus: str | None = None
+    cpuset_cpus: TextOrNumber | None = None
     """CPUs the container may use, such as `0-15`."""
-    cpuset_mems: str | None = None
+    cpuset_mems: TextOrNumber | None = None
     """NUMA nodes whose memory it may use, such as `0,1`."""
     memory: Size | None = None
     """Memory limit."""
-    runtime: str | None = None
+    runtime: Text | None = None
     """OCI runtime, where the node has a special one such as `dcu` or `nvidia`."""
-    user: str | None = None
+    user: TextOrNumber | None = None
     """User in the container, as `name` or `uid:gid`."""
     env: Env = Field(default_factory=dict)
     """Environment of every process in the container."""
     source: tuple[AbsolutePath, ...] = ()
     """Shell files of the image that are sourced before the server starts, such as the DTK's env.sh."""
-    supervise: bool = True
+    supervise: StrictBool = True
     """Run the server under orch's supervisor, which stops it when its owner dies or its time is up."""
 
     @model_validator(mode="after")
@@ -186,10 +242,13 @@ class Server(_Model):
     """Command that the model and the flags are appended to."""
     host: Text = "127.0.0.1"
     """Address of the node that the server can be reached at."""
-    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    port: Annotated[int, Field(ge=1, le=65535, strict=True)] = 8000
     """Port of the node that the server can be reached at."""
     flags: Flags = Field(default_factory=dict)
-    """Any flag of `vllm serve`: true, false (`--no-…`), number, text, list, or a mapping that becomes JSON; null takes it away."""
+    """Any flag of `vllm serve`: true, false (`--no-…`), number, text, list, or a mapping that becomes JSON.
+
+    Null takes a flag away that an extended profile sets.
+    """
     env: Env = Field(default_factory=dict)
     """Environment of the server alone, set after the sourced files."""
 
@@ -204,7 +263,9 @@ class Health(_Model):
 
     deadline: Duration = 1800.0
     """Longest time from the container's start to the first answer."""
-    expected: Mapping[Literal["image", "container", "weights", "graphs"], Duration] = Field(default_factory=dict)
+    expected: Mapping[Literal["image", "container", "weights", "graphs"], Duration] = Field(
+        default_factory=dict
+    )
     """How long each phase usually takes; for the estimate and the progress display."""
 
 
@@ -220,13 +281,29 @@ class Dataset(_Model):
 class LengthProduct(_Model):
     """All combinations of input and output lengths."""
 
-    input: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
+    input: Annotated[tuple[Count, ...], Field(min_length=1)]
     """Prompt lengths in tokens."""
-    output: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
+    output: Annotated[tuple[Count, ...], Field(min_length=1)]
     """Output lengths in tokens."""
 
 
-LengthPair = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
+def _read_pair(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    if not isinstance(value, list | tuple) or len(value) != 2:  # noqa: PLR2004 - a pair
+        raise ValueError("write an input and an output length, such as [512, 512]")
+    return value
+
+
+def _lengths_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
+    return "<combined>" if isinstance(value, LengthProduct | Mapping) else "<pairs>"
+
+
+LengthPair = Annotated[
+    tuple[Count, Count], BeforeValidator(_read_pair, json_schema_input_type=tuple[Count, Count])
+]
+Lengths = Annotated[
+    Annotated[tuple[LengthPair, ...], Tag("<pairs>")] | Annotated[LengthProduct, Tag("<combined>")],
+    Discriminator(_lengths_kind),
+]
 
 
 def _as_list(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
@@ -234,11 +311,23 @@ def _as_list(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the
 
 
 def _rate(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
-    return "inf" if value in ("inf", float("inf")) else value
+    if value in ("inf", ".inf", float("inf")):
+        return "inf"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("must be requests per second, or inf to send everything at once")  # noqa: TRY004 - pydantic expects it
+    return value
 
 
-Count = Annotated[int, Field(ge=1, strict=True)]
-Rate = Annotated[Literal["inf"] | Annotated[float, Field(gt=0, allow_inf_nan=False)], BeforeValidator(_rate)]
+def _rate_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
+    return "<inf>" if value == "inf" else "<number>"
+
+
+Rate = Annotated[
+    Annotated[Literal["inf"], Tag("<inf>")]
+    | Annotated[float, Field(gt=0, allow_inf_nan=False), Tag("<number>")],
+    Discriminator(_rate_kind),
+    BeforeValidator(_rate, json_schema_input_type=Literal["inf"] | Annotated[float, Field(gt=0)]),
+]
 Counts = Annotated[
     Annotated[tuple[Count, ...], Field(min_length=1)],
     BeforeValidator(_as_list, json_schema_input_type=Count | Annotated[list[Count], Field(min_length=1)]),
@@ -259,10 +348,10 @@ class Estimate(_Model):
 
 
 class Bench(_Model):
-    """The sweep: every combination of lengths, concurrency, request rate and number of prompts is one point."""
+    """The sweep: each combination of lengths, concurrency, request rate and number of prompts is a point."""
 
-    lengths: tuple[LengthPair, ...] | LengthProduct | None = None
-    """Input and output lengths in tokens: a list of [input, output] pairs, or `input:` and `output:` lists to combine."""
+    lengths: Lengths | None = None
+    """Lengths in tokens: a list of [input, output] pairs, or `input:` and `output:` lists to combine."""
     concurrency: Counts | None = None
     """Requests in flight at most; none means no limit."""
     request_rate: Rates = ("inf",)
@@ -274,7 +363,7 @@ class Bench(_Model):
     repetitions: Count = 1
     """How many times each point is measured."""
     warmup: Annotated[int, Field(ge=0, strict=True)] = 4
-    """Requests sent before the first point, in the first point's shape; recorded and left out of every result."""
+    """Requests sent before the first point, in its shape; recorded, and left out of every result."""
     dataset: Dataset = Dataset()
     """Where prompts come from."""
     seed: Annotated[int, Field(ge=0, strict=True)] = 0
@@ -315,14 +404,16 @@ class Bench(_Model):
         if self.dataset.name == "random" and not self.lengths:
             raise ValueError("the random dataset needs lengths, such as [[512, 512], [1024, 1024]]")
         if self.dataset.name != "random" and self.lengths is not None:
-            raise ValueError(f"lengths belong to the random dataset; set the flags of '{self.dataset.name}' in client_flags")
+            raise ValueError(
+                f"lengths belong to the random dataset; give '{self.dataset.name}' its flags in client_flags"
+            )
         return self
 
 
 class Profile(_Model):
     """One profile, resolved: bases merged, defaults filled, frozen."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+    name: Annotated[str, Field(pattern=PROFILE_NAME_PATTERN)]
     """Name of the profile; from the file's name unless given."""
     description: str = ""
     """What it is for, in one line."""
@@ -348,7 +439,7 @@ class Profile(_Model):
 
 
 def check_flags(flags: Mapping[str, JsonValue], owned: Mapping[str, str]) -> Mapping[str, JsonValue]:
-    """Return the flags; raise ValueError for one that another key owns, or one written both with `-` and `_`."""
+    """Return the flags; raise ValueError for one that another key owns, or one written in two ways."""
     seen: dict[str, str] = {}
     for name in flags:
         plain = name.replace("_", "-")

@@ -57,7 +57,10 @@ Size = Annotated[
     WithJsonSchema(
         {
             "description": "Bytes, or a number with k, m, g or t (multiples of 1024), such as 64G.",
-            "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^[0-9.]+\s*[kKmMgGtT]?i?[bB]?$"}],
+            "anyOf": [
+                {"type": "integer", "minimum": 0},
+                {"type": "string", "pattern": r"^[0-9.]+\s*[kKmMgGtT]?i?[bB]?$"},
+            ],
         }
     ),
 ]
@@ -65,12 +68,15 @@ Size = Annotated[
 
 Duration = Annotated[
     float,
-    Field(gt=0, allow_inf_nan=False),
+    Field(gt=0, allow_inf_nan=False, strict=True),
     BeforeValidator(_read_duration),
     WithJsonSchema(
         {
             "description": "Seconds, or a form such as 90s, 30m or 1h30m.",
-            "anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": r"^[0-9.]+\s*(ms|s|m|h|d)?"}],
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "string", "pattern": r"^[0-9.]+\s*(ms|s|m|h|d)?"},
+            ],
         }
     ),
 ]

@@ -1,0 +1,168 @@
+"""`orch down`, `status`, `ps`, `logs` and `gc`: what is up, and its end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.cli import options
+from orchestrator.cli.settings import settings
+from orchestrator.errors import ExitCode
+
+if TYPE_CHECKING:
+    from orchestrator.deployment.registry import Listed
+    from orchestrator.engine import Engine
+
+
+@click.command()
+@options.deployment_argument
+@click.option("--all", "everything", is_flag=True, help="End all deployments of this node that no living orch owns.")
+@options.json_output
+def down(name: str | None, everything: bool, as_json: bool) -> None:
+    """End a deployment: stop its server and remove its container.
+
+    Without NAME the only one there is. Nothing to end is no error, so that it can be called twice.
+    """
+    from orchestrator.cli.output import emit, emit_json
+    from orchestrator.deployment.folder import drop_folder
+    from orchestrator.deployment.registry import choose, deployments
+    from orchestrator.deployment.teardown import teardown
+    from orchestrator.engine import connect
+
+    engine = connect(settings().environ)
+    found = deployments(engine)
+    if everything:
+        chosen = [deployment for deployment in found if not deployment.tenure.owned]
+    elif not any(name in (None, deployment.name) for deployment in found):
+        chosen = []
+    else:
+        chosen = [choose(found, name)]
+    for deployment in chosen:
+        teardown(engine, deployment.launch)
+        drop_folder(deployment.folder)
+    if as_json:
+        emit_json("down", {"ended": [deployment.name for deployment in chosen]})
+    else:
+        emit("\n".join(f"{deployment.name} is down" for deployment in chosen) or "nothing was up")
+
+
+@click.command()
+@options.deployment_argument
+@options.json_output
+def status(name: str | None, as_json: bool) -> int:
+    """Say how one deployment is: container, health, model, who wants it. Exit code 1 if it is not healthy."""
+    from orchestrator.cli.output import emit, emit_json
+    from orchestrator.deployment.registry import choose, deployments
+    from orchestrator.engine import connect
+
+    engine = connect(settings().environ)
+    facts = _facts(engine, choose(deployments(engine), name))
+    if as_json:
+        emit_json("status", facts)
+    else:
+        emit("\n".join(f"{key:<12} {'-' if value is None else value}" for key, value in facts.items()))
+    return ExitCode.OK if facts["healthy"] else ExitCode.RUN_FAILED
+
+
+@click.command()
+@options.json_output
+def ps(as_json: bool) -> None:
+    """List the deployments on this node: what is up, whose it is, since when and until when."""
+    from orchestrator.cli.output import emit, emit_json, emit_table
+    from orchestrator.deployment.registry import deployments
+    from orchestrator.engine import connect
+
+    found = deployments(connect(settings().environ))
+    now = time.time()
+    rows = [
+        {
+            "name": deployment.name,
+            "profile": deployment.profile,
+            "status": deployment.status,
+            "age_s": round(now - deployment.created),
+            "held": deployment.held(now),
+            "owned": deployment.tenure.owned,
+            "until": deployment.tenure.until if deployment.tenure.known and not deployment.tenure.owned else None,
+            "container": deployment.container[:12],
+        }
+        for deployment in found
+    ]
+    if as_json:
+        emit_json("ps", {"deployments": rows})
+    elif rows:
+        emit_table(_ps_table(rows))
+    else:
+        emit("nothing is up")
+
+
+@click.command()
+@options.deployment_argument
+@click.option("-f", "--follow", is_flag=True, help="Go on as the log grows, until the container ends.")
+@click.option("-n", "--tail", type=click.IntRange(min=0), metavar="LINES", help="Only the last lines.")
+def logs(name: str | None, follow: bool, tail: int | None) -> None:
+    """Write the server's log to standard output."""
+    from orchestrator.deployment.registry import choose, deployments
+    from orchestrator.engine import connect
+
+    engine = connect(settings().environ)
+    deployment = choose(deployments(engine), name)
+    for piece in engine.logs(deployment.container, follow=follow, tail=tail):
+        sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+
+
+@click.command()
+@options.json_output
+def gc(as_json: bool) -> None:
+    """Remove deployments whose owner is dead or whose time is up, and nothing else."""
+    from orchestrator.cli.output import emit, emit_json
+    from orchestrator.deployment.registry import collect_garbage
+    from orchestrator.engine import connect
+
+    here = settings()
+    gone = collect_garbage(connect(here.environ), here.state)
+    if as_json:
+        emit_json("gc", {"removed": [{"name": item.name, "container": item.container[:12]} for item in gone]})
+    else:
+        emit("\n".join(f"removed {item.name} ({item.container[:12]})" for item in gone) or "nothing to clean")
+
+
+def _facts(engine: Engine, deployment: Listed) -> dict[str, Any]:
+    from orchestrator.deployment.folder import PROFILE
+    from orchestrator.deployment.up import server_api
+
+    state = engine.state(deployment.container)
+    made_from = deployment.folder / PROFILE
+    api = server_api(options.load(str(made_from), ())) if made_from.is_file() else None
+    healthy = state.running and api is not None and api.healthy()
+    models = api.models() if api is not None and healthy else []
+    return {
+        "name": deployment.name,
+        "profile": deployment.profile,
+        "healthy": healthy,
+        "url": api.url if api is not None else None,
+        "model": models[0].id if models else None,
+        "vllm_version": api.version() if api is not None and healthy else None,
+        "container": deployment.container[:12],
+        "status": state.status,
+        "exit_code": None if state.running else state.exit_code,
+        "oom_killed": state.oom_killed,
+        "started": state.started_at,
+        "held": deployment.held(time.time()),
+    }
+
+
+def _ps_table(rows: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - rich is imported only where a table is made
+    from rich import box
+    from rich.table import Table
+
+    from orchestrator.profile.units import format_duration
+
+    table = Table("name", "profile", "container", "status", "age", "held", box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        age = format_duration(row["age_s"])
+        table.add_row(row["name"], row["profile"], row["container"], row["status"], age, row["held"])
+    return table

@@ -1,0 +1,114 @@
+"""`orch plan`: everything that a profile comes to, without an engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.cli import options
+
+if TYPE_CHECKING:
+    from orchestrator.plan.plan import Plan
+    from orchestrator.profile.schema import Profile
+
+
+@click.command()
+@options.profile_argument
+@options.name
+@options.sets
+@options.json_output
+def plan(profile: str, name: str | None, sets: tuple[str, ...], as_json: bool) -> None:
+    """Show what a profile comes to; nothing is started and no engine is needed.
+
+    The docker run line, the server's command, each point with its benchmark command, settings that weaken the
+    container's isolation, and an estimate of the time. The printed line makes the same container as orch does.
+    """
+    resolved = options.load(profile, sets)
+    show_plan(resolved, name, as_json=as_json)
+
+
+def show_plan(profile: Profile, name: str | None, *, as_json: bool) -> None:
+    """Write the plan to standard output."""
+    from orchestrator.cli.output import emit, emit_json
+    from orchestrator.cli.settings import settings
+    from orchestrator.plan.plan import plan as make_plan
+
+    name = name or profile.name
+    made = make_plan(profile, name, str(settings().state / "deployments" / f"{name}-by-hand"))
+    if as_json:
+        emit_json("plan", _as_data(profile, made))
+    else:
+        emit("\n".join(_lines(profile, made)))
+
+
+def _as_data(profile: Profile, made: Plan) -> dict[str, object]:
+    from orchestrator.plan.docker_run import docker_run_argv
+
+    return {
+        "profile": options.dump(profile),
+        "docker_run": made.docker_run,
+        "docker_run_argv": docker_run_argv(made.spec),
+        "serve": made.serve,
+        "vllm_version": made.vllm_version,
+        "vllm_version_assumed": made.assumed,
+        "warmup": None if made.warmup is None else made.warmup.command,
+        "measurements": [
+            {
+                "point": planned.measurement.point.id,
+                "repetition": planned.measurement.repetition,
+                "seed": planned.measurement.seed,
+                **planned.measurement.point.parameters(),
+                "command": planned.command,
+            }
+            for planned in made.measurements
+        ],
+        "weakenings": list(made.weakenings),
+        "secrets": list(made.spec.secrets),
+        "estimate_s": {
+            "start": made.estimate.start_s,
+            "clients": made.estimate.clients_s,
+            "measuring": made.estimate.measuring_s,
+            "total": made.estimate.total_s,
+        },
+    }
+
+
+def _lines(profile: Profile, made: Plan) -> list[str]:
+    from orchestrator.plan.labels import FOLDER
+    from orchestrator.profile.units import format_duration
+
+    lines = [f"# Profile {profile.name}: {profile.description}".rstrip(": "), "", "# Container"]
+    if profile.container.supervise:
+        lines.append(f"mkdir -p {made.spec.labels[FOLDER]}")
+    lines += [made.docker_run, "", "# Server, inside that container", made.serve]
+    if made.spec.secrets:
+        lines += [
+            "",
+            f"# Secrets handed to the server, not part of the container: {', '.join(made.spec.secrets)}",
+        ]
+    if made.measurements:
+        guess = ", a guess; the run asks the image" if made.assumed else ""
+        lines += [
+            "",
+            f"# Sweep: {len(made.measurements)} measurements, commands as for vLLM {made.vllm_version}{guess}",
+        ]
+    if made.warmup:
+        lines += [f"# warm-up: {made.warmup.measurement.point.label()}", made.warmup.command]
+    for index, planned in enumerate(made.measurements, start=1):
+        point, repetition = planned.measurement.point, planned.measurement.repetition
+        lines += [f"# {index}. {point.label()} (point {point.id}, repetition {repetition})", planned.command]
+    if made.weakenings:
+        lines += [
+            "",
+            "# Settings that weaken the container's isolation",
+            *(f"# - {line}" for line in made.weakenings),
+        ]
+    guessed = made.estimate
+    lines += [
+        "",
+        f"# Estimated time: about {format_duration(guessed.total_s)} "
+        f"(start {format_duration(guessed.start_s)}, benchmark clients {format_duration(guessed.clients_s)}, "
+        f"measuring {format_duration(guessed.measuring_s)})",
+    ]
+    return lines

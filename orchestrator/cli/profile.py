@@ -1,0 +1,8 @@
+"""Profiles."""
+
+import click
+
+
+@click.group()
+def profile() -> None:
+    """Profiles."""

@@ -1,0 +1,112 @@
+"""What a person sees while orch works: a live line with the time left on a terminal, plain lines elsewhere.
+
+All of it goes to standard error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+from orchestrator.cli.output import console, say
+from orchestrator.runs.records import RunState
+from orchestrator.vllm.phases import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.progress import Progress, TaskID
+
+    from orchestrator.bench.measure import Step
+    from orchestrator.runs.records import MeasurementRecord
+
+
+class Reporter:
+    """Told what happens; says it as fits the place."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._began = time.monotonic()
+        self._quiet = quiet
+        self._phase: Phase | None = None
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+
+    @contextlib.contextmanager
+    def live(self) -> Iterator[Reporter]:
+        """Show a live line while the context lasts, where standard error is a terminal."""
+        out = console(stderr=True)
+        if self._quiet or not out.is_terminal:
+            yield self
+            return
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=out, transient=True) as self._progress:
+            self._task = self._progress.add_task("starting", total=None)
+            try:
+                yield self
+            finally:
+                self._progress, self._task = None, None
+
+    def phase(self, phase: Phase, detail: str) -> None:
+        """Report that the deployment has reached a phase, or got on within it."""
+        text = f"{phase.label} {detail}".strip()
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, description=text)
+        if phase != self._phase:
+            self._phase = phase
+            self._line(text)
+
+    def step(self, step: Step) -> None:
+        """Report that a measurement has begun or ended."""
+        record = step.record
+        what = "warm-up" if step.index == 0 else f"[{step.index}/{step.total}]"
+        if self._progress is not None and self._task is not None:
+            done = step.index - (record.state == RunState.RUNNING)
+            self._progress.update(
+                self._task, description=f"{what} {record.label}", total=step.total, completed=max(done, 0)
+            )
+        if record.state != RunState.RUNNING:
+            self._line(f"{what} {record.label}: {outcome_text(record)}")
+
+    def line(self, text: str) -> None:
+        """Report anything else."""
+        self._line(text)
+
+    def _line(self, text: str) -> None:
+        if self._quiet:
+            return
+        stamped = f"{time.monotonic() - self._began:7.1f} s  {text}"
+        if self._progress is not None:
+            self._progress.console.print(stamped, markup=False)
+        else:
+            say(stamped)
+
+
+def outcome_text(record: MeasurementRecord) -> str:
+    """Return how a measurement ended, in one phrase."""
+    metrics = record.metrics
+    if record.state != RunState.DONE or metrics is None:
+        return f"{record.state.value.upper()}: {'; '.join(record.reasons)}"
+    return (
+        f"{metrics.output_throughput:.1f} tok/s out, TTFT {_ms(metrics.ttft_ms.mean)}, "
+        f"TPOT {_ms(metrics.tpot_ms.mean)}, {metrics.duration_s:.2f} s"
+    )
+
+
+def _ms(value: float | None) -> str:
+    return "?" if value is None else f"{value:.1f} ms"

@@ -1,0 +1,74 @@
+"""The results of one run as a table for people or as JSON, the same for every command that shows them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.cli.output import emit_json, emit_table
+from orchestrator.report.table import Cell, Row, guide_rows, wide_rows
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from orchestrator.runs.directory import RunDirectory
+
+SHOWN = {
+    "batch": "batch",
+    "in/out": "lengths",
+    "rep": "repetition",
+    "E2E s": "duration_s",
+    "req/s": "request_throughput",
+    "out tok/s": "output_throughput",
+    "total tok/s": "total_token_throughput",
+    "TTFT ms": "mean_ttft_ms",
+    "P99": "p99_ttft_ms",
+    "TPOT ms": "mean_tpot_ms",
+    "P99 ": "p99_tpot_ms",
+    "ITL ms": "mean_itl_ms",
+    "P99  ": "p99_itl_ms",
+    "state": "state",
+}
+"""Columns of the table on the screen and what fills them; the CSV has them all."""
+
+
+def show_run(directory: RunDirectory, *, as_json: bool) -> None:
+    """Write a run's results to standard output."""
+    rows = wide_rows(directory)
+    if as_json:
+        manifest = directory.manifest().model_dump(mode="json")
+        emit_json(
+            "run",
+            {"path": str(directory.path), "manifest": manifest, "results": rows, "guide": guide_rows(rows)},
+        )
+        return
+    emit_table(_table(directory, rows))
+
+
+def _table(directory: RunDirectory, rows: list[Row]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    manifest = directory.manifest()
+    version = manifest.deployment.vllm_version if manifest.deployment else None
+    title = f"{manifest.id}   {manifest.profile}   vLLM {version or '?'}   {manifest.state.value}"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in SHOWN:
+        table.add_column(heading.strip(), justify="left" if heading == "state" else "right", no_wrap=heading != "state")
+    for row in rows:
+        cells = {**row, "lengths": _lengths(row), "state": _state(row)}
+        table.add_row(*(_text(cells[source]) for source in SHOWN.values()))
+    return table
+
+
+def _lengths(row: Row) -> Cell:
+    return row["dataset"] if row["input_len"] is None else f"{row['input_len']}/{row['output_len']}"
+
+
+def _state(row: Row) -> Cell:
+    return f"{row['state']}: {row['reasons']}" if row["reasons"] else row["state"]
+
+
+def _text(value: Cell) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,102 @@
+"""A deployment's folder on the node: lease, record, secrets and resolved profile, seen read-only by the container."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from orchestrator.atomic import make_folder, write_atomic
+from orchestrator.errors import EnvironmentFault
+from orchestrator.plan.container import Identity
+from orchestrator.profile.dump import dump_profile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.profile.schema import Profile
+
+RECORD = "deployment.json"
+PROFILE = "profile.yaml"
+SECRETS = "secrets.json"
+
+
+class Record(BaseModel):
+    """What orch wrote down about a deployment when it made it; never holds the value of a secret."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    launch: str
+    user: str
+    """Who made it."""
+    pid: int
+    """Process that made it."""
+    started: float
+    """Seconds since the epoch."""
+    engine: str
+    """URL of the engine that it is on."""
+    profile: str
+    """Name of the profile; the resolved profile lies beside the record."""
+    run: str | None = None
+    """Run directory, for one that lives only as long as its run."""
+    container: str | None = None
+    """Container id, once there is one."""
+    vllm_version: str | None = None
+    """Version that the server says it is, once it is healthy."""
+
+
+def new_identity(state: Path, name: str) -> Identity:
+    """Return the identity of a new start of a deployment."""
+    launch = secrets.token_hex(4)
+    return Identity(name, launch, str(state / "deployments" / f"{name}-{launch}"))
+
+
+def make_deployment_folder(state: Path, identity: Identity, profile: Profile, values: Mapping[str, str]) -> Path:
+    """Make the folder of a deployment, with the values of its secrets readable by its owner alone."""
+    make_state_folder(state)
+    folder = make_folder(Path(identity.folder), 0o755)
+    folder.chmod(0o755)
+    write_atomic(folder / PROFILE, dump_profile(profile))
+    if values:
+        write_atomic(folder / SECRETS, json.dumps(dict(values)), 0o600)
+    return folder
+
+
+def make_state_folder(state: Path) -> None:
+    """Make the state folder; refuse one that another user could have put there."""
+    make_folder(state, 0o755)
+    facts = state.lstat()
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid():
+        raise EnvironmentFault(
+            f"the state folder {state} belongs to somebody else",
+            "Set ORCH_STATE_DIR to a folder of your own.",
+        )
+    state.chmod(0o755)
+    make_folder(state / "deployments", 0o755).chmod(0o755)
+    make_folder(state / "logs", 0o755)
+
+
+def write_record(folder: Path, record: Record) -> None:
+    """Write the record of a deployment."""
+    write_atomic(folder / RECORD, record.model_dump_json(indent=2) + "\n")
+
+
+def read_record(folder: Path) -> Record | None:
+    """Return the record in a folder, or None if there is none that this version of orch can read."""
+    try:
+        data: Any = json.loads((folder / RECORD).read_bytes())
+        return Record.model_validate(data)
+    except (OSError, ValueError):
+        return None
+
+
+def drop_folder(folder: Path) -> None:
+    """Remove a deployment's folder; harmless when it is gone or belongs to another user."""
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,100 @@
+"""The guard of a launch: from before its container is created, nothing of it outlives orch unless it is handed over.
+
+Three things hold, each without the others: the teardown here, the lease that stops the server when this process is gone,
+and the watchdog that removes what is left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.deployment.folder import drop_folder
+from orchestrator.deployment.lease import Lease, deadline
+from orchestrator.deployment.teardown import teardown
+from orchestrator.deployment.watchdog import Watch, Watchdog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from orchestrator.engine import Engine
+    from orchestrator.interruption import Interruption
+    from orchestrator.plan.container import ContainerSpec, Identity
+
+LATE_CREATE_S = 1.0
+"""How long the teardown waits for a container whose create call was cut short; the watchdog waits far longer."""
+
+
+@dataclass
+class Guard:
+    """A launch that this process owns."""
+
+    engine: Engine
+    identity: Identity
+    lease: Lease
+    watchdog: Watchdog
+    interruption: Interruption
+    handed_over: bool = field(default=False, init=False)
+    _creating: bool = field(default=False, init=False)
+
+    def create(self, spec: ContainerSpec) -> str:
+        """Create the launch's container and return its id."""
+        self._creating = True
+        container = self.engine.create(spec)
+        self._creating = False
+        return container
+
+    def hand_over(self, ttl_s: float | None) -> None:
+        """Let the deployment live on without this process, for good or for a time."""
+        self.interruption.close()
+        self.lease.hand_over(deadline(ttl_s))
+        self.watchdog.dismiss()
+        self.handed_over = True
+
+    def end(self) -> None:
+        """Tear the launch down; raise TeardownIncomplete, and leave the rest to the watchdog, if that fails."""
+        late = self._creating
+        teardown(
+            self.engine,
+            self.identity.launch,
+            hurry=self.interruption.hurried,
+            quiet_s=LATE_CREATE_S if late else 0.0,
+        )
+        self.lease.release()
+        if not late:
+            drop_folder(Path(self.identity.folder))
+            self.watchdog.dismiss()
+
+
+@contextlib.contextmanager
+def guarded(
+    engine: Engine,
+    identity: Identity,
+    interruption: Interruption,
+    environ: Mapping[str, str],
+    watchdog_log: Path,
+    run: Path | None = None,
+) -> Iterator[Guard]:
+    """Own a launch while the context lasts; on the way out tear it down unless it was handed over.
+
+    Args:
+        engine: The engine it runs on.
+        identity: The launch; its folder exists.
+        interruption: The signals in force.
+        environ: Environment of the watchdog.
+        watchdog_log: Where the watchdog writes what it could not do.
+        run: Run directory that the watchdog marks when orch is killed.
+    """
+    lease = Lease(Path(identity.folder))
+    watchdog = Watchdog(Watch(identity.launch, identity.folder, str(run) if run else None), environ, watchdog_log)
+    guard = Guard(engine, identity, lease, watchdog, interruption)
+    try:
+        try:
+            yield guard
+        finally:
+            interruption.disarm()
+    finally:
+        if not guard.handed_over:
+            guard.end()

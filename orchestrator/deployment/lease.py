@@ -1,0 +1,81 @@
+"""The lease: a file that the owner of a deployment keeps locked, and that the supervisor in the container waits for.
+
+The kernel lets go of the lock however the owner dies, so the lock alone says whether the owner lives. Its content says
+until when the server may run without an owner: nothing at all, `null` for good, or seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE = "lease"
+
+
+@dataclass(frozen=True)
+class Tenure:
+    """What a lease says."""
+
+    owned: bool
+    """An owner lives."""
+    known: bool
+    """The lease exists and could be read."""
+    until: float | None = 0.0
+    """Without an owner: seconds since the epoch until which the server may run; None is for good."""
+
+    def expired(self, now: float) -> bool:
+        """Say whether nobody wants the deployment any more; what is not known is never expired."""
+        return self.known and not self.owned and self.until is not None and self.until <= now
+
+
+class Lease:
+    """A lease that this process owns, from its making until it is handed over or the process ends."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make the lease and lock it."""
+        self._file = os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        os.fchmod(self._file, 0o644)  # other users' `orch ps` and `orch gc` ask the lock, whatever the umask
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def hand_over(self, until: float | None) -> None:
+        """Let the server run on without an owner until a time, or for good (None)."""
+        text = json.dumps(until).encode()
+        os.pwrite(self._file, text, 0)
+        os.ftruncate(self._file, len(text))
+        os.fsync(self._file)
+        self.release()
+
+    def release(self) -> None:
+        """Let go of the lease; without a hand-over the server stops."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def read_tenure(folder: Path) -> Tenure:
+    """Return what the lease in a folder says; a missing or foreign one is not known."""
+    try:
+        file = os.open(folder / FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return Tenure(owned=False, known=False)
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return Tenure(owned=False, known=True, until=json.loads(os.read(file, 64) or b"0"))
+    except BlockingIOError:
+        return Tenure(owned=True, known=True)
+    except ValueError:
+        return Tenure(owned=False, known=False)
+    finally:
+        os.close(file)
+
+
+def deadline(ttl_s: float | None) -> float | None:
+    """Return the end of a time to live that begins now, in seconds since the epoch; None is for good."""
+    return None if ttl_s is None else time.time() + ttl_s

@@ -1,0 +1,69 @@
+"""The server's log as it comes: written to a file, read for phases, its last lines kept for error messages."""
+
+from __future__ import annotations
+
+import collections
+import threading
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import EngineError
+from orchestrator.vllm.phases import Phase, phase_of, shards_loaded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from orchestrator.engine import Engine
+
+TAIL_LINES = 200
+
+
+class ServerLog:
+    """Follows the log of one container in a thread of its own until the container ends."""
+
+    def __init__(self, path: Path, on_progress: Callable[[Phase, str], None]) -> None:
+        self.path = path
+        self.phase = Phase.CONTAINER
+        self.ended = threading.Event()
+        """Set when the log is over: the container has ended, or the engine is gone."""
+        self.problem: EngineError | None = None
+        """Why the log could not be read to its end."""
+        self._tail: collections.deque[bytes] = collections.deque(maxlen=TAIL_LINES)
+        self._on_progress = on_progress
+
+    def follow(self, engine: Engine, container: str) -> None:
+        """Begin to follow a started container."""
+        threading.Thread(target=self._follow, args=(engine, container), name="server-log", daemon=True).start()
+
+    def tail(self, lines: int) -> list[str]:
+        """Return the last lines as text."""
+        return [line.decode(errors="replace") for line in list(self._tail)[-lines:]]
+
+    def _follow(self, engine: Engine, container: str) -> None:
+        try:
+            with self.path.open("wb", buffering=0) as file:
+                pending = b""
+                for piece in engine.logs(container, follow=True):
+                    file.write(piece)
+                    *lines, pending = (pending + piece.replace(b"\r", b"\n")).split(b"\n")
+                    for line in lines:
+                        self._read(line)
+                self._read(pending)
+        except EngineError as error:
+            self.problem = error
+        except OSError as error:
+            self.problem = EngineError(f"cannot write the server's log to {self.path}: {error.strerror}")
+        finally:
+            self.ended.set()
+
+    def _read(self, line: bytes) -> None:
+        if not line.strip():
+            return
+        self._tail.append(line)
+        phase = phase_of(line)
+        shards = shards_loaded(line)
+        if phase is not None and phase > self.phase:
+            self.phase = phase
+            self._on_progress(phase, "")
+        elif shards is not None:
+            self._on_progress(self.phase, f"{shards} %")

@@ -1,0 +1,116 @@
+"""Which deployments there are: the engine says what runs, each lease says who wants it, each record says what it is."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.deployment.folder import Record, drop_folder, read_record
+from orchestrator.deployment.lease import Tenure, read_tenure
+from orchestrator.deployment.teardown import teardown
+from orchestrator.errors import UsageError
+from orchestrator.plan import labels
+from orchestrator.profile.units import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.engine import Engine
+
+YOUNG_S = 60.0
+"""A folder without a lease may belong to an orch that is just starting."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A deployment as it is found."""
+
+    name: str
+    launch: str
+    profile: str
+    container: str
+    """Container id."""
+    status: str
+    """Status of the container."""
+    created: float
+    """Seconds since the epoch."""
+    folder: Path
+    tenure: Tenure
+    record: Record | None
+
+    def held(self, now: float) -> str:
+        """Return by whom and until when it is wanted, in words."""
+        owner = f"{self.record.user}, pid {self.record.pid}" if self.record else "an orch process"
+        if self.tenure.owned:
+            return f"owned by {owner}"
+        if not self.tenure.known:
+            return "owner unknown"
+        if self.tenure.until is None:
+            return "until orch down"
+        left = self.tenure.until - now
+        return f"for {format_duration(left)} more" if left > 0 else "nobody"
+
+
+def deployments(engine: Engine) -> list[Listed]:
+    """Return all deployments on the engine, whoever made them, oldest first."""
+    found = []
+    for container in engine.find([labels.DEPLOYMENT]):
+        folder = Path(container.labels.get(labels.FOLDER, "/nonexistent"))
+        found.append(
+            Listed(
+                name=container.labels[labels.DEPLOYMENT],
+                launch=container.labels.get(labels.LAUNCH, ""),
+                profile=container.labels.get(labels.PROFILE, ""),
+                container=container.id,
+                status=container.status,
+                created=container.created,
+                folder=folder,
+                tenure=read_tenure(folder),
+                record=read_record(folder),
+            )
+        )
+    return sorted(found, key=lambda deployment: deployment.created)
+
+
+def choose(found: Sequence[Listed], name: str | None) -> Listed:
+    """Return the deployment of a name, or the only one there is; raise UsageError."""
+    fitting = [deployment for deployment in found if name in (None, deployment.name)]
+    if len(fitting) == 1:
+        return fitting[0]
+    names = ", ".join(deployment.name for deployment in found)
+    if not found:
+        raise UsageError("nothing is up on this node", "orch up PROFILE   (orch profile list shows the profiles)")
+    if not fitting:
+        raise UsageError(f"no deployment is named {name}; there is {names}", "See: orch ps")
+    raise UsageError(f"{len(fitting)} deployments are up: {names}", "Say which: --name NAME")
+
+
+def collect_garbage(engine: Engine, state: Path) -> list[Listed]:
+    """Remove the deployments that nobody wants any more, and folders left without one; return what was removed.
+
+    Wanted is what a living owner holds and what was handed over and has time left. What another user, another machine or
+    a hand made, and orch cannot judge, is left alone.
+    """
+    found = deployments(engine)
+    now = time.time()
+    gone = [deployment for deployment in found if deployment.launch and deployment.tenure.expired(now)]
+    for deployment in gone:
+        teardown(engine, deployment.launch)
+        drop_folder(deployment.folder)
+    kept = {deployment.folder for deployment in found} - {deployment.folder for deployment in gone}
+    for folder in (state / "deployments").glob("*-*"):
+        if folder not in kept and _abandoned(folder, engine.url, now):
+            drop_folder(folder)
+    return gone
+
+
+def _abandoned(folder: Path, engine_url: str, now: float) -> bool:
+    """Say whether a folder whose container this engine does not have can go."""
+    record, tenure = read_record(folder), read_tenure(folder)
+    if record is not None and record.engine != engine_url:
+        return False
+    if not tenure.known:
+        return now - folder.stat().st_mtime > YOUNG_S
+    return not tenure.owned

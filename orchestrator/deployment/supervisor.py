@@ -1,0 +1,59 @@
+"""Runs the server as its child inside the container, and stops it when its owner dies or its time is up.
+
+The text of this module is the container's command (`python3 -c`), so it stands alone and runs on any Python from 3.7.
+The owner holds an exclusive lock on the lease; however the owner ends, the kernel lets go of it. The lease then says
+until when the server may go on: `null` for good, a time in seconds since the epoch, or nothing at all.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+FOLDER = "/run/orch"
+GRACE_S = 1.0
+
+
+def secrets() -> dict[str, str]:  # noqa: D103 - see the module
+    try:
+        with open(FOLDER + "/secrets.json", encoding="utf-8") as file:  # noqa: PTH123
+            return dict(json.load(file))
+    except FileNotFoundError:
+        return {}
+
+
+def watch(server: subprocess.Popen[bytes]) -> None:  # noqa: D103 - see the module
+    with open(FOLDER + "/lease", encoding="utf-8") as lease:  # noqa: PTH123
+        fcntl.flock(lease, fcntl.LOCK_SH)
+        while True:
+            lease.seek(0)
+            until = json.loads(lease.read() or "0")
+            if until is not None and until <= time.time():
+                break
+            time.sleep(0.2)
+    sys.stderr.write("orch: the server's %s, stopping it\n" % ("time is up" if until else "owner is gone"))  # noqa: UP031
+    sys.stderr.flush()
+    server.terminate()
+    try:
+        server.wait(GRACE_S)
+    finally:
+        os._exit(143)
+
+
+def main(argv: list[str]) -> int:  # noqa: D103 - see the module
+    server = subprocess.Popen(argv, env=dict(os.environ, **secrets()))  # noqa: S603
+    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+    if os.path.isfile(FOLDER + "/lease"):  # noqa: PTH113
+        threading.Thread(target=watch, args=(server,), daemon=True).start()
+    code = server.wait()
+    return code if code >= 0 else 128 - code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

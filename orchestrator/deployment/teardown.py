@@ -1,0 +1,78 @@
+"""Teardown: whatever bears the launch's label goes, however often and by however many it is asked for.
+
+It never trusts a handle: a create call that was cut short may still have made a container, so the engine is asked what
+is there, stopped and created containers included, until it has stayed quiet.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import EngineError, TeardownIncomplete
+from orchestrator.plan import labels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.engine import Engine, Found
+
+GRACE_S = 3.0
+"""How long a server may take to end by itself; vLLM needs half a second."""
+POLL_S = 0.25
+DEADLINE_S = 60.0
+
+
+def teardown(
+    engine: Engine,
+    launch: str,
+    *,
+    hurry: Callable[[], bool] = lambda: False,
+    quiet_s: float = 0.0,
+    deadline_s: float = DEADLINE_S,
+) -> list[str]:
+    """Remove every container of a launch and return their ids.
+
+    Args:
+        engine: The engine they are on.
+        launch: Value of the launch label.
+        hurry: Asked before each container; when true it is killed without grace.
+        quiet_s: How long nothing must have shown up before it counts as done; longer than a create call may take
+            when one may still be under way.
+        deadline_s: After this long the teardown gives up.
+
+    Raises:
+        TeardownIncomplete: With the ids and the command that ends them by hand.
+    """
+    end = time.monotonic() + deadline_s
+    quiet_since = time.monotonic()
+    removed: list[str] = []
+    problem: EngineError | None = None
+    while True:
+        found: list[Found] = []
+        try:
+            found = engine.find([f"{labels.LAUNCH}={launch}"])
+            for container in found:
+                engine.remove(container.id, 0.0 if hurry() or container.status == "created" else GRACE_S)
+                removed.append(container.id)
+            problem = None
+        except EngineError as error:
+            problem = error
+        now = time.monotonic()
+        if found or problem:
+            quiet_since = now
+        if not found and problem is None and now - quiet_since >= quiet_s:
+            return removed
+        if now >= end:
+            raise incomplete([container.id for container in found], launch, problem)
+        if problem is not None or quiet_s > 0:
+            time.sleep(POLL_S)
+
+
+def incomplete(ids: list[str], launch: str, problem: EngineError | None) -> TeardownIncomplete:
+    """Return the error that names what may still be there and the command that ends it."""
+    by_label = f"docker rm -f $(docker ps -aq --filter label={labels.LAUNCH}={launch})"
+    by_id = f"docker rm -f {' '.join(container[:12] for container in ids)}"
+    reason = f": {problem.message}" if problem else ""
+    what = ", ".join(container[:12] for container in ids) or f"containers of launch {launch}"
+    return TeardownIncomplete(f"teardown is incomplete, {what} may still be there{reason}", by_id if ids else by_label)

@@ -1,0 +1,71 @@
+"""Bringing a deployment up: image, container, health, in this order, each step reported as it begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.deployment.health import check_identity, wait_until_healthy
+from orchestrator.deployment.log import ServerLog
+from orchestrator.deployment.preflight import check_port, ensure_image
+from orchestrator.plan.container import container_spec
+from orchestrator.vllm.api import Api
+from orchestrator.vllm.flags import served_model
+from orchestrator.vllm.phases import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from orchestrator.deployment.guard import Guard
+    from orchestrator.engine import ImageFacts
+    from orchestrator.plan.container import Identity
+    from orchestrator.profile.schema import Profile
+
+    Progress = Callable[[Phase, str], None]
+    """Told each phase as it begins, and details within it."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A healthy server in its container."""
+
+    identity: Identity
+    container: str
+    """Container id."""
+    image: ImageFacts
+    api: Api
+    vllm_version: str | None
+    log: ServerLog | None
+    """Its log, if this process follows it."""
+
+
+def bring_up(guard: Guard, profile: Profile, log_path: Path, progress: Progress) -> Deployment:
+    """Return the deployment once it is healthy.
+
+    Whatever goes wrong, the container may exist by then; the guard removes it.
+
+    Raises:
+        PortTaken, ImageMissing, EngineError, EnvironmentFault: Before a server runs.
+        ServerFailed: When it exits, stays unhealthy, or is another one.
+    """
+    engine, identity, server = guard.engine, guard.identity, profile.server
+    check_port(server.host, server.port)
+    progress(Phase.IMAGE, profile.container.image)
+    image = ensure_image(engine, profile.container, profile.health.deadline, lambda text: progress(Phase.IMAGE, text))
+    progress(Phase.CONTAINER, identity.container)
+    container = guard.create(container_spec(profile, identity))
+    engine.start(container)
+    log = ServerLog(log_path, progress)
+    log.follow(engine, container)
+    api = server_api(profile)
+    wait_until_healthy(engine, container, api, log, profile.health.deadline)
+    version = check_identity(api, served_model(server.model, server.flags))
+    progress(Phase.READY, api.url)
+    return Deployment(identity, container, image, api, version, log)
+
+
+def server_api(profile: Profile) -> Api:
+    """Return where the server of a profile answers; a server on all addresses is asked on this node's own."""
+    wildcard = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound
+    return Api(wildcard.get(profile.server.host, profile.server.host), profile.server.port)

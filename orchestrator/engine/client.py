@@ -1,0 +1,223 @@
+"""The engine calls that orch makes, each with a deadline and each raising only orch's own errors."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import docker
+import docker.errors
+import docker.utils
+
+from orchestrator.engine.create import create_arguments
+from orchestrator.engine.faults import translated
+from orchestrator.engine.session import ExecSession
+from orchestrator.errors import Busy, EngineError, EnvironmentFault, ImageMissing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from orchestrator.plan.container import ContainerSpec
+
+CONNECT_S = 5
+CALL_S = 30
+CREATE_S = 120
+PULL_SILENCE_S = 300
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What identifies an image."""
+
+    id: str
+    """Content hash of its configuration."""
+    digests: tuple[str, ...]
+    """Its registry digests, if it came from a registry."""
+
+
+@dataclass(frozen=True)
+class State:
+    """A container's state at one moment."""
+
+    status: str
+    """`created`, `running`, `exited`, `dead`, …"""
+    exit_code: int
+    oom_killed: bool
+    error: str
+    """What the engine says went wrong at the start, if anything."""
+    started_at: str
+    """Time of the start as the engine writes it."""
+
+    @property
+    def running(self) -> bool:
+        """Say whether the container's process is alive."""
+        return self.status in ("running", "paused", "restarting")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A container in a listing."""
+
+    id: str
+    name: str
+    status: str
+    created: float
+    """Seconds since the epoch."""
+    labels: Mapping[str, str]
+
+
+class Engine:
+    """A connection to one Docker engine."""
+
+    def __init__(self, api: docker.APIClient, url: str) -> None:
+        self._api = api
+        self.url = url
+
+    def version(self) -> str:
+        """Return the engine's version."""
+        with translated("asking for its version"):
+            return str(self._api.version()["Version"])
+
+    def image(self, reference: str) -> ImageFacts:
+        """Return the facts of a local image; raise ImageMissing."""
+        try:
+            with translated(f"looking for the image {reference}"):
+                found = self._api.inspect_image(reference)
+        except docker.errors.NotFound:
+            raise ImageMissing(f"the image {reference} is not on this node", f"docker pull {reference}") from None
+        return ImageFacts(found["Id"], tuple(found.get("RepoDigests") or ()))
+
+    def pull(self, reference: str, deadline_s: float, progress: Callable[[str], None]) -> None:
+        """Pull an image within a deadline; raise ImageMissing when no registry has it or none answers."""
+        end = time.monotonic() + deadline_s
+        repository, tag = docker.utils.parse_repository_tag(reference)
+        hint = f"Build or load it on this node, or check the name and the registry: docker pull {reference}"
+        try:
+            with translated(f"pulling {reference}"), self._timeout(PULL_SILENCE_S):
+                for event in self._api.pull(repository, tag=tag or "latest", stream=True, decode=True):
+                    if "error" in event:
+                        raise ImageMissing(f"the image {reference} cannot be pulled: {event['error']}", hint)
+                    progress(f"{event.get('status', '')} {event.get('progress', '')}".strip())
+                    if time.monotonic() > end:
+                        raise ImageMissing(f"pulling {reference} took longer than {deadline_s:.0f} s", hint)
+        except docker.errors.NotFound as error:
+            raise ImageMissing(f"no registry has the image {reference}: {error.explanation}", hint) from error
+        except EngineError as error:
+            if isinstance(error, ImageMissing):
+                raise
+            raise ImageMissing(
+                f"the image {reference} is not on this node and cannot be pulled: {error.message}", hint
+            ) from error
+
+    def create(self, spec: ContainerSpec) -> str:
+        """Create a container and return its id; raise Busy if its name is taken."""
+        try:
+            with translated(f"creating the container {spec.name}"), self._timeout(CREATE_S):
+                created = self._api.create_container(**create_arguments(self._api, spec))
+        except docker.errors.NotFound:
+            raise ImageMissing(f"the image {spec.image} is not on this node", f"docker pull {spec.image}") from None
+        except EngineError as error:
+            if "is already in use by container" in error.message:
+                raise Busy(
+                    f"a container named {spec.name} exists",
+                    "See: orch ps   Then: orch down, or choose another --name",
+                ) from error
+            raise
+        return str(created["Id"])
+
+    def start(self, container: str) -> None:
+        """Start a created container; raise EnvironmentFault with the engine's words when the node cannot give it what it needs."""
+        try:
+            with self._gone_is_an_error(), translated("starting the container"), self._timeout(CREATE_S):
+                self._api.start(container)
+        except EngineError as error:
+            raise EnvironmentFault(
+                error.message, error.hint or "Compare the container section of the profile with this node."
+            ) from error
+
+    def state(self, container: str) -> State:
+        """Return the state of a container."""
+        state = self.inspect(container)["State"]
+        return State(
+            status=state["Status"],
+            exit_code=state["ExitCode"],
+            oom_killed=state["OOMKilled"],
+            error=state["Error"],
+            started_at=state["StartedAt"],
+        )
+
+    def inspect(self, container: str) -> dict[str, Any]:
+        """Return everything that the engine knows about a container."""
+        with self._gone_is_an_error(), translated("inspecting the container"):
+            return dict(self._api.inspect_container(container))
+
+    def find(self, labels: Sequence[str]) -> list[Found]:
+        """Return all containers, running or not, that bear every one of these labels (`name` or `name=value`)."""
+        with translated("listing containers"):
+            listed = self._api.containers(all=True, filters={"label": list(labels)})
+        return [
+            Found(
+                item["Id"],
+                item["Names"][0].lstrip("/") if item["Names"] else "",
+                item["State"],
+                item["Created"],
+                item["Labels"],
+            )
+            for item in listed
+        ]
+
+    def logs(self, container: str, *, follow: bool, tail: int | None = None) -> Iterator[bytes]:
+        """Yield the output of a container in pieces as they come, standard output and error in one; ends with the container."""
+        with self._gone_is_an_error(), translated("reading the container's log"):
+            yield from self._api.logs(container, stream=True, follow=follow, tail="all" if tail is None else tail)
+
+    def run_session(self, container: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> ExecSession:
+        """Start a process in a running container and return the lines to and from it."""
+        with self._gone_is_an_error(), translated("starting a process in the container"):
+            created = self._api.exec_create(container, list(argv), stdin=True, environment=dict(env or {}))
+            return ExecSession(self._api.exec_start(created["Id"], socket=True))
+
+    def remove(self, container: str, grace_s: float) -> None:
+        """Stop a container, kill it after the grace, and remove it with its anonymous volumes; harmless if it is gone."""
+        with contextlib.suppress(docker.errors.NotFound):
+            if grace_s > 0:
+                with translated("stopping the container"), self._timeout(round(grace_s) + CALL_S):
+                    self._api.stop(container, timeout=round(grace_s))
+            with translated("removing the container"):
+                try:
+                    self._api.remove_container(container, force=True, v=True)
+                except docker.errors.APIError as error:
+                    if "already in progress" not in str(error.explanation):
+                        raise
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._api.close()
+
+    @contextlib.contextmanager
+    def _timeout(self, seconds: int) -> Iterator[None]:
+        before = self._api.timeout
+        self._api.timeout = seconds
+        try:
+            yield
+        finally:
+            self._api.timeout = before
+
+    @contextlib.contextmanager
+    def _gone_is_an_error(self) -> Iterator[None]:
+        try:
+            yield
+        except docker.errors.NotFound as error:
+            raise EngineError(f"the container is gone: {error.explanation}", "See what is there: orch ps") from error
+
+
+def connect(environ: Mapping[str, str], timeout_s: int = CALL_S) -> Engine:
+    """Return a connection to the engine that DOCKER_HOST and its kin name; raise EngineError if none answers."""
+    settings = docker.utils.kwargs_from_env(environment=dict(environ))
+    url = settings.get("base_url", "unix:///var/run/docker.sock")
+    with translated(f"connecting to {url}"):
+        api = docker.APIClient(**settings, version="auto", timeout=CONNECT_S)
+    api.timeout = timeout_s
+    return Engine(api, url)

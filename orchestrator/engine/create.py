@@ -1,0 +1,66 @@
+"""A container spec as the arguments of docker-py's low-level create call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from docker.types import DeviceRequest, Mount, Ulimit
+
+if TYPE_CHECKING:
+    import docker
+
+    from orchestrator.plan.container import ContainerSpec
+
+
+def create_arguments(api: docker.APIClient, spec: ContainerSpec) -> dict[str, Any]:
+    """Return the keyword arguments of `APIClient.create_container`; the same container as the `docker run` line gives."""
+    ports: list[tuple[int, str]] = []
+    bindings: dict[int | str, Any] = {}
+    if spec.publish is not None:
+        host, port = spec.publish
+        ports = [(port, "tcp")]
+        bindings = {f"{port}/tcp": [(host, port)]}
+    host_config = api.create_host_config(
+        init=True,
+        network_mode=spec.network,
+        port_bindings=bindings,
+        mounts=[Mount(mount.target, mount.source, type="bind", read_only=mount.read_only) for mount in spec.mounts],
+        devices=[f"{device.source}:{device.target}:{device.permissions}" for device in spec.devices],
+        device_requests=_device_requests(spec),
+        shm_size=spec.shm_size,
+        ipc_mode=spec.ipc,
+        privileged=spec.privileged,
+        security_opt=list(spec.security_opt) or None,
+        group_add=list(spec.group_add) or None,
+        cap_add=list(spec.cap_add) or None,
+        cap_drop=list(spec.cap_drop) or None,
+        ulimits=[Ulimit(name=name, soft=limit.soft, hard=limit.hard) for name, limit in spec.ulimits.items()] or None,
+        cpuset_cpus=spec.cpuset_cpus,
+        cpuset_mems=spec.cpuset_mems,
+        mem_limit=spec.memory,
+        runtime=spec.runtime,
+    )
+    return {
+        "image": spec.image,
+        "name": spec.name,
+        "entrypoint": [spec.entrypoint],
+        "command": list(spec.command),
+        "labels": dict(spec.labels),
+        "environment": [f"{name}={value}" for name, value in spec.env.items()],
+        "ports": ports or None,
+        "user": spec.user,
+        "detach": True,
+        "host_config": host_config,
+    }
+
+
+def _device_requests(spec: ContainerSpec) -> list[DeviceRequest] | None:
+    match spec.gpus:
+        case None:
+            return None
+        case "all":
+            return [DeviceRequest(count=-1, capabilities=[["gpu"]])]
+        case int() as count:
+            return [DeviceRequest(count=count, capabilities=[["gpu"]])]
+        case ids:
+            return [DeviceRequest(device_ids=list(ids), capabilities=[["gpu"]])]

@@ -1,0 +1,52 @@
+"""Errors of docker-py and of the requests library beneath it, turned into orch's own in one place."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import docker.errors
+import requests.exceptions
+import urllib3.exceptions
+
+from orchestrator.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ENGINE_HINT = "Is it running, and may you use it?  Try: docker version   (group docker, or DOCKER_HOST)"
+
+
+@contextlib.contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Raise EngineError for whatever the engine or the way to it answers while `doing` something.
+
+    An answer of the engine keeps its own words; `NotFound` passes through for callers that know what is missing.
+    """
+    try:
+        yield
+    except docker.errors.NotFound:
+        raise
+    except docker.errors.APIError as error:
+        raise EngineError(f"the Docker engine refused {doing}: {error.explanation or error}") from error
+    except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
+        hint = "The engine accepts connections but does not answer; see its log (journalctl -u docker)."
+        raise EngineError(f"the Docker engine did not answer in time while {doing}", hint) from error
+    except (
+        docker.errors.DockerException,
+        requests.exceptions.RequestException,
+        urllib3.exceptions.HTTPError,
+        OSError,
+    ) as error:
+        raise EngineError(f"no Docker engine answers while {doing}: {innermost(error)}", ENGINE_HINT) from error
+
+
+def innermost(error: BaseException) -> str:
+    """Return the text at the root of a chain of connection errors, such as `No such file or directory`."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.strerror:
+            return seen.strerror
+        nested = next((arg for arg in seen.args if isinstance(arg, BaseException)), None)
+        seen = seen.__cause__ or seen.__context__ or nested
+    return str(error)

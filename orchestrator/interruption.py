@@ -1,0 +1,74 @@
+"""Signals that ask orch to stop: the first is raised where the program stands, later ones only hurry the teardown.
+
+Used by the command layer around everything that must not leave something behind.
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import Interrupted
+
+if TYPE_CHECKING:
+    from types import FrameType, TracebackType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+
+class Interruption:
+    """Catches the signals while it is entered.
+
+    Armed, the first signal raises `Interrupted` in the main thread and disarms; disarmed, signals are only counted, so
+    nothing can break into a teardown. A signal that the caller ignores (nohup) stays ignored.
+    """
+
+    def __init__(self) -> None:
+        self.first: int | None = None
+        """Number of the first signal, once there was one."""
+        self.count = 0
+        self._armed = False
+        self._over = False
+
+    def __enter__(self) -> Interruption:
+        """Begin to catch signals, armed."""
+        self._armed = True
+        for signum in SIGNALS:
+            if signal.getsignal(signum) is not signal.SIG_IGN:
+                signal.signal(signum, self._on_signal)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Ignore further signals for good after an interruption, so that the exit code survives; else go back to before."""
+        self.disarm()
+        for signum in SIGNALS:
+            if signal.getsignal(signum) == self._on_signal:
+                default = signal.default_int_handler if signum == signal.SIGINT else signal.SIG_DFL
+                signal.signal(signum, signal.SIG_IGN if self.first is not None else default)
+        if self.first is not None and not isinstance(error, Interrupted) and kind is None:
+            raise Interrupted(self.first)
+
+    def disarm(self) -> None:
+        """From now on count signals instead of raising."""
+        self._armed = False
+
+    def close(self) -> None:
+        """From now on take no notice of signals: what there was to interrupt is over."""
+        self._armed = False
+        self._over = True
+
+    def hurried(self) -> bool:
+        """Say whether a signal came after the first one."""
+        return self.count > 1
+
+    def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
+        if self._over:
+            return
+        self.count += 1
+        if self.first is None:
+            self.first = signum
+        if self._armed:
+            self._armed = False
+            raise Interrupted(self.first)

@@ -1,0 +1,1 @@
+"""The plan: what a profile comes to, computed without an engine, a clock or an environment."""

@@ -1,0 +1,41 @@
+"""The benchmark command of one measurement: which server it is aimed at, and where in the container it writes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.vllm.client import Target, client_argv
+from orchestrator.vllm.flags import lookup, served_model
+
+if TYPE_CHECKING:
+    from orchestrator.profile.schema import Profile
+    from orchestrator.sweep import Measurement
+
+
+def bench_argv(profile: Profile, measurement: Measurement, version: str) -> list[str]:
+    """Return the command that takes a measurement with the client of a vLLM version."""
+    flags = profile.bench.client_flags if profile.bench else {}
+    return client_argv(version, client_target(profile), measurement, flags, job_folder(job_name(measurement)))
+
+
+def client_target(profile: Profile) -> Target:
+    """Return the server as a client inside its own container reaches it."""
+    server = profile.server
+    inside = profile.container.network != "host" or server.host == "0.0.0.0"  # noqa: S104 - recognised, not bound
+    return Target(
+        host="127.0.0.1" if inside else server.host,
+        port=server.port,
+        model=server.model,
+        served_model=served_model(server.model, server.flags),
+        trust_remote_code=lookup(server.flags, "trust-remote-code") is True,
+    )
+
+
+def job_name(measurement: Measurement) -> str:
+    """Return the name of a measurement's job in the container."""
+    return f"{measurement.point.id}-r{measurement.repetition}"
+
+
+def job_folder(job: str) -> str:
+    """Return the folder in the container that a job's client writes to."""
+    return f"/tmp/orch-bench/{job}"  # noqa: S108 - in the container, which is ours

@@ -1,0 +1,162 @@
+"""What the container is to be: every setting that the engine is told, taken from the profile and from nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from orchestrator import __version__
+from orchestrator.deployment import supervisor
+from orchestrator.plan import labels
+from orchestrator.profile.schema import DeviceSpec, MountSpec, UlimitSpec
+from orchestrator.sweep import canonical_json
+from orchestrator.vllm.flags import to_argv
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.profile.schema import Env, Profile
+
+SOURCE_AND_RUN = 'while [ "$1" != -- ]; do . "$1" || exit 126; shift; done; shift; exec "$@"'
+"""The only shell text there is: it sources the files before `--` and becomes the command after it."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which deployment this is."""
+
+    name: str
+    """Name of the deployment."""
+    launch: str
+    """One start of it."""
+    folder: str
+    """Absolute path on the node of the folder that holds its lease and its secrets."""
+
+    @property
+    def container(self) -> str:
+        """Return the container's name."""
+        return f"orch-{self.name}"
+
+
+BY_HAND = "by-hand"
+"""The launch of a container that somebody starts from the printed line."""
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """A container as the engine is asked for it; sizes in bytes."""
+
+    name: str
+    image: str
+    entrypoint: str
+    command: tuple[str, ...]
+    labels: Mapping[str, str]
+    env: Mapping[str, str]
+    mounts: tuple[MountSpec, ...]
+    devices: tuple[DeviceSpec, ...]
+    ulimits: Mapping[str, UlimitSpec]
+    network: str
+    publish: tuple[str, int] | None
+    """Address and port of the node that the same port of the container answers at; None on the node's own network."""
+    gpus: str | int | tuple[str, ...] | None = None
+    shm_size: int | None = None
+    ipc: str | None = None
+    privileged: bool = False
+    security_opt: tuple[str, ...] = ()
+    group_add: tuple[str, ...] = ()
+    cap_add: tuple[str, ...] = ()
+    cap_drop: tuple[str, ...] = ()
+    cpuset_cpus: str | None = None
+    cpuset_mems: str | None = None
+    memory: int | None = None
+    runtime: str | None = None
+    user: str | None = None
+    secrets: tuple[str, ...] = field(default=())
+    """Names of the variables that the supervisor adds from the deployment's folder."""
+
+
+def container_spec(profile: Profile, identity: Identity) -> ContainerSpec:
+    """Return the container of a profile."""
+    container = profile.container
+    argv = container_argv(profile)
+    mounts = container.mounts
+    if container.supervise:
+        mounts = (*mounts, MountSpec(source=identity.folder, target=supervisor.FOLDER, read_only=True))
+    return ContainerSpec(
+        name=identity.container,
+        image=container.image,
+        entrypoint=argv[0],
+        command=tuple(argv[1:]),
+        labels={
+            labels.DEPLOYMENT: identity.name,
+            labels.FOLDER: identity.folder,
+            labels.LAUNCH: identity.launch,
+            labels.PROFILE: profile.name,
+            labels.PROFILE_HASH: serving_hash(profile),
+            labels.VERSION: __version__,
+        },
+        env=plain(container.env),
+        mounts=mounts,
+        devices=container.devices,
+        ulimits=container.ulimits,
+        network=container.network,
+        publish=None if container.network == "host" else (profile.server.host, profile.server.port),
+        gpus=container.gpus,
+        shm_size=container.shm_size,
+        ipc=container.ipc,
+        privileged=container.privileged,
+        security_opt=container.security_opt,
+        group_add=container.group_add,
+        cap_add=container.cap_add,
+        cap_drop=container.cap_drop,
+        cpuset_cpus=container.cpuset_cpus,
+        cpuset_mems=container.cpuset_mems,
+        memory=container.memory,
+        runtime=container.runtime,
+        user=container.user,
+        secrets=tuple(sorted(profile.secrets())),
+    )
+
+
+def server_argv(profile: Profile) -> list[str]:
+    """Return the command that serves the model, as one would type it."""
+    server = profile.server
+    host = server.host if profile.container.network == "host" else "0.0.0.0"  # noqa: S104 - inside the container; published on server.host
+    return [*server.command, server.model, "--host", host, "--port", str(server.port), *to_argv(server.flags)]
+
+
+def container_argv(profile: Profile) -> list[str]:
+    """Return the container's command: supervisor, sourced files, environment, server, each handing over to the next."""
+    argv = server_argv(profile)
+    environment = plain(profile.server.env)
+    if environment:
+        argv = ["env", *(f"{name}={value}" for name, value in environment.items()), *argv]
+    if profile.container.source:
+        argv = ["bash", "-c", SOURCE_AND_RUN, "orch", *profile.container.source, "--", *argv]
+    if profile.container.supervise:
+        argv = ["python3", "-IS", "-c", supervisor_text(), *argv]
+    return argv
+
+
+def supervisor_text() -> str:
+    """Return the supervisor's source text without what only its readers need."""
+    lines = inspect.getsource(supervisor).split('"""', 2)[2].splitlines()
+    return "\n".join(line.split("  # ")[0] for line in lines if line.strip()) + "\n"
+
+
+def serving_hash(profile: Profile) -> str:
+    """Return a hash of what decides how the server behaves: the container and server sections."""
+    serving = profile.model_dump(mode="json", include={"container", "server"})
+    return hashlib.sha256(canonical_json(serving).encode()).hexdigest()[:16]
+
+
+def profile_hash(profile: Profile) -> str:
+    """Return a hash of the whole resolved profile."""
+    return hashlib.sha256(canonical_json(profile.model_dump(mode="json")).encode()).hexdigest()[:16]
+
+
+def plain(env: Env) -> dict[str, str]:
+    """Return the variables whose values stand in the profile."""
+    return {name: value for name, value in env.items() if isinstance(value, str)}

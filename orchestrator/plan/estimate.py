@@ -1,0 +1,59 @@
+"""How long a run will take, roughly: start-up by the profile's hints, points by its guess of the server's speed.
+
+A point of n prompts at concurrency c is ⌈n / c⌉ waves, each of one time to first token and the rest of the output at
+the time per output token; a request rate stretches it to at least n / rate. Each client process adds its imports.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.sweep import sweep, warmup
+
+if TYPE_CHECKING:
+    from orchestrator.profile.schema import Bench, Profile
+    from orchestrator.sweep import Point
+
+CLIENT_START_S = 15.0
+"""Imports of one `vllm bench serve` process: 13 to 16 s were measured for 0.32.0 on two cores."""
+UNKNOWN_START_S = 300.0
+"""Start-up of a server whose profile gives no hints."""
+UNKNOWN_OUTPUT = 256
+"""Output tokens of a request whose dataset decides."""
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """Seconds, roughly."""
+
+    start_s: float
+    clients_s: float
+    """Start-up of the benchmark clients."""
+    measuring_s: float
+
+    @property
+    def total_s(self) -> float:
+        """Return the whole."""
+        return self.start_s + self.clients_s + self.measuring_s
+
+
+def estimate(profile: Profile) -> Estimated:
+    """Return the estimate for a whole run of a profile."""
+    start = sum(profile.health.expected.values()) or UNKNOWN_START_S
+    bench = profile.bench
+    if bench is None:
+        return Estimated(start, 0.0, 0.0)
+    planned = [item for item in (warmup(bench), *sweep(bench)) if item is not None]
+    measuring = sum(point_seconds(item.point, bench) for item in planned)
+    return Estimated(start, CLIENT_START_S * len(planned), measuring)
+
+
+def point_seconds(point: Point, bench: Bench) -> float:
+    """Return how long one measurement of a point takes, without the client's start."""
+    output = point.output_len or UNKNOWN_OUTPUT
+    waves = math.ceil(point.num_prompts / (point.max_concurrency or point.num_prompts))
+    busy = waves * (bench.estimate.ttft + (output - 1) * bench.estimate.tpot)
+    arrival = 0.0 if isinstance(point.request_rate, str) else point.num_prompts / point.request_rate
+    return max(busy, arrival)

@@ -1,0 +1,17 @@
+"""The labels by which orch knows its own containers; they are inside the create call, and teardown goes by them alone."""
+
+from __future__ import annotations
+
+PREFIX = "orch."
+DEPLOYMENT = PREFIX + "deployment"
+"""Name of the deployment."""
+LAUNCH = PREFIX + "launch"
+"""One start of a deployment: what a teardown selects, so that it never touches a later start of the same name."""
+PROFILE = PREFIX + "profile"
+"""Name of the profile."""
+PROFILE_HASH = PREFIX + "profile-hash"
+"""Hash of the resolved profile's container and server sections."""
+FOLDER = PREFIX + "folder"
+"""The deployment's folder on the node, with its lease and its record."""
+VERSION = PREFIX + "version"
+"""Version of orch."""

@@ -1,0 +1,74 @@
+"""The whole plan of a profile as plain data: what `orch plan` shows and what a run will do."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.plan.bench_command import bench_argv
+from orchestrator.plan.container import BY_HAND, ContainerSpec, Identity, container_spec, server_argv
+from orchestrator.plan.docker_run import docker_run_line
+from orchestrator.plan.estimate import Estimated, estimate
+from orchestrator.plan.weakening import weakenings
+from orchestrator.sweep import Measurement, sweep, warmup
+from orchestrator.vllm.client import LATEST, version_in_image
+
+if TYPE_CHECKING:
+    from orchestrator.profile.schema import Profile
+
+
+@dataclass(frozen=True)
+class PlannedMeasurement:
+    """A measurement and the command that takes it."""
+
+    measurement: Measurement
+    command: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a profile comes to."""
+
+    spec: ContainerSpec
+    docker_run: str
+    serve: str
+    """The server's command alone."""
+    vllm_version: str
+    """Version whose client the commands are written for; the run asks the image."""
+    assumed: bool
+    """The version is a guess, because the image's name does not say."""
+    warmup: PlannedMeasurement | None
+    measurements: tuple[PlannedMeasurement, ...]
+    weakenings: tuple[str, ...]
+    estimate: Estimated
+
+
+def plan(profile: Profile, name: str, folder: str) -> Plan:
+    """Return the plan of a profile.
+
+    Args:
+        profile: The resolved profile.
+        name: Name of the deployment.
+        folder: Path on the node of the deployment's folder, as the printed line mounts it.
+    """
+    spec = container_spec(profile, Identity(name, BY_HAND, folder))
+    named = version_in_image(profile.container.image)
+    version = named or LATEST
+    bench = profile.bench
+    first = None if bench is None else warmup(bench)
+    return Plan(
+        spec=spec,
+        docker_run=docker_run_line(spec),
+        serve=shlex.join(server_argv(profile)),
+        vllm_version=version,
+        assumed=named is None,
+        warmup=None if first is None else _planned(profile, first, version),
+        measurements=() if bench is None else tuple(_planned(profile, item, version) for item in sweep(bench)),
+        weakenings=tuple(weakenings(profile.container)),
+        estimate=estimate(profile),
+    )
+
+
+def _planned(profile: Profile, measurement: Measurement, version: str) -> PlannedMeasurement:
+    return PlannedMeasurement(measurement, shlex.join(bench_argv(profile, measurement, version)))

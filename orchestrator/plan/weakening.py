@@ -1,0 +1,100 @@
+"""Which settings of a container weaken what keeps it apart from the node, each in words for whoever runs it.
+
+Nothing is refused here: such settings work when a profile asks for them, and the plan and the record say so.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestrator.profile.schema import Container, MountSpec
+
+STRONG_CAPABILITIES = frozenset(
+    {"ALL", "BPF", "DAC_READ_SEARCH", "MAC_ADMIN", "NET_ADMIN", "NET_RAW", "PERFMON", "SYS_ADMIN"}
+    | {"SYS_BOOT", "SYS_MODULE", "SYS_PTRACE", "SYS_RAWIO", "SYS_TIME", "SYSLOG"}
+)
+SYSTEM_FOLDERS = (
+    *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/opt", "/proc", "/root"),
+    *("/run", "/sbin", "/srv", "/sys", "/usr", "/var"),
+)
+ENGINE_SOCKETS = (
+    *("/run/docker.sock", "/var/run/docker.sock", "/run/podman/podman.sock"),
+    *("/run/containerd/containerd.sock", "/run/crio/crio.sock"),
+)
+DISK_DEVICES = (
+    "/dev/dm-",
+    "/dev/kmem",
+    "/dev/mapper",
+    "/dev/mem",
+    "/dev/nvme",
+    "/dev/port",
+    "/dev/sd",
+    "/dev/vd",
+)
+SECURITY_OPTIONS = {
+    "seccomp": ("unconfined", "no system call is filtered"),
+    "apparmor": ("unconfined", "no AppArmor profile confines it"),
+    "label": ("disable", "SELinux does not confine it"),
+    "systempaths": ("unconfined", "the kernel's files under /proc and /sys are writable"),
+    "no-new-privileges": ("false", "its processes may gain privileges"),
+}
+
+
+def weakenings(container: Container) -> list[str]:
+    """Return a line `setting: what it gives away` for each weakening setting, in the schema's order."""
+    return [
+        *_devices(container),
+        *(line for mount in container.mounts for line in _mount(mount)),
+        *_namespaces(container),
+        *(["privileged: every capability and every device of the node"] if container.privileged else []),
+        *_security_options(container),
+        *_capabilities(container),
+    ]
+
+
+def _devices(container: Container) -> Iterator[str]:
+    for device in container.devices:
+        source = posixpath.normpath(device.source)
+        if source == "/dev" or source.startswith(DISK_DEVICES):
+            yield f"device {device.source}: the node's disks or memory"
+
+
+def _mount(mount: MountSpec) -> Iterator[str]:
+    source = posixpath.normpath("/" + mount.source.lstrip("/"))
+    if any(_inside(socket, source) for socket in ENGINE_SOCKETS):
+        yield f"mount {mount.source}: whoever reaches the engine's socket controls the node"
+    elif not mount.read_only and (source == "/" or any(_inside(source, folder) for folder in SYSTEM_FOLDERS)):
+        yield f"mount {mount.source}: a system folder of the node, writable"
+
+
+def _inside(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _namespaces(container: Container) -> Iterator[str]:
+    ipc = container.ipc or ""
+    if ipc == "host" or ipc.startswith("container:"):
+        owner = "the node" if ipc == "host" else "another container"
+        yield f"ipc {ipc}: shared memory of {owner}"
+    if container.network == "host":
+        yield "network host: every address and port of the node"
+    elif container.network.startswith("container:"):
+        yield f"network {container.network}: the network of another container"
+
+
+def _security_options(container: Container) -> Iterator[str]:
+    for option in container.security_opt:
+        name, _, value = option.replace(":", "=", 1).partition("=")
+        weak, meaning = SECURITY_OPTIONS.get(name, ("", ""))
+        if weak and value == weak:
+            yield f"security_opt {option}: {meaning}"
+
+
+def _capabilities(container: Container) -> Iterator[str]:
+    for capability in container.cap_add:
+        if capability.upper().removeprefix("CAP_") in STRONG_CAPABILITIES:
+            yield f"cap_add {capability}: a capability that reaches beyond the container"

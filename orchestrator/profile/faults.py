@@ -1,0 +1,151 @@
+"""Turns pydantic's errors into faults that a person can act on: the place in a file, the key, plain words.
+
+Values are shown only where the schema's own messages show them, which none does for an environment variable.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from orchestrator.profile import schema
+from orchestrator.profile.keys import homes, valid_keys
+from orchestrator.profile.names import did_you_mean, nearest
+from orchestrator.profile.tree import fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pydantic_core import ErrorDetails
+
+    from orchestrator.profile.tree import Fault, Keys, Mark, Node
+
+FEW = 10
+"""How many valid keys are listed where no near one is found."""
+
+_PATTERNS = {
+    schema.ABSOLUTE_PATH_PATTERN: "must be an absolute path",
+    schema.ENV_NAME_PATTERN: "must be a variable's name: letters, digits and _, not beginning with a digit",
+    schema.FLAG_NAME_PATTERN: "must be a flag's name without its leading dashes",
+    schema.PROFILE_NAME_PATTERN: "must be letters, digits, '.', '_' and '-', a letter or digit first",
+    schema.DEVICE_PERMISSIONS_PATTERN: "must be of the letters r, w and m",
+    schema.IPC_PATTERN: "must be private, shareable, host, none or container:NAME",
+}
+_A_MAPPING = "must be a mapping of keys to values"
+_WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "missing": lambda _: "required key is missing",
+    "value_error": lambda ctx: str(ctx["error"]),
+    "string_pattern_mismatch": lambda ctx: _PATTERNS[ctx["pattern"]],
+    "string_too_short": lambda _: "must not be empty",
+    "string_unicode": lambda _: "must be text",
+    "too_short": lambda _: "must hold at least one value",
+    "int_type": lambda _: "must be a whole number",
+    "float_type": lambda _: "must be a number",
+    "bool_type": lambda _: "must be true or false",
+    "tuple_type": lambda _: "must be a list",
+    "mapping_type": lambda _: _A_MAPPING,
+    "dict_type": lambda _: _A_MAPPING,
+    "model_type": lambda _: _A_MAPPING,
+    "greater_than": lambda ctx: f"must be more than {ctx['gt']:g}",
+    "greater_than_equal": lambda ctx: f"must be {ctx['ge']:g} or more",
+    "less_than_equal": lambda ctx: f"must be {ctx['le']:g} or less",
+}
+
+
+class _Place(NamedTuple):
+    """Where an error stands in the tree."""
+
+    keys: Keys
+    key_mark: Mark
+    node: Node
+    rest: Keys
+    """What the error names below the node and the tree does not hold."""
+
+
+def faults_of(errors: Iterable[ErrorDetails], root: Node, *, incomplete: bool) -> list[Fault]:
+    """Return the faults that validating a tree's data gave.
+
+    With `incomplete`, a file could not be read: what only that file may have held is not reported as missing.
+    """
+    found: dict[Fault, None] = {}
+    placed = [(error, _locate(root, error["loc"])) for error in errors]
+    meant = {
+        (*place.keys[:-1], name)
+        for error, place in placed
+        if error["type"] == "extra_forbidden"
+        for name in _nearest_keys(place)
+    }
+    for error, place in placed:
+        kind = error["type"]
+        keys = _full_keys(place)
+        at_mapping = isinstance(place.node.value, Mapping)
+        if kind == "missing" and (incomplete or keys in meant):
+            continue
+        if (incomplete and kind == "value_error" and at_mapping) or (
+            kind == "too_short" and place.node.value
+        ):
+            continue
+        of_key = at_mapping or kind in ("missing", "extra_forbidden") or "[key]" in error["loc"]
+        mark = place.key_mark if of_key else place.node.mark
+        found[fault(mark, keys, _problem(error, place))] = None
+    return list(found)
+
+
+def _locate(root: Node, loc: tuple[str | int, ...]) -> _Place:
+    node, mark = root, root.mark
+    keys: Keys = ()
+    rest: Keys = ()
+    for part in loc:
+        if isinstance(node.value, Mapping) and part in node.value and isinstance(part, str):
+            mark, node = node.value[part].mark, node.value[part].node
+            keys = (*keys, part)
+        elif isinstance(node.value, tuple) and isinstance(part, int):
+            node = node.value[part]
+            mark = node.mark
+            keys = (*keys, part)
+        elif isinstance(part, str) and not part.startswith("<") and part != "[key]":
+            rest = (*rest, part)
+    return _Place(keys, mark, node, rest)
+
+
+def _full_keys(place: _Place) -> Keys:
+    return (*place.keys, *place.rest) if isinstance(place.node.value, Mapping) else place.keys
+
+
+def _problem(error: ErrorDetails, place: _Place) -> str:
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "extra_forbidden":
+        return _unknown_key(place)
+    if kind == "literal_error":
+        return _not_one_of(re.findall(r"'([^']*)'", context["expected"]), error["input"], error["loc"])
+    if kind == "string_type":
+        words = "must be text" + ("; put it in quotes" if isinstance(error["input"], int | float) else "")
+    else:
+        words = _WORDS[kind](context) if kind in _WORDS else error["msg"]
+    inside_text = place.rest and not isinstance(place.node.value, Mapping)
+    return f"{place.rest[-1]} {words}" if inside_text and kind == "string_pattern_mismatch" else words
+
+
+def _unknown_key(place: _Place) -> str:
+    name = str(place.keys[-1])
+    known = valid_keys(place.keys[:-1])
+    near = _nearest_keys(place)
+    if near:
+        return f"unknown key{did_you_mean(near)}"
+    if elsewhere := homes(name):
+        return f"unknown key here; '{name}' belongs to {' or '.join(elsewhere)}"
+    return "unknown key" + (f"; known here: {', '.join(known)}" if len(known) <= FEW else "")
+
+
+def _nearest_keys(place: _Place) -> list[str]:
+    return nearest(str(place.keys[-1]), valid_keys(place.keys[:-1]))
+
+
+def _not_one_of(allowed: list[str], given: object, loc: tuple[str | int, ...]) -> str:
+    near = did_you_mean(nearest(given, allowed)) if isinstance(given, str) else ""
+    if loc[-1] == "[key]":
+        return f"unknown key; known here: {', '.join(allowed)}" if not near else f"unknown key{near}"
+    if allowed == ["all"]:
+        return "must be all, a number of devices, or a list of device ids"
+    return f"must be one of {', '.join(allowed)}{near}"

@@ -1,0 +1,62 @@
+"""Which keys there are: the models of the schema, walked by path.
+
+Nothing here knows a key by name, except the mappings whose keys the user invents.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import BaseModel
+
+from orchestrator.profile.schema import Profile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestrator.profile.tree import Keys
+
+ENVS: frozenset[Keys] = frozenset({("container", "env"), ("server", "env")})
+"""Mappings of environment variables; a value here, plain or secret, is replaced as a whole."""
+FLAGS: frozenset[Keys] = frozenset({("server", "flags"), ("bench", "client_flags")})
+"""Mappings of command-line flags; a flag's name may hold dots, and inside a value null is JSON's null."""
+
+
+def valid_keys(path: Keys) -> tuple[str, ...]:
+    """Return the keys that the schema knows in the mapping at a path; none where the user invents them."""
+    models: list[type[BaseModel]] = [Profile]
+    for key in path:
+        fields = [
+            model.model_fields[key] for model in models if isinstance(key, str) and key in model.model_fields
+        ]
+        if fields:
+            models = [inner for field in fields for inner in _models(field.annotation)]
+    return tuple(dict.fromkeys(name for model in models for name in model.model_fields))
+
+
+def homes(name: str) -> tuple[str, ...]:
+    """Return the sections of the schema that know a key of this name."""
+    return tuple(section for section, names in _sections(Profile, "") if name in names)
+
+
+def split_key(text: str) -> tuple[str, ...]:
+    """Return the path that a dotted key means; after `server.flags.` all is one flag's name."""
+    parts = text.split(".")
+    for depth in range(1, len(parts)):
+        if tuple(parts[:depth]) in FLAGS:
+            return (*parts[:depth], ".".join(parts[depth:]))
+    return tuple(parts)
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - any type expression
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)
+
+
+def _sections(model: type[BaseModel], path: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    yield path or "the top level", tuple(model.model_fields)
+    for name, field in model.model_fields.items():
+        for inner in _models(field.annotation):
+            yield from _sections(inner, f"{path}.{name}" if path else name)

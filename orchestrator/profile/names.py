@@ -1,0 +1,25 @@
+"""Guesses which name was meant by a mistyped one."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def nearest(name: str, names: Iterable[str], count: int = 1) -> list[str]:
+    """Return the names that a mistyped one may have meant, best first; case, `-` and `_` do not count."""
+    plain = {_plain(known): known for known in names}
+    return [plain[found] for found in difflib.get_close_matches(_plain(name), plain, n=count)]
+
+
+def did_you_mean(names: Iterable[str]) -> str:
+    """Return `; did you mean 'a' or 'b'?`, or nothing for no names."""
+    quoted = [f"'{name}'" for name in names]
+    return f"; did you mean {' or '.join(quoted)}?" if quoted else ""
+
+
+def _plain(name: str) -> str:
+    return name.replace("-", "_").lower()

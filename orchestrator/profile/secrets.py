@@ -1,0 +1,38 @@
+"""Secrets: read from where the profile says, only when a deployment is made, and never written into anything but its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import EnvironmentFault
+from orchestrator.profile.schema import FromEnv
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.profile.schema import Profile, SecretRef
+
+
+def read_secrets(profile: Profile, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the values of a profile's secrets by variable name; raise EnvironmentFault naming one that is not there."""
+    return {name: _value(name, reference, environ) for name, reference in profile.secrets().items()}
+
+
+def _value(name: str, reference: SecretRef, environ: Mapping[str, str]) -> str:
+    if isinstance(reference, FromEnv):
+        if reference.from_env not in environ:
+            raise EnvironmentFault(
+                f"the secret {name} comes from the variable {reference.from_env}, which is not set",
+                f"export {reference.from_env}=…   (cron does not read your shell's profile; from_file works there)",
+            )
+        return environ[reference.from_env]
+    try:
+        text = Path(reference.from_file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise EnvironmentFault(
+            f"the secret {name} comes from the file {reference.from_file}, which cannot be read: {reason}",
+            "Check the path and its permissions.",
+        ) from error
+    return text.removesuffix("\n")

@@ -1,0 +1,1 @@
+"""Reports: everything that people read, derived from run directories alone."""

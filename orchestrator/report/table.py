@@ -1,0 +1,107 @@
+"""The results of a run as rows: one wide table with everything, and the guide's own ten columns.
+
+A cell without a value is empty, never zero. Only measurements that are done have figures; the others say why not.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+from orchestrator.runs.records import Manifest, MeasurementRecord, RunState
+from orchestrator.vllm.client import LATENCIES
+from orchestrator.vllm.results import STATISTICS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from orchestrator.runs.directory import RunDirectory
+
+Cell = str | int | float | None
+Row = dict[str, Cell]
+
+GUIDE_COLUMNS = {
+    "tp": "tensor_parallel_size",
+    "data_type": "dtype",
+    "batch": "batch",
+    "prompt_tokens": "input_len",
+    "completion_tokens": "output_len",
+    "TOTAL_THROUGHPUT(toks/s)": "total_token_throughput",
+    "generate_throughput(toks/s)": "output_throughput",
+    "TTFT(ms)": "mean_ttft_ms",
+    "TPOT(ms)": "mean_tpot_ms",
+    "ITL(ms)": "mean_itl_ms",
+}
+"""The guide's columns in its order, each with the wide table's column that fills it."""
+
+
+def wide_rows(directory: RunDirectory) -> list[Row]:
+    """Return one row a measurement that has begun, in the order of the sweep."""
+    manifest = directory.manifest()
+    return [wide_row(manifest, record) for record in directory.records()]
+
+
+def wide_row(manifest: Manifest, record: MeasurementRecord) -> Row:
+    """Return everything that is known of a measurement."""
+    parameters = record.parameters
+    row: Row = {
+        "run": manifest.id,
+        "profile": manifest.profile,
+        "point": record.point,
+        "repetition": record.repetition,
+        "state": record.state.value,
+        "reasons": "; ".join(record.reasons) or None,
+        "tensor_parallel_size": manifest.tensor_parallel_size,
+        "dtype": manifest.dtype,
+        "batch": parameters["max_concurrency"] or parameters["num_prompts"],
+        "dataset": parameters["dataset"],
+        "input_len": parameters["input_len"],
+        "output_len": parameters["output_len"],
+        "num_prompts": parameters["num_prompts"],
+        "max_concurrency": parameters["max_concurrency"],
+        "request_rate": parameters["request_rate"],
+        "seed": record.seed,
+    }
+    metrics = record.metrics if record.state == RunState.DONE else None
+    for name in (
+        "duration_s", "completed", "failed", "total_input_tokens", "total_output_tokens", "request_throughput",
+        "output_throughput", "total_token_throughput", "request_goodput",
+    ):  # fmt: skip
+        row[name] = getattr(metrics, name, None)
+    for latency in LATENCIES:
+        values = getattr(metrics, f"{latency}_ms", None)
+        for statistic in STATISTICS:
+            row[f"{statistic}_{latency}_ms"] = getattr(values, statistic, None)
+    row["started"] = record.started
+    row["wall_s"] = record.wall_s
+    row["vllm_version"] = manifest.deployment.vllm_version if manifest.deployment else None
+    row["image"] = manifest.deployment.image if manifest.deployment else None
+    row["image_id"] = manifest.deployment.image_id if manifest.deployment else None
+    return row
+
+
+def guide_rows(rows: Sequence[Row]) -> list[Row]:
+    """Return the guide's columns of the measurements that are done."""
+    done = (row for row in rows if row["state"] == RunState.DONE.value)
+    return [{column: row[source] for column, source in GUIDE_COLUMNS.items()} for row in done]
+
+
+def write_csv(rows: Sequence[Mapping[str, Cell]], columns: Sequence[str]) -> str:
+    """Return CSV text with a header; numbers in full precision."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def summary_csv(directory: RunDirectory) -> str:
+    """Return the wide table of a run as CSV text."""
+    rows = wide_rows(directory)
+    return write_csv(rows, list(rows[0])) if rows else ""
+
+
+def guide_csv(directory: RunDirectory) -> str:
+    """Return the guide's table of a run as CSV text."""
+    return write_csv(guide_rows(wide_rows(directory)), list(GUIDE_COLUMNS))

@@ -1,0 +1,155 @@
+"""The sweep: the ordered measurements of a profile, a pure function of its resolved `bench` section."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.profile.schema import LengthProduct
+
+if TYPE_CHECKING:
+    from orchestrator.profile.schema import Bench
+
+SEED_RANGE = 2**31
+
+
+@dataclass(frozen=True)
+class Point:
+    """One workload."""
+
+    dataset: str
+    dataset_path: str | None
+    input_len: int | None
+    """Prompt tokens of a request; None where the dataset decides."""
+    output_len: int | None
+    """Output tokens of a request; None where the dataset decides."""
+    num_prompts: int
+    max_concurrency: int | None
+    """Requests in flight at most; None means no limit."""
+    request_rate: float | str
+    """Requests per second, or `inf`."""
+    client_flags: str = "{}"
+    """Further client flags as canonical JSON; they are part of what the point measures."""
+
+    @property
+    def id(self) -> str:
+        """Return twelve hexadecimal digits that depend on the parameters alone."""
+        return hashlib.sha256(canonical_json(self.parameters()).encode()).hexdigest()[:12]
+
+    @property
+    def batch(self) -> int:
+        """Return the guide's `batch`: requests in flight at most."""
+        return self.num_prompts if self.max_concurrency is None else self.max_concurrency
+
+    @property
+    def output_tokens(self) -> int | None:
+        """Return how many tokens a complete measurement generates; None where the dataset decides."""
+        return None if self.output_len is None else self.num_prompts * self.output_len
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters as plain data."""
+        return {
+            "dataset": self.dataset,
+            "dataset_path": self.dataset_path,
+            "input_len": self.input_len,
+            "output_len": self.output_len,
+            "num_prompts": self.num_prompts,
+            "max_concurrency": self.max_concurrency,
+            "request_rate": self.request_rate,
+            "client_flags": json.loads(self.client_flags),
+        }
+
+    def label(self) -> str:
+        """Return the point as people say it, such as `512/512 × 16 prompts, concurrency 8`."""
+        lengths = self.dataset if self.input_len is None else f"{self.input_len}/{self.output_len}"
+        parts = [f"{lengths} × {self.num_prompts} prompts"]
+        if self.max_concurrency is not None:
+            parts.append(f"concurrency {self.max_concurrency}")
+        if self.request_rate != "inf":
+            parts.append(f"{self.request_rate:g} req/s")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One repetition of a point, with the seed that makes its prompts its own."""
+
+    point: Point
+    repetition: int
+    """Counted from 1."""
+    seed: int
+
+
+def points(bench: Bench) -> tuple[Point, ...]:
+    """Return the distinct points of a sweep: for each load, each pair of lengths, as in the guide's loop."""
+    if isinstance(bench.lengths, LengthProduct):
+        lengths: list[tuple[int | None, int | None]] = list(
+            itertools.product(bench.lengths.input, bench.lengths.output)
+        )
+    else:
+        lengths = list(bench.lengths or [(None, None)])
+    flags = canonical_json(dict(bench.client_flags))
+    found: dict[Point, None] = {}
+    for rate, concurrency in itertools.product(bench.request_rate, bench.concurrency or (None,)):
+        prompts = bench.num_prompts or ((bench.prompts_per_concurrency or 1) * (concurrency or 1),)
+        for num_prompts, (input_len, output_len) in itertools.product(prompts, lengths):
+            point = Point(
+                bench.dataset.name,
+                bench.dataset.path,
+                input_len,
+                output_len,
+                num_prompts,
+                concurrency,
+                rate,
+                flags,
+            )
+            found[point] = None
+    return tuple(found)
+
+
+def sweep(bench: Bench) -> tuple[Measurement, ...]:
+    """Return the measurements in order: the whole sweep once, then again for each further repetition.
+
+    Repetitions of a point lie far apart in time, so that a slow drift shows as spread instead of hiding.
+    """
+    return tuple(
+        Measurement(point, repetition, derive_seed(bench.seed, point.id, repetition))
+        for repetition in range(1, bench.repetitions + 1)
+        for point in points(bench)
+    )
+
+
+def warmup(bench: Bench) -> Measurement | None:
+    """Return the warm-up: the first point's shape with its own seed and few prompts, or None if there is to be none."""
+    if bench.warmup == 0:
+        return None
+    first = points(bench)[0]
+    point = Point(
+        first.dataset, first.dataset_path, first.input_len, first.output_len, bench.warmup,
+        first.max_concurrency, "inf", first.client_flags,
+    )  # fmt: skip
+    return Measurement(point, 0, derive_seed(bench.seed, point.id, 0))
+
+
+def derive_seed(base: int, point_id: str, repetition: int) -> int:
+    """Return the seed of one measurement, in [0, 2**31)."""
+    digest = hashlib.sha256(f"{base}/{point_id}/{repetition}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") % SEED_RANGE
+
+
+def canonical_json(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return the one JSON text of a value: sorted keys, no spaces, whole floats as integers."""
+    return json.dumps(_whole(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def _whole(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_whole(item) for item in value]
+    return value

@@ -1,0 +1,74 @@
+"""What a vLLM server answers over HTTP: health, the model it serves, its version.
+
+Until a server is ready its port refuses connections; then all endpoints answer at once (seen on 0.8.5 to 0.33).
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """One entry of `/v1/models`."""
+
+    id: str
+    root: str | None
+    """The path or hub name it was loaded from."""
+    max_model_len: int | None
+    """Longest context in tokens."""
+
+
+@dataclass(frozen=True)
+class Api:
+    """The address of a server; every request has a deadline."""
+
+    host: str
+    port: int
+    timeout_s: float = 2.0
+
+    @property
+    def url(self) -> str:
+        """Return the base URL."""
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+    def healthy(self) -> bool:
+        """Say whether `/health` answers 200."""
+        try:
+            return self._get("/health")[0] == http.client.OK
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def models(self) -> list[ServedModel]:
+        """Return the models it offers; empty if it does not answer as vLLM does."""
+        body = self._json("/v1/models")
+        entries = body.get("data", []) if isinstance(body, dict) else []
+        return [
+            ServedModel(str(entry["id"]), entry.get("root"), entry.get("max_model_len"))
+            for entry in entries
+            if isinstance(entry, dict) and "id" in entry
+        ]
+
+    def version(self) -> str | None:
+        """Return the version that the server says it is, or None."""
+        body = self._json("/version")
+        return str(body["version"]) if isinstance(body, dict) and "version" in body else None
+
+    def _json(self, path: str) -> Any:  # noqa: ANN401 - whatever JSON a server answers
+        try:
+            status, body = self._get(path)
+            return json.loads(body) if status == http.client.OK else None
+        except (OSError, http.client.HTTPException, ValueError):
+            return None
+
+    def _get(self, path: str) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout_s)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()

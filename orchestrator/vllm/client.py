@@ -1,0 +1,115 @@
+"""How the serving benchmark of each vLLM version is called; differences are rows of one table, newest last.
+
+Sources: the argument parsers of vLLM 0.8.0 to 0.33.0 (`vllm/benchmarks/serve.py`).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.vllm.flags import to_argv
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import JsonValue
+
+    from orchestrator.sweep import Measurement
+
+RESULT_NAME = "result.json"
+PERCENTILES = (50, 90, 95, 99)
+LATENCIES = ("ttft", "tpot", "itl", "e2el")
+
+Version = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class ClientDialect:
+    """What `vllm bench serve` wants to hear, from one version on."""
+
+    since: Version
+    """First version it holds for."""
+    protocol: tuple[str, ...]
+    """Flags that choose the OpenAI completions protocol."""
+    sampling: tuple[str, ...]
+    """Flags that make sampling greedy; empty where greedy is the default or the flag is missing or broken."""
+
+
+DIALECTS = (
+    ClientDialect((0, 8, 0), ("--endpoint-type", "openai-comp"), ()),
+    ClientDialect((0, 9, 1), ("--endpoint-type", "openai"), ()),
+    ClientDialect((0, 11, 0), ("--backend", "openai"), ()),
+    ClientDialect((0, 15, 0), ("--backend", "openai"), ("--temperature", "0")),
+)
+LATEST = "0.33.0"
+
+
+@dataclass(frozen=True)
+class Target:
+    """The server as the client inside the container reaches it."""
+
+    host: str
+    port: int
+    model: str
+    """Model path or hub name; the client loads its tokenizer."""
+    served_model: str
+    """Name under which the server offers it."""
+    trust_remote_code: bool
+
+
+def parse_version(text: str) -> Version | None:
+    """Return the first three numbers of a version such as `0.8.5+das.opt1`, or None where there is none."""
+    match = re.search(r"(?<![\d.])v?(\d+)\.(\d+)(?:\.(\d+))?", text)
+    return (int(match[1]), int(match[2]), int(match[3] or 0)) if match else None
+
+
+def version_in_image(image: str) -> str | None:
+    """Return the vLLM version that an image reference names, as in `vllm:0.8.5-ubuntu22.04`, or None."""
+    match = re.search(r"vllm[\w.-]*:v?(\d+\.\d+\.\d+)|orch-cpu:(\d+\.\d+\.\d+)", image)
+    return (match[1] or match[2]) if match else None
+
+
+def client_dialect(version: str) -> ClientDialect:
+    """Return the dialect of a version; versions older than the table get its first row, unknown ones its last."""
+    parsed = parse_version(version)
+    if parsed is None or parsed == (0, 0, 0):
+        return DIALECTS[-1]
+    fitting = [dialect for dialect in DIALECTS if dialect.since <= parsed]
+    return fitting[-1] if fitting else DIALECTS[0]
+
+
+def client_argv(
+    version: str,
+    target: Target,
+    measurement: Measurement,
+    client_flags: Mapping[str, JsonValue],
+    result_dir: str,
+) -> list[str]:
+    """Return the command that measures one point once and leaves `RESULT_NAME` in a folder of the container.
+
+    `--random-range-ratio` is never passed: its meaning changed between versions, and the default is exact in all.
+    """
+    dialect = client_dialect(version)
+    point = measurement.point
+    argv = ["vllm", "bench", "serve", *dialect.protocol]
+    argv += ["--host", target.host, "--port", str(target.port), "--model", target.model]
+    if target.served_model != target.model:
+        argv += ["--served-model-name", target.served_model]
+    if target.trust_remote_code:
+        argv.append("--trust-remote-code")
+    argv += ["--dataset-name", point.dataset]
+    if point.dataset_path is not None:
+        argv += ["--dataset-path", point.dataset_path]
+    if point.input_len is not None and point.output_len is not None:
+        argv += ["--random-input-len", str(point.input_len), "--random-output-len", str(point.output_len)]
+        argv.append("--ignore-eos")
+    argv += ["--num-prompts", str(point.num_prompts)]
+    if point.max_concurrency is not None:
+        argv += ["--max-concurrency", str(point.max_concurrency)]
+    argv += ["--request-rate", str(point.request_rate), "--seed", str(measurement.seed), *dialect.sampling]
+    argv += ["--percentile-metrics", ",".join(LATENCIES)]
+    argv += ["--metric-percentiles", ",".join(str(percentile) for percentile in PERCENTILES)]
+    argv += ["--disable-tqdm", "--save-result", "--result-dir", result_dir, "--result-filename", RESULT_NAME]
+    return argv + to_argv(client_flags)

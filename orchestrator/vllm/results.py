@@ -1,0 +1,116 @@
+"""vLLM's result JSON of any version, read into one set of metrics, and the test of whether a measurement is complete.
+
+Sources: the result dictionaries of `vllm bench serve` 0.8.0 to 0.33.0; definitions are in docs/metrics.md.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from orchestrator.vllm.client import LATENCIES, PERCENTILES
+
+if TYPE_CHECKING:
+    from orchestrator.sweep import Point
+
+STATISTICS = ("mean", "median", "std", *(f"p{percentile}" for percentile in PERCENTILES))
+
+
+class Latency(BaseModel):
+    """One latency's distribution over the requests (ITL: over the chunks) of a measurement, in milliseconds.
+
+    Null where the client did not report it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    mean: float | None
+    median: float | None
+    std: float | None
+    p50: float | None
+    p90: float | None
+    p95: float | None
+    p99: float | None
+
+
+class Metrics(BaseModel):
+    """What one measurement says, in the words of vLLM's client."""
+
+    model_config = ConfigDict(frozen=True)
+
+    duration_s: float
+    """From the first request's start to the last one's end (the guide's E2E time)."""
+    completed: int
+    """Requests that succeeded, as the client counts them."""
+    failed: int | None
+    """Requests that failed; null where the version does not say."""
+    total_input_tokens: int
+    total_output_tokens: int
+    request_throughput: float
+    """Requests per second."""
+    output_throughput: float
+    """Generated tokens per second."""
+    total_token_throughput: float
+    """Prompt and generated tokens per second."""
+    request_goodput: float | None
+    """Requests per second that met every objective given to the client, if any were."""
+    ttft_ms: Latency
+    tpot_ms: Latency
+    itl_ms: Latency
+    e2el_ms: Latency
+
+
+class UnreadableResultError(ValueError):
+    """A result file is not what vLLM's client writes."""
+
+
+def read_metrics(raw: bytes) -> Metrics:
+    """Return the metrics in a result file; raise UnreadableResultError for one that is torn or foreign."""
+    try:
+        data = json.loads(raw)
+        return Metrics(
+            duration_s=data["duration"],
+            completed=data["completed"],
+            failed=data.get("failed"),
+            total_input_tokens=data["total_input_tokens"],
+            total_output_tokens=data["total_output_tokens"],
+            request_throughput=data["request_throughput"],
+            output_throughput=data["output_throughput"],
+            total_token_throughput=data["total_token_throughput"],
+            # Up to 0.9.1 the key ends in a colon.
+            request_goodput=data.get("request_goodput", data.get("request_goodput:")),
+            **{f"{name}_ms": _latency(data, name) for name in LATENCIES},
+        )
+    except (ValueError, TypeError, KeyError) as error:
+        raise UnreadableResultError(f"{type(error).__name__}: {error}") from error
+
+
+def incompleteness(point: Point, metrics: Metrics) -> list[str]:
+    """Return why a measurement does not count; empty if it does.
+
+    The client's own exit code and count of failures say too little: refused requests give zeros, an engine that dies
+    gives completed requests with too few tokens, and too long a context is cut without a word.
+    """
+    reasons = []
+    if metrics.completed != point.num_prompts:
+        reasons.append(f"{metrics.completed} of {point.num_prompts} requests completed")
+    if metrics.failed:
+        reasons.append(f"{metrics.failed} requests failed")
+    if point.output_tokens is not None and metrics.total_output_tokens != point.output_tokens:
+        reasons.append(f"{metrics.total_output_tokens} of {point.output_tokens} output tokens")
+    figures = {
+        "duration": metrics.duration_s,
+        "output throughput": metrics.output_throughput,
+        "mean TTFT": metrics.ttft_ms.mean,
+    }
+    for name, value in figures.items():
+        if value is None or not math.isfinite(value) or value <= 0:
+            reasons.append(f"{name} is {value}")
+    return reasons
+
+
+def _latency(data: dict[str, Any], name: str) -> Latency:
+    return Latency(**{statistic: data.get(f"{statistic}_{name}_ms") for statistic in STATISTICS})

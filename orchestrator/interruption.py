@@ -13,6 +13,8 @@ from orchestrator.errors import Interrupted
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
+    from typing_extensions import Self
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
@@ -30,7 +32,7 @@ class Interruption:
         self._armed = False
         self._over = False
 
-    def __enter__(self) -> Interruption:
+    def __enter__(self) -> Self:
         """Begin to catch signals, armed."""
         self._armed = True
         for signum in SIGNALS:
@@ -41,7 +43,7 @@ class Interruption:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Ignore further signals for good after an interruption, so that the exit code survives; else go back to before."""
+        """After an interruption ignore signals for good, so that the exit code survives; else go back to before."""
         self.disarm()
         for signum in SIGNALS:
             if signal.getsignal(signum) == self._on_signal:

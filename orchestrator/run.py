@@ -11,6 +11,8 @@ from orchestrator import __version__
 from orchestrator.atomic import write_atomic
 from orchestrator.bench.measure import Step, run_sweep
 from orchestrator.bench.session import Driver
+from orchestrator.deployment.attach import whole_log
+from orchestrator.deployment.watchdog import Watch, Watchdog
 from orchestrator.errors import Interrupted, OrchError, UsageError
 from orchestrator.node import node_facts
 from orchestrator.plan.container import container_spec, profile_hash
@@ -23,11 +25,12 @@ from orchestrator.sweep import sweep, warmup
 from orchestrator.vllm.flags import lookup, tensor_parallel_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from orchestrator.deployment.up import Deployment
     from orchestrator.engine import Engine
+    from orchestrator.interruption import Interruption
     from orchestrator.profile.schema import Bench, Profile
 
 
@@ -105,6 +108,34 @@ def measure(
     finally:
         driver.close()
     return Outcome(directory, tuple(records))
+
+
+def measure_attached(
+    engine: Engine,
+    directory: RunDirectory,
+    profile: Profile,
+    deployment: Deployment,
+    interruption: Interruption,
+    environ: Mapping[str, str],
+    on_step: Callable[[Step], None],
+) -> Outcome:
+    """Run the sweep, to its recorded end, against a deployment that stays up.
+
+    A watchdog marks the run if orch is killed; the driver ends the client by itself then.
+    """
+    watchdog = Watchdog(Watch(None, None, str(directory.path)), environ, directory.logs / "watchdog.log")
+    try:
+        with recorded(directory):
+            try:
+                outcome = measure(engine, directory, profile, deployment, on_step)
+            finally:
+                interruption.disarm()
+                write_atomic(directory.server_log, whole_log(engine, deployment))
+            conclude(outcome)
+    finally:
+        interruption.disarm()
+        watchdog.dismiss()
+    return outcome
 
 
 @contextlib.contextmanager

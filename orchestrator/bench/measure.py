@@ -39,7 +39,7 @@ def run_sweep(
     deadline_s: float,
     on_step: Callable[[Step], None],
 ) -> list[MeasurementRecord]:
-    """Return the records of all measurements, in order; one that is not complete is failed and does not end the sweep."""
+    """Return the records of all measurements, in order; one that fails does not end the sweep."""
     planned = ([(0, warmup)] if warmup else []) + list(enumerate(measurements, start=1))
     records = []
     for index, measurement in planned:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import inspect
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.bench import driver
 from orchestrator.errors import BenchmarkFailed
+from orchestrator.inside import driver, program_text
 from orchestrator.plan.bench_command import job_folder
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class Driver:
 
     def __init__(self, engine: Engine, container: str) -> None:
         """Start it; raise BenchmarkFailed if the image's Python cannot run it or has no vLLM."""
-        self._session: ExecSession = engine.run_session(container, ["python3", "-u", "-c", driver_text()])
+        self._session: ExecSession = engine.run_session(container, ["python3", "-u", "-c", program_text(driver)])
         hello = self._receive(HELLO_S)
         self.python_version = str(hello["python"])
         if hello["vllm"] is None:
@@ -101,8 +100,3 @@ class Driver:
                 f"the container's python3 did not start the driver: {line.decode(errors='replace')}"
             ) from None
         return dict(answer)
-
-
-def driver_text() -> str:
-    """Return the driver's source text without its docstring."""
-    return inspect.getsource(driver).split('"""', 2)[2]

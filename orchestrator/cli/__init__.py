@@ -20,7 +20,7 @@ from orchestrator.errors import ExitCode, Interrupted, OrchError
 @click.version_option(__version__, prog_name="orch")
 @click.option("--debug", is_flag=True, envvar="ORCH_DEBUG", help="Show a traceback with every error.")
 def orch(debug: bool) -> None:
-    """Serve a model with vLLM in a container, benchmark it, and leave the node as it was.
+    r"""Serve a model with vLLM in a container, benchmark it, and leave the node as it was.
 
     \b
     orch run cpu-tiny                         the whole job, with guaranteed teardown
@@ -54,6 +54,12 @@ def main() -> None:
             raise
         click.echo(describe(error), err=True)
         sys.exit(error.exit_code)
+    except Exception as error:
+        if debug:
+            raise
+        click.echo(f"orch: this is a fault of orch itself: {type(error).__name__}: {error}", err=True)
+        click.echo("      Run it again with --debug for the traceback, and report that.", err=True)
+        sys.exit(ExitCode.RUN_FAILED)
     sys.exit(outcome if isinstance(outcome, int) else ExitCode.OK)
 
 

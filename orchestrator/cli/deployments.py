@@ -131,12 +131,15 @@ def gc(as_json: bool) -> None:
 
 
 def _facts(engine: Engine, deployment: Listed) -> dict[str, Any]:
-    from orchestrator.deployment.folder import PROFILE
+    from orchestrator.deployment.attach import made_from
     from orchestrator.deployment.up import server_api
+    from orchestrator.errors import UsageError
 
     state = engine.state(deployment.container)
-    made_from = deployment.folder / PROFILE
-    api = server_api(options.load(str(made_from), ())) if made_from.is_file() else None
+    try:
+        api = server_api(made_from(deployment))
+    except UsageError:
+        api = None
     healthy = state.running and api is not None and api.healthy()
     models = api.models() if api is not None and healthy else []
     return {

@@ -10,6 +10,8 @@ from click.shell_completion import CompletionItem
 from orchestrator.cli.settings import settings
 
 if TYPE_CHECKING:
+    from orchestrator.cli.settings import Settings
+    from orchestrator.engine import Engine
     from orchestrator.profile.schema import Profile
 
 json_output = click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output.")
@@ -62,6 +64,16 @@ def load(profile: str, sets: tuple[str, ...]) -> Profile:
     from orchestrator.profile.load import load_profile
 
     return load_profile(profile, settings().profiles, sets)
+
+
+def engine_swept(here: Settings) -> Engine:
+    """Return the engine of this node, with what nobody wants any more cleaned away."""
+    from orchestrator.deployment.registry import collect_garbage
+    from orchestrator.engine import connect
+
+    engine = connect(here.environ)
+    collect_garbage(engine, here.state)
+    return engine
 
 
 def dump(profile: Profile) -> dict[str, Any]:

@@ -105,10 +105,8 @@ def _lines(profile: Profile, made: Plan) -> list[str]:
             *(f"# - {line}" for line in made.weakenings),
         ]
     guessed = made.estimate
-    lines += [
-        "",
-        f"# Estimated time: about {format_duration(guessed.total_s)} "
-        f"(start {format_duration(guessed.start_s)}, benchmark clients {format_duration(guessed.clients_s)}, "
-        f"measuring {format_duration(guessed.measuring_s)})",
-    ]
-    return lines
+    parts = (
+        f"start {format_duration(guessed.start_s)}, benchmark clients {format_duration(guessed.clients_s)}, "
+        f"measuring {format_duration(guessed.measuring_s)}"
+    )
+    return [*lines, "", f"# Estimated time: about {format_duration(guessed.total_s)} ({parts})"]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from orchestrator.cli.output import console, say
 from orchestrator.runs.records import RunState
-from orchestrator.vllm.phases import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from orchestrator.bench.measure import Step
     from orchestrator.runs.records import MeasurementRecord
+    from orchestrator.vllm.phases import Phase
 
 
 class Reporter:
@@ -55,8 +55,8 @@ class Reporter:
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )
-        with Progress(*columns, console=out, transient=True) as self._progress:
-            self._task = self._progress.add_task("starting", total=None)
+        with Progress(*columns, console=out, transient=True) as progress:
+            self._progress, self._task = progress, progress.add_task("starting", total=None)
             try:
                 yield self
             finally:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.cli.output import emit_json, emit_table
+from orchestrator.cli.output import emit_json, emit_table, say
+from orchestrator.errors import ExitCode
 from orchestrator.report.table import Cell, Row, guide_rows, wide_rows
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from orchestrator.run import Outcome
     from orchestrator.runs.directory import RunDirectory
 
 SHOWN = {
@@ -29,6 +31,17 @@ SHOWN = {
     "state": "state",
 }
 """Columns of the table on the screen and what fills them; the CSV has them all."""
+
+
+def report(outcome: Outcome, *, as_json: bool) -> ExitCode:
+    """Show a run and say where it lies; return the exit code that it stands for."""
+    show_run(outcome.directory, as_json=as_json)
+    say(f"run: {outcome.directory.path}")
+    say(f"csv: {outcome.directory.summary_csv}")
+    for record in outcome.failed:
+        say(f"failed: {record.label}: {'; '.join(record.reasons)}")
+        say(f"        {outcome.directory.client_log(record)}")
+    return ExitCode.RUN_FAILED if outcome.failed else ExitCode.OK
 
 
 def show_run(directory: RunDirectory, *, as_json: bool) -> None:

@@ -21,10 +21,10 @@ def run(profile: str, name: str | None, sets: tuple[str, ...], dry_run: bool, qu
 
     Whatever happens on the way, nothing is left running; what was measured until then is kept.
     """
-    from orchestrator.cli.bench import report
-    from orchestrator.cli.launch import engine_of, launched, refuse_if_up
     from orchestrator.cli.plan import show_plan
     from orchestrator.cli.progress import Reporter
+    from orchestrator.cli.report import report
+    from orchestrator.deployment.launch import Launch, launched, refuse_if_up
     from orchestrator.interruption import Interruption
     from orchestrator.run import bench_of, conclude, measure, open_run, recorded
 
@@ -36,14 +36,12 @@ def run(profile: str, name: str | None, sets: tuple[str, ...], dry_run: bool, qu
         return ExitCode.OK
     here = settings()
     with Interruption() as interruption, Reporter(quiet=quiet).live() as reporter:
-        engine = engine_of(here)
+        engine = options.engine_swept(here)
         refuse_if_up(engine, name)
         directory = open_run(here.runs, resolved, engine)
+        launch = Launch(engine, resolved, name, here.state, here.environ)
         with recorded(directory):
-            with launched(engine, here, resolved, name, interruption, reporter, directory.path) as (
-                _,
-                deployment,
-            ):
+            with launched(launch, interruption, reporter.phase, directory) as (_, deployment):
                 outcome = measure(engine, directory, resolved, deployment, reporter.step)
             reporter.line("torn down")
             conclude(outcome)

@@ -10,7 +10,6 @@ from orchestrator.cli import options
 from orchestrator.cli.settings import settings
 
 if TYPE_CHECKING:
-    from orchestrator.cli.progress import Reporter
     from orchestrator.deployment.registry import Listed
     from orchestrator.engine import Engine
     from orchestrator.profile.schema import Profile
@@ -25,22 +24,16 @@ if TYPE_CHECKING:
 @options.quiet
 @options.json_output
 def up(
-    profile: str,
-    name: str | None,
-    ttl: float | None,
-    sets: tuple[str, ...],
-    dry_run: bool,
-    quiet: bool,
-    as_json: bool,
+    profile: str, name: str | None, ttl: float | None, sets: tuple[str, ...], dry_run: bool, quiet: bool, as_json: bool
 ) -> None:
     """Start a container with a vLLM server and wait until it is healthy.
 
-    The deployment stays until `orch down`, or until its --ttl is over. If the same deployment is up and healthy already,
-    nothing is done.
+    The deployment stays until `orch down`, or until its --ttl is over. If the same deployment is up and healthy
+    already, nothing is done.
     """
-    from orchestrator.cli.launch import engine_of, find_up, launched
     from orchestrator.cli.plan import show_plan
     from orchestrator.cli.progress import Reporter
+    from orchestrator.deployment.launch import Launch, find_up, launched, refuse_if_up
     from orchestrator.interruption import Interruption
 
     resolved = options.load(profile, sets)
@@ -48,35 +41,37 @@ def up(
     if dry_run:
         show_plan(resolved, name, as_json=as_json)
         return
+    here = settings()
     with Interruption() as interruption, Reporter(quiet=quiet).live() as reporter:
-        engine = engine_of(settings())
+        engine = options.engine_swept(here)
         existing = find_up(engine, name)
-        if existing is not None:
-            _already_up(engine, existing, resolved, reporter, as_json=as_json)
-            return
-        with launched(engine, settings(), resolved, name, interruption, reporter) as (guard, deployment):
-            guard.hand_over(ttl)
-    _report(name, deployment.api.url, deployment.vllm_version, as_json=as_json)
+        if existing is not None and _is_healthy(engine, existing, resolved):
+            reporter.line(f"{name} is up already")
+        else:
+            refuse_if_up(engine, name)
+            launch = Launch(engine, resolved, name, here.state, here.environ)
+            with launched(launch, interruption, reporter.phase) as (guard, _):
+                guard.hand_over(ttl)
+    _report(name, resolved, as_json=as_json)
 
 
-def _already_up(engine: Engine, existing: Listed, profile: Profile, reporter: Reporter, *, as_json: bool) -> None:
-    from orchestrator.cli.launch import refuse_if_up
+def _is_healthy(engine: Engine, existing: Listed, profile: Profile) -> bool:
+    """Say whether what is up is handed over, healthy and made from these container and server sections."""
     from orchestrator.deployment.up import server_api
     from orchestrator.plan import labels
     from orchestrator.plan.container import serving_hash
 
-    api = server_api(profile)
-    same = bool(engine.find([f"{labels.LAUNCH}={existing.launch}", f"{labels.PROFILE_HASH}={serving_hash(profile)}"]))
-    if not same or existing.tenure.owned or not api.healthy():
-        refuse_if_up(engine, existing.name)
-    reporter.line(f"{existing.name} is up already")
-    _report(existing.name, api.url, api.version(), as_json=as_json)
+    same = engine.find([f"{labels.LAUNCH}={existing.launch}", f"{labels.PROFILE_HASH}={serving_hash(profile)}"])
+    return bool(same) and not existing.tenure.owned and server_api(profile).healthy()
 
 
-def _report(name: str, url: str, version: str | None, *, as_json: bool) -> None:
+def _report(name: str, profile: Profile, *, as_json: bool) -> None:
     from orchestrator.cli.output import emit, emit_json
+    from orchestrator.deployment.up import server_api
 
+    api = server_api(profile)
+    version = api.version()
     if as_json:
-        emit_json("deployment", {"name": name, "url": url, "vllm_version": version, "state": "healthy"})
+        emit_json("deployment", {"name": name, "url": api.url, "vllm_version": version, "state": "healthy"})
     else:
-        emit(f"{name} is up at {url} (vLLM {version or 'of unknown version'})")
+        emit(f"{name} is up at {api.url} (vLLM {version or 'of unknown version'})")

@@ -80,7 +80,11 @@ def make_state_folder(state: Path) -> None:
         )
     state.chmod(0o755)
     make_folder(state / "deployments", 0o755).chmod(0o755)
-    make_folder(state / "logs", 0o755)
+
+
+def logs_folder(state: Path) -> Path:
+    """Return where logs lie that belong to no run."""
+    return state / "logs"
 
 
 def write_record(folder: Path, record: Record) -> None:

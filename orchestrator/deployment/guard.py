@@ -1,7 +1,7 @@
 """The guard of a launch: from before its container is created, nothing of it outlives orch unless it is handed over.
 
-Three things hold, each without the others: the teardown here, the lease that stops the server when this process is gone,
-and the watchdog that removes what is left.
+Three things hold, each without the others: the teardown here, the lease that stops the server when this process is
+gone, and the watchdog that removes what is left.
 """
 
 from __future__ import annotations

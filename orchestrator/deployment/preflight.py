@@ -46,7 +46,7 @@ def ensure_image(
             return engine.image(container.image)
         except ImageMissing as error:
             if container.pull == "never":
-                hint = f"Build or load it first.  In a checkout of orch: make images   Elsewhere: docker load, {error.hint}"
+                hint = f"Build it (make images, in a checkout of orch), load it (docker load) or pull it: {error.hint}"
                 raise ImageMissing(error.message, hint) from error
     engine.pull(container.image, deadline_s, progress)
     return engine.image(container.image)

@@ -90,8 +90,8 @@ def choose(found: Sequence[Listed], name: str | None) -> Listed:
 def collect_garbage(engine: Engine, state: Path) -> list[Listed]:
     """Remove the deployments that nobody wants any more, and folders left without one; return what was removed.
 
-    Wanted is what a living owner holds and what was handed over and has time left. What another user, another machine or
-    a hand made, and orch cannot judge, is left alone.
+    Wanted is what a living owner holds and what was handed over and has time left. What orch cannot judge, because
+    another machine or a hand made it, is left alone.
     """
     found = deployments(engine)
     now = time.time()

@@ -36,8 +36,7 @@ class Deployment:
     image: ImageFacts
     api: Api
     vllm_version: str | None
-    log: ServerLog | None
-    """Its log, if this process follows it."""
+    """As the server says."""
 
 
 def bring_up(guard: Guard, profile: Profile, log_path: Path, progress: Progress) -> Deployment:
@@ -62,7 +61,7 @@ def bring_up(guard: Guard, profile: Profile, log_path: Path, progress: Progress)
     wait_until_healthy(engine, container, api, log, profile.health.deadline)
     version = check_identity(api, served_model(server.model, server.flags))
     progress(Phase.READY, api.url)
-    return Deployment(identity, container, image, api, version, log)
+    return Deployment(identity, container, image, api, version)
 
 
 def server_api(profile: Profile) -> Api:

@@ -84,7 +84,7 @@ class Engine:
         """Return the facts of a local image; raise ImageMissing."""
         try:
             with translated(f"looking for the image {reference}"):
-                found = self._api.inspect_image(reference)
+                found: dict[str, Any] = self._api.inspect_image(reference)  # type: ignore[no-untyped-call]
         except docker.errors.NotFound:
             raise ImageMissing(f"the image {reference} is not on this node", f"docker pull {reference}") from None
         return ImageFacts(found["Id"], tuple(found.get("RepoDigests") or ()))
@@ -128,7 +128,11 @@ class Engine:
         return str(created["Id"])
 
     def start(self, container: str) -> None:
-        """Start a created container; raise EnvironmentFault with the engine's words when the node cannot give it what it needs."""
+        """Start a created container.
+
+        Raises:
+            EnvironmentFault: With the engine's words, when the node cannot give the container what it needs.
+        """
         try:
             with self._gone_is_an_error(), translated("starting the container"), self._timeout(CREATE_S):
                 self._api.start(container)
@@ -169,18 +173,18 @@ class Engine:
         ]
 
     def logs(self, container: str, *, follow: bool, tail: int | None = None) -> Iterator[bytes]:
-        """Yield the output of a container in pieces as they come, standard output and error in one; ends with the container."""
+        """Yield a container's output, both streams in one, piece by piece; following ends with the container."""
         with self._gone_is_an_error(), translated("reading the container's log"):
             yield from self._api.logs(container, stream=True, follow=follow, tail="all" if tail is None else tail)
 
-    def run_session(self, container: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> ExecSession:
+    def run_session(self, container: str, argv: Sequence[str]) -> ExecSession:
         """Start a process in a running container and return the lines to and from it."""
         with self._gone_is_an_error(), translated("starting a process in the container"):
-            created = self._api.exec_create(container, list(argv), stdin=True, environment=dict(env or {}))
+            created = self._api.exec_create(container, list(argv), stdin=True)
             return ExecSession(self._api.exec_start(created["Id"], socket=True))
 
     def remove(self, container: str, grace_s: float) -> None:
-        """Stop a container, kill it after the grace, and remove it with its anonymous volumes; harmless if it is gone."""
+        """Stop a container, kill it after the grace, remove it with its anonymous volumes; harmless if it is gone."""
         with contextlib.suppress(docker.errors.NotFound):
             if grace_s > 0:
                 with translated("stopping the container"), self._timeout(round(grace_s) + CALL_S):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docker.types import DeviceRequest, Mount, Ulimit
+
+from orchestrator.errors import EnvironmentFault
 
 if TYPE_CHECKING:
     import docker
@@ -13,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def create_arguments(api: docker.APIClient, spec: ContainerSpec) -> dict[str, Any]:
-    """Return the keyword arguments of `APIClient.create_container`; the same container as the `docker run` line gives."""
+    """Return the arguments of `APIClient.create_container` for the same container as the `docker run` line gives."""
     ports: list[tuple[int, str]] = []
     bindings: dict[int | str, Any] = {}
     if spec.publish is not None:
@@ -30,7 +34,7 @@ def create_arguments(api: docker.APIClient, spec: ContainerSpec) -> dict[str, An
         shm_size=spec.shm_size,
         ipc_mode=spec.ipc,
         privileged=spec.privileged,
-        security_opt=list(spec.security_opt) or None,
+        security_opt=[_security_option(option) for option in spec.security_opt] or None,
         group_add=list(spec.group_add) or None,
         cap_add=list(spec.cap_add) or None,
         cap_drop=list(spec.cap_drop) or None,
@@ -52,6 +56,19 @@ def create_arguments(api: docker.APIClient, spec: ContainerSpec) -> dict[str, An
         "detach": True,
         "host_config": host_config,
     }
+
+
+def _security_option(option: str) -> str:
+    """Return an option with the content of the seccomp profile that it names, as the docker client sends it."""
+    name, _, value = option.partition("=")
+    if name != "seccomp" or value in ("", "unconfined", "builtin"):
+        return option
+    try:
+        return f"seccomp={json.dumps(json.loads(Path(value).read_bytes()), separators=(',', ':'))}"
+    except (OSError, ValueError) as error:
+        raise EnvironmentFault(
+            f"the seccomp profile {value} cannot be read: {error}", "Check container.security_opt."
+        ) from error
 
 
 def _device_requests(spec: ContainerSpec) -> list[DeviceRequest] | None:

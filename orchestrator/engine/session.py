@@ -41,7 +41,7 @@ class ExecSession:
             raise EngineError(f"the process in the container is gone: {error.strerror or error}") from error
 
     def receive(self, timeout_s: float) -> bytes | None:
-        """Return the next line without its end, or None once the output has ended; raise TimeoutError when time is up."""
+        """Return the next line without its end, None once the output has ended; raise TimeoutError when time is up."""
         try:
             line = self._lines.get(timeout=timeout_s)
         except queue.Empty:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orchestrator import __version__
-from orchestrator.deployment import supervisor
+from orchestrator.inside import program_text, supervisor
 from orchestrator.plan import labels
 from orchestrator.profile.schema import DeviceSpec, MountSpec, UlimitSpec
 from orchestrator.sweep import canonical_json
@@ -136,14 +135,8 @@ def container_argv(profile: Profile) -> list[str]:
     if profile.container.source:
         argv = ["bash", "-c", SOURCE_AND_RUN, "orch", *profile.container.source, "--", *argv]
     if profile.container.supervise:
-        argv = ["python3", "-IS", "-c", supervisor_text(), *argv]
+        argv = ["python3", "-IS", "-c", program_text(supervisor), *argv]
     return argv
-
-
-def supervisor_text() -> str:
-    """Return the supervisor's source text without what only its readers need."""
-    lines = inspect.getsource(supervisor).split('"""', 2)[2].splitlines()
-    return "\n".join(line.split("  # ")[0] for line in lines if line.strip()) + "\n"
 
 
 def serving_hash(profile: Profile) -> str:

@@ -8,64 +8,53 @@ import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from orchestrator.plan.container import ContainerSpec
     from orchestrator.profile.schema import MountSpec
 
 
-def docker_run_argv(spec: ContainerSpec, verb: str = "run") -> list[str]:
+def docker_run_argv(spec: ContainerSpec, verb: tuple[str, ...] = ("run", "--detach")) -> list[str]:
     """Return the arguments of `docker run --detach` (or of another verb, such as `create`) for a container."""
-    argv = ["docker", verb, *(["--detach"] if verb == "run" else []), "--init", "--name", spec.name]
-    for name, value in spec.labels.items():
-        argv += ["--label", f"{name}={value}"]
-    for device in spec.devices:
-        argv += ["--device", f"{device.source}:{device.target}:{device.permissions}"]
-    if spec.gpus is not None:
-        argv += ["--gpus", spec.gpus if isinstance(spec.gpus, str) else _gpus(spec.gpus)]
-    for mount in spec.mounts:
-        argv += ["--mount", _mount(mount)]
-    limits: tuple[tuple[str, str | int | None], ...] = (
+    return ["docker", *verb, *(word for option in _options(spec) for word in option), spec.image, *spec.command]
+
+
+def docker_run_line(spec: ContainerSpec) -> str:
+    """Return the line as one would paste it into a shell, an option a line."""
+    words = [("docker", "run", "--detach"), *_options(spec), (spec.image, *spec.command)]
+    return " \\\n  ".join(shlex.join(line) for line in words)
+
+
+def _options(spec: ContainerSpec) -> list[tuple[str, ...]]:
+    single: tuple[tuple[str, str | int | None], ...] = (
+        ("--name", spec.name),
+        ("--gpus", None if spec.gpus is None else _gpus(spec.gpus)),
         ("--shm-size", spec.shm_size),
         ("--ipc", spec.ipc),
         ("--network", spec.network),
+        ("--publish", None if spec.publish is None else _publish(*spec.publish)),
         ("--cpuset-cpus", spec.cpuset_cpus),
         ("--cpuset-mems", spec.cpuset_mems),
         ("--memory", spec.memory),
         ("--runtime", spec.runtime),
         ("--user", spec.user),
+        ("--entrypoint", spec.entrypoint),
     )
-    for flag, value in limits:
-        if value is not None:
-            argv += [flag, str(value)]
-    if spec.publish is not None:
-        host, port = spec.publish
-        argv += ["--publish", f"{f'[{host}]' if ':' in host else host}:{port}:{port}"]
-    if spec.privileged:
-        argv.append("--privileged")
-    for flag, values in (
+    repeated: tuple[tuple[str, Iterable[str]], ...] = (
+        ("--label", [f"{name}={value}" for name, value in spec.labels.items()]),
+        ("--device", [f"{device.source}:{device.target}:{device.permissions}" for device in spec.devices]),
+        ("--mount", [_mount(mount) for mount in spec.mounts]),
         ("--security-opt", spec.security_opt),
         ("--group-add", spec.group_add),
         ("--cap-add", spec.cap_add),
         ("--cap-drop", spec.cap_drop),
         ("--ulimit", [f"{name}={limit.soft}:{limit.hard}" for name, limit in spec.ulimits.items()]),
         ("--env", [f"{name}={value}" for name, value in spec.env.items()]),
-    ):
-        for item in values:
-            argv += [flag, item]
-    return [*argv, "--entrypoint", spec.entrypoint, spec.image, *spec.command]
-
-
-def docker_run_line(spec: ContainerSpec) -> str:
-    """Return the line as one would paste it into a shell, an option a line."""
-    argv = docker_run_argv(spec)
-    words = [shlex.quote(word) for word in argv]
-    image = len(words) - len(spec.command) - 1
-    lines, index = [" ".join(words[:2])], 2
-    while index < image:
-        step = 2 if not words[index + 1].startswith("--") and index + 1 < image else 1
-        lines.append(" ".join(words[index : index + step]))
-        index += step
-    lines.append(" ".join(words[image:]))
-    return " \\\n  ".join(lines)
+    )
+    options: list[tuple[str, ...]] = [("--init",), *([("--privileged",)] if spec.privileged else [])]
+    options += [(flag, str(value)) for flag, value in single if value is not None]
+    options += [(flag, value) for flag, values in repeated for value in values]
+    return options
 
 
 def _mount(mount: MountSpec) -> str:
@@ -75,5 +64,9 @@ def _mount(mount: MountSpec) -> str:
     return buffer.getvalue()
 
 
-def _gpus(gpus: int | tuple[str, ...]) -> str:
-    return str(gpus) if isinstance(gpus, int) else f'"device={",".join(gpus)}"'
+def _publish(host: str, port: int) -> str:
+    return f"{f'[{host}]' if ':' in host else host}:{port}:{port}"
+
+
+def _gpus(gpus: str | int | tuple[str, ...]) -> str:
+    return f'"device={",".join(gpus)}"' if isinstance(gpus, tuple) else str(gpus)

@@ -1,4 +1,4 @@
-"""The labels by which orch knows its own containers; they are inside the create call, and teardown goes by them alone."""
+"""The labels by which orch knows its own containers: part of the create call, and all that teardown goes by."""
 
 from __future__ import annotations
 

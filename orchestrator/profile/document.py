@@ -66,9 +66,7 @@ def parse_profile(text: str, file: str) -> Document:
         return document
     if root.value is None:
         return Document(Node(root.mark, {}), document.faults)
-    return Document(
-        None, (*document.faults, fault(root.mark, (), "a profile is a mapping of keys to values"))
-    )
+    return Document(None, (*document.faults, fault(root.mark, (), "a profile is a mapping of keys to values")))
 
 
 def parse(text: str, file: str, shift: int = 0) -> Document:
@@ -90,8 +88,8 @@ def parse(text: str, file: str, shift: int = 0) -> Document:
         return Document(None, (*builder.faults, stop.fault))
 
 
-class _StopReading(Exception):  # noqa: N818 - the way out of a recursion
-    """The text grows without end."""
+class _StopReading(Exception):
+    """The way out of a recursion that would not end."""
 
     def __init__(self, found: Fault) -> None:
         super().__init__(found)
@@ -144,9 +142,7 @@ class _Builder:
             entry = Entry(mark, self.build(value_node, inner))
             first = entries.setdefault(key_node.value, entry).mark
             if first != mark:
-                self.fault(
-                    mark, inner, f"duplicate key; first given at line {first.line}, column {first.column}"
-                )
+                self.fault(mark, inner, f"duplicate key; first given at line {first.line}, column {first.column}")
         return {**inherited, **entries}
 
     def merged(self, node: yaml.Node, keys: Keys) -> dict[str, Entry]:

@@ -82,9 +82,7 @@ def faults_of(errors: Iterable[ErrorDetails], root: Node, *, incomplete: bool) -
         at_mapping = isinstance(place.node.value, Mapping)
         if kind == "missing" and (incomplete or keys in meant):
             continue
-        if (incomplete and kind == "value_error" and at_mapping) or (
-            kind == "too_short" and place.node.value
-        ):
+        if (incomplete and kind == "value_error" and at_mapping) or (kind == "too_short" and place.node.value):
             continue
         of_key = at_mapping or kind in ("missing", "extra_forbidden") or "[key]" in error["loc"]
         mark = place.key_mark if of_key else place.node.mark

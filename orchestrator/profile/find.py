@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import ProfileError
 from orchestrator.profile.document import parse_profile, read_text
 from orchestrator.profile.names import did_you_mean, nearest
+from orchestrator.profile.tree import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,7 +48,7 @@ def find_profile(name_or_path: str, search: Sequence[Path]) -> Path:
     if found:
         return found[0]
     known = [name for name in names(search) if not is_base(name)]
-    looked = ", ".join(map(str, search)) or "no folder"
+    looked = ", ".join(dict.fromkeys(map(str, search))) or "no folder"
     raise ProfileError(
         f"unknown profile '{name_or_path}'{did_you_mean(nearest(name_or_path, known, 3))}",
         f"looked for {name_or_path}.yaml in {looked}\n"
@@ -88,9 +89,10 @@ def _files(search: Iterable[Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for folder in search:
         try:
-            inside = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
+            inside = [path for path in folder.iterdir() if path.suffix in SUFFIXES]
         except OSError:
             continue
+        inside.sort(key=lambda path: (path.stem, path.suffix))
         found.update(dict.fromkeys(path for path in inside if path.is_file()))
     return list(found)
 
@@ -102,5 +104,5 @@ def _about(path: Path) -> tuple[str, str | None]:
         return "", error.message
     root = document.root.value if document.root is not None else None
     entry = root.get("description") if isinstance(root, Mapping) else None
-    description = entry.node.value if entry is not None and isinstance(entry.node.value, str) else ""
+    description = printable(entry.node.value) if entry is not None and isinstance(entry.node.value, str) else ""
     return description, str(document.faults[0]) if document.faults else None

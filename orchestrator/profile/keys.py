@@ -26,9 +26,7 @@ def valid_keys(path: Keys) -> tuple[str, ...]:
     """Return the keys that the schema knows in the mapping at a path; none where the user invents them."""
     models: list[type[BaseModel]] = [Profile]
     for key in path:
-        fields = [
-            model.model_fields[key] for model in models if isinstance(key, str) and key in model.model_fields
-        ]
+        fields = [model.model_fields[key] for model in models if isinstance(key, str) and key in model.model_fields]
         if fields:
             models = [inner for field in fields for inner in _models(field.annotation)]
     return tuple(dict.fromkeys(name for model in models for name in model.model_fields))

@@ -23,9 +23,7 @@ def merge(under: Node, over: Node, keys: Keys = ()) -> Node:
     merged = dict(under.value)
     for key, entry in over.value.items():
         below = merged.get(key)
-        merged[key] = (
-            entry if below is None else Entry(entry.mark, merge(below.node, entry.node, (*keys, key)))
-        )
+        merged[key] = entry if below is None else Entry(entry.mark, merge(below.node, entry.node, (*keys, key)))
     return Node(over.mark, merged)
 
 
@@ -41,9 +39,7 @@ def without_nulls(node: Node, keys: Keys = ()) -> Node:
         }
         return replace(node, value=kept)
     if isinstance(node.value, tuple):
-        return replace(
-            node, value=tuple(without_nulls(item, (*keys, i)) for i, item in enumerate(node.value))
-        )
+        return replace(node, value=tuple(without_nulls(item, (*keys, i)) for i, item in enumerate(node.value)))
     return node
 
 

@@ -51,9 +51,7 @@ TextOrNumber = Annotated[Text, BeforeValidator(_number_text, json_schema_input_t
 class _Model(BaseModel):
     """Unknown keys are errors and nothing changes after loading."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, regex_engine="python-re"
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, regex_engine="python-re")
 
 
 class FromEnv(_Model):
@@ -104,9 +102,7 @@ def _read_mount(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever 
         return value
     parts = value.split(":")
     if len(parts) not in (2, 3) or parts[2:] not in ([], ["ro"], ["rw"]):
-        raise ValueError(
-            f"'{value}' is not a mount; write /on/the/node:/in/the/container, then :ro for read-only"
-        )
+        raise ValueError(f"'{value}' is not a mount; write /on/the/node:/in/the/container, then :ro for read-only")
     return {"source": parts[0], "target": parts[1], "read_only": parts[2:] == ["ro"]}
 
 
@@ -263,9 +259,7 @@ class Health(_Model):
 
     deadline: Duration = 1800.0
     """Longest time from the container's start to the first answer."""
-    expected: Mapping[Literal["image", "container", "weights", "graphs"], Duration] = Field(
-        default_factory=dict
-    )
+    expected: Mapping[Literal["image", "container", "weights", "graphs"], Duration] = Field(default_factory=dict)
     """How long each phase usually takes; for the estimate and the progress display."""
 
 
@@ -297,9 +291,7 @@ def _lengths_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file h
     return "<combined>" if isinstance(value, LengthProduct | Mapping) else "<pairs>"
 
 
-LengthPair = Annotated[
-    tuple[Count, Count], BeforeValidator(_read_pair, json_schema_input_type=tuple[Count, Count])
-]
+LengthPair = Annotated[tuple[Count, Count], BeforeValidator(_read_pair, json_schema_input_type=tuple[Count, Count])]
 Lengths = Annotated[
     Annotated[tuple[LengthPair, ...], Tag("<pairs>")] | Annotated[LengthProduct, Tag("<combined>")],
     Discriminator(_lengths_kind),
@@ -323,8 +315,7 @@ def _rate_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file hold
 
 
 Rate = Annotated[
-    Annotated[Literal["inf"], Tag("<inf>")]
-    | Annotated[float, Field(gt=0, allow_inf_nan=False), Tag("<number>")],
+    Annotated[Literal["inf"], Tag("<inf>")] | Annotated[float, Field(gt=0, allow_inf_nan=False), Tag("<number>")],
     Discriminator(_rate_kind),
     BeforeValidator(_rate, json_schema_input_type=Literal["inf"] | Annotated[float, Field(gt=0)]),
 ]

@@ -37,7 +37,7 @@ class Fault:
         """Return `file:line:column key — problem`, on one line and free of control characters."""
         place = f"{self.file}:{self.line}:{self.column}"
         text = f"{place} {self.key} — {self.problem}" if self.key else f"{place} — {self.problem}"
-        return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+        return printable(text)
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,11 @@ class Entry:
 def fault(mark: Mark, keys: Keys, problem: str) -> Fault:
     """Return a fault at a place."""
     return Fault(mark.file, mark.line, mark.column, show_keys(keys), problem)
+
+
+def printable(text: str) -> str:
+    """Return a text on one line, its control characters spelled out, so that no file can steer a terminal."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def show_keys(keys: Keys) -> str:

@@ -57,6 +57,7 @@ Size = Annotated[
     WithJsonSchema(
         {
             "description": "Bytes, or a number with k, m, g or t (multiples of 1024), such as 64G.",
+            "examples": ["64G"],
             "anyOf": [
                 {"type": "integer", "minimum": 0},
                 {"type": "string", "pattern": r"^[0-9.]+\s*[kKmMgGtT]?i?[bB]?$"},
@@ -73,6 +74,7 @@ Duration = Annotated[
     WithJsonSchema(
         {
             "description": "Seconds, or a form such as 90s, 30m or 1h30m.",
+            "examples": ["1h30m"],
             "anyOf": [
                 {"type": "number", "exclusiveMinimum": 0},
                 {"type": "string", "pattern": r"^[0-9.]+\s*(ms|s|m|h|d)?"},

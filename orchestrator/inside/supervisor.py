@@ -37,7 +37,7 @@ def watch(server: subprocess.Popen[bytes]) -> None:  # noqa: D103 - see the modu
             if until is not None and until <= time.time():
                 break
             time.sleep(0.2)
-    sys.stderr.write("orch: the server's %s, stopping it\n" % ("time is up" if until else "owner is gone"))  # noqa: UP031
+    sys.stderr.write("orch: the server's %s, stopping it\n" % ("time is up" if until else "owner is gone"))
     sys.stderr.flush()
     server.terminate()
     try:

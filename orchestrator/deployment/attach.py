@@ -1,0 +1,65 @@
+"""Joining a deployment that is up already: its profile, its health, its log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.deployment.folder import PROFILE
+from orchestrator.deployment.health import check_identity
+from orchestrator.deployment.up import Deployment, server_api
+from orchestrator.errors import ServerFailed, UsageError
+from orchestrator.plan.container import Identity
+from orchestrator.profile.difference import differences
+from orchestrator.profile.load import load_profile
+from orchestrator.vllm.flags import served_model
+
+if TYPE_CHECKING:
+    from orchestrator.deployment.registry import Listed
+    from orchestrator.engine import Engine
+    from orchestrator.profile.schema import Profile
+
+
+def made_from(listed: Listed, sets: tuple[str, ...] = ()) -> Profile:
+    """Return the profile that a deployment was made from, with overrides; raise UsageError if none is recorded."""
+    path = listed.folder / PROFILE
+    if not path.is_file():
+        raise UsageError(
+            f"the deployment {listed.name} has no record on this node", "It can be ended (orch down), not benchmarked."
+        )
+    return load_profile(str(path), (), sets)
+
+
+def check_fit(listed: Listed, wanted: Profile) -> None:
+    """Raise UsageError, naming the keys, if a profile asks for another server than the one that is up."""
+    serving = made_from(listed)
+    changed = differences(serving.model_dump(mode="json"), wanted.model_dump(mode="json"), ("container", "server"))
+    if changed:
+        lines = "\n".join(f"  {line}" for line in changed)
+        raise UsageError(
+            f"the deployment {listed.name} is not what the profile {wanted.name} asks for:\n{lines}",
+            f"orch down {listed.name}   then: orch up {wanted.name}",
+        )
+
+
+def attach(engine: Engine, listed: Listed, profile: Profile) -> Deployment:
+    """Return the deployment that is up; raise ServerFailed if it is not healthy or another server answers."""
+    api = server_api(profile)
+    state = engine.state(listed.container)
+    if not state.running or not api.healthy():
+        ended = "" if state.running else f", exit code {state.exit_code}"
+        raise ServerFailed(
+            f"the deployment {listed.name} is not healthy (container {state.status}{ended})",
+            f"orch logs {listed.name}   then: orch down {listed.name}",
+        )
+    return Deployment(
+        identity=Identity(listed.name, listed.launch, str(listed.folder)),
+        container=listed.container,
+        image=engine.image(str(engine.inspect(listed.container)["Image"])),
+        api=api,
+        vllm_version=check_identity(api, served_model(profile.server.model, profile.server.flags)),
+    )
+
+
+def whole_log(engine: Engine, deployment: Deployment) -> bytes:
+    """Return everything that a deployment's server has printed so far."""
+    return b"".join(engine.logs(deployment.container, follow=False))

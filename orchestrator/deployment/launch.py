@@ -1,0 +1,101 @@
+"""A launch from the profile to the healthy server, under guard from before its container exists."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.atomic import make_folder
+from orchestrator.deployment.folder import Record, logs_folder, make_deployment_folder, new_identity, write_record
+from orchestrator.deployment.guard import Guard, guarded
+from orchestrator.deployment.registry import Listed, deployments
+from orchestrator.deployment.up import Deployment, bring_up
+from orchestrator.errors import Busy
+from orchestrator.profile.secrets import read_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from orchestrator.deployment.up import Progress
+    from orchestrator.engine import Engine
+    from orchestrator.interruption import Interruption
+    from orchestrator.profile.schema import Profile
+    from orchestrator.runs.directory import RunDirectory
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What is to be launched, and with what at hand."""
+
+    engine: Engine
+    profile: Profile
+    name: str
+    """Name of the deployment."""
+    state: Path
+    """State folder of this user on this node."""
+    environ: Mapping[str, str]
+    """Environment that secrets are read from, and that the watchdog gets."""
+
+
+def find_up(engine: Engine, name: str) -> Listed | None:
+    """Return the deployment of a name, if there is one."""
+    return next((found for found in deployments(engine) if found.name == name), None)
+
+
+def refuse_if_up(engine: Engine, name: str) -> None:
+    """Raise Busy if a deployment of that name exists."""
+    found = find_up(engine, name)
+    if found is not None:
+        raise Busy(
+            f"the deployment {name} exists ({found.status}, {found.held(time.time())})",
+            f"orch down {name}   or choose another name with --name",
+        )
+
+
+@contextlib.contextmanager
+def launched(
+    launch: Launch, interruption: Interruption, progress: Progress, run: RunDirectory | None = None
+) -> Iterator[tuple[Guard, Deployment]]:
+    """Yield the guard and the healthy deployment; it is torn down on the way out unless it was handed over.
+
+    Args:
+        launch: What is to be launched.
+        interruption: The signals in force.
+        progress: Told each phase.
+        run: Run directory that gets the server's log, and that is marked when orch is killed.
+    """
+    identity = new_identity(launch.state, launch.name)
+    values = read_secrets(launch.profile, launch.environ)
+    folder = make_deployment_folder(launch.state, identity, launch.profile, values)
+    record = Record(
+        name=launch.name,
+        launch=identity.launch,
+        user=_user(),
+        pid=os.getpid(),
+        started=time.time(),
+        engine=launch.engine.url,
+        profile=launch.profile.name,
+        run=str(run.path) if run else None,
+    )
+    write_record(folder, record)
+    logs = make_folder(logs_folder(launch.state))
+    server_log = run.server_log if run else logs / f"{launch.name}-{identity.launch}.log"
+    with guarded(
+        launch.engine, identity, interruption, launch.environ, logs / "watchdog.log", run.path if run else None
+    ) as guard:
+        deployment = bring_up(guard, launch.profile, server_log, progress)
+        seen = {"container": deployment.container, "vllm_version": deployment.vllm_version}
+        write_record(folder, record.model_copy(update=seen))
+        yield guard, deployment
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no entry in the password database
+        return str(os.getuid())

@@ -1,0 +1,70 @@
+"""The JSON Schema of a profile's file, by which editors complete and check it.
+
+It describes the file, not the resolved profile: what another file may supply is optional, null takes a key away.
+`python -m orchestrator.profile.jsonschema > orchestrator/profile/profile.schema.json` writes the committed copy.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from orchestrator.profile.schema import Profile
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+MERGED = ("Container", "Server")
+"""Sections that a file may give in part, because it extends another."""
+EXTENDS = {
+    "anyOf": [
+        {"type": "string", "minLength": 1},
+        {"type": "array", "items": {"type": "string", "minLength": 1}},
+        {"type": "null"},
+    ],
+    "description": "Profiles that this one is laid over, by name or path; later ones win over earlier ones.",
+    "title": "Extends",
+}
+
+Schema = dict[str, Any]
+
+
+def json_schema() -> Schema:
+    """Return the JSON Schema (draft 2020-12) of a profile's file."""
+    schema = Profile.model_json_schema()
+    sections: Schema = schema.pop("$defs")
+    for name in MERGED:
+        del sections[name]["required"]
+    del schema["required"]
+    schema["properties"] = {"extends": EXTENDS, **schema["properties"]}
+    for section in (schema, *sections.values()):
+        _finish(section)
+    return {"$schema": DIALECT, **schema, "description": "A profile of orch.", "$defs": sections}
+
+
+def schema_text() -> str:
+    """Return the JSON Schema as the text of its committed file."""
+    return json.dumps(json_schema(), ensure_ascii=False, indent=2) + "\n"
+
+
+def _finish(section: Schema) -> None:
+    required = section.get("required", [])
+    for name, value in section.get("properties", {}).items():
+        if "patternProperties" in value:
+            value["additionalProperties"] = False
+        if name not in required and not _takes_null(value):
+            section["properties"][name] = _or_null(value)
+
+
+def _takes_null(value: Schema) -> bool:
+    return {"type": "null"} in value.get("anyOf", ())
+
+
+def _or_null(value: Schema) -> Schema:
+    about: Schema = {key: value[key] for key in ("title", "description", "default") if key in value}
+    rest = {key: item for key, item in value.items() if key not in about}
+    choices = rest["anyOf"] if list(rest) == ["anyOf"] else [rest]
+    return {"anyOf": [*choices, {"type": "null"}], **about}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(schema_text())

@@ -1,0 +1,103 @@
+"""Rules on the sweep: each yields the key that it is about and what to know about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.profile.lint_server import as_int
+from orchestrator.sweep import points
+from orchestrator.vllm.client import version_in_image
+from orchestrator.vllm.flags import lookup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestrator.profile.schema import Profile
+    from orchestrator.sweep import Point
+
+    Remarks = Iterator[tuple[str, str]]
+
+SOLID = (("P90", 64), ("P95", 130), ("P99", 662))
+"""How many requests a percentile takes to be bounded with 99 % confidence."""
+OLD_PROMPT_GROWTH = 1.35
+"""How much longer than asked the random prompts of vLLM 0.8 can be for the server."""
+
+
+def context_length(profile: Profile) -> Remarks:
+    """Requests that do not fit into the model's context."""
+    limit = as_int(lookup(profile.server.flags, "max-model-len"))
+    lengths = [(point.input_len or 0, point.output_len or 0) for point in _points(profile)]
+    prompt, output = max(lengths, key=sum, default=(0, 0))
+    if limit is None:
+        return
+    grown = int(prompt * OLD_PROMPT_GROWTH)
+    if prompt + output > limit:
+        yield "server.flags.max-model-len", f"{limit} is less than {prompt} + {output} tokens of the sweep"
+    elif (version_in_image(profile.container.image) or "").startswith("0.8.") and grown + output > limit:
+        yield (
+            "server.flags.max-model-len",
+            f"{limit} may be too small: vLLM 0.8 can turn a prompt of {prompt} tokens into {grown}",
+        )
+
+
+def queueing(profile: Profile) -> Remarks:
+    """More requests in flight than the server runs at once."""
+    limit = as_int(lookup(profile.server.flags, "max-num-seqs"))
+    most = max((point.batch for point in _points(profile)), default=0)
+    if limit is not None and most > limit:
+        yield (
+            "server.flags.max-num-seqs",
+            f"{limit} is less than the {most} requests in flight of the sweep; the rest wait, and TTFT shows it",
+        )
+
+
+def unreached_concurrency(profile: Profile) -> Remarks:
+    """A concurrency that a point has too few requests to reach."""
+    idle = [
+        point
+        for point in _points(profile)
+        if point.max_concurrency is not None and point.num_prompts < point.max_concurrency
+    ]
+    if idle:
+        yield "bench.concurrency", f"{idle[0].max_concurrency} is never reached with {idle[0].num_prompts} requests"
+
+
+def solid_percentiles(profile: Profile) -> Remarks:
+    """Percentiles from too few requests."""
+    fewest = min((point.num_prompts for point in _points(profile)), default=SOLID[-1][1])
+    weak = [f"{name} ({needed})" for name, needed in SOLID if fewest < needed]
+    if weak and profile.bench is not None:
+        key = "num_prompts" if profile.bench.num_prompts is not None else "prompts_per_concurrency"
+        yield f"bench.{key}", f"{fewest} requests are too few for {', '.join(weak)} to be solid"
+
+
+def repetitions(profile: Profile) -> Remarks:
+    """One measurement, which says nothing about its own noise."""
+    if profile.bench is not None and profile.bench.repetitions == 1:
+        yield "bench.repetitions", "1 shows no spread; a comparison then cannot tell a change from noise"
+
+
+def cold_start(profile: Profile) -> Remarks:
+    """A first point that pays for compilation."""
+    if profile.bench is not None and profile.bench.warmup == 0:
+        yield "bench.warmup", "0 makes the first point pay for compilation and cold caches"
+
+
+def range_ratio(profile: Profile) -> Remarks:
+    """The flag whose meaning differs between versions."""
+    flags = profile.bench.client_flags if profile.bench is not None else {}
+    if lookup(flags, "random-range-ratio") is not None:
+        yield (
+            "bench.client_flags.random-range-ratio",
+            "means other things in other versions of vLLM; without it lengths are exact in all of them",
+        )
+
+
+def _points(profile: Profile) -> tuple[Point, ...]:
+    return () if profile.bench is None else points(profile.bench)
+
+
+RULES = (
+    *(context_length, queueing, unreached_concurrency, solid_percentiles),
+    *(repetitions, cold_start, range_ratio),
+)

@@ -1,0 +1,138 @@
+"""The reference page of profile keys, written from the JSON Schema so that it cannot miss one.
+
+`python -m orchestrator.profile.reference > docs/profile.md` writes the committed copy.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from orchestrator.profile.jsonschema import json_schema
+
+HEAD = """\
+# Profile reference
+
+<!-- Written by `python -m orchestrator.profile.reference`; a test compares. -->
+
+A profile is one YAML file. It is found by name (`NAME.yaml`) in `$ORCH_PROFILES_DIR`, in `./profiles`, in the user's
+configuration folder and among the profiles that come with orch, first match wins; what holds a slash or ends in
+`.yaml` is a path. `orch profile list` shows what is there, `orch profile show --resolved NAME` what comes out,
+`orch profile lint NAME` what deserves a second look.
+
+A first line `# yaml-language-server: $schema=PATH` makes editors complete and check the file;
+`orch profile schema > PATH` writes the schema.
+
+## How a file is read
+
+- YAML as in version 1.2: only `true` and `false` are booleans, so `no`, `on` and `yes` are text; `010` and `1:30` are
+  text; `1e3` is a number. Keys are text. A duplicate or unknown key is a fault.
+- All faults of all files are reported at once, each as `file:line:column key — problem`, before anything starts.
+- Sizes are bytes or numbers with k, m, g, t (multiples of 1024); durations are seconds or forms such as `90s`, `1h30m`.
+
+## extends
+
+`extends: NAME`, a path relative to the file, or a list of either. Later bases win over earlier ones, the file wins
+over all. Mappings merge key by key; everything else, lists included, replaces. `null` takes a key away: a variable or
+flag is gone, any other key has its default again. Inside a flag's own value null is JSON's null. `name` and
+`description` are never inherited. A file whose name begins with `_` is there to be extended and is not listed; a file
+that extends its own name means the next one of that name in the search.
+
+## --set
+
+`--set KEY=VALUE` is laid over the file like one more file; it may be repeated, later ones win. The value is YAML:
+`--set server.flags.max-num-seqs=64`, `--set 'bench.lengths=[[512, 512]]'`, `--set container.shm_size=` (nothing is
+null). What follows `server.flags.` is one flag's name, dots and all.
+
+## Secrets
+
+A profile names secrets and never holds them: `env: {HF_TOKEN: {from_env: HF_TOKEN}}` reads the variable of the shell
+that runs orch, `{from_file: /path}` a file on the node. They reach the server through its supervisor, and no record,
+label or container definition holds them.
+"""
+
+Schema = dict[str, Any]
+
+
+def reference() -> str:
+    """Return the page as Markdown."""
+    schema = json_schema()
+    sections: Schema = schema["$defs"]
+    order = ["Container", "Server", "Health", "Bench"]
+    order += sorted(name for name in sections if name not in order and "properties" in sections[name])
+    parts = [HEAD, *_table("Keys of the file", schema, sections)]
+    for name in order:
+        parts += _table(_heading(name, schema), sections[name], sections)
+    return "\n".join(parts)
+
+
+def _heading(name: str, schema: Schema) -> str:
+    keys = [key for key, value in schema["properties"].items() if f"#/$defs/{name}" in json.dumps(value)]
+    return f"`{keys[0]}`" if keys else name
+
+
+def _table(heading: str, section: Schema, sections: Schema) -> list[str]:
+    lines = [
+        f"## {heading}",
+        "",
+        section["description"],
+        "",
+        "| key | value | default | meaning |",
+        "|---|---|---|---|",
+    ]
+    for key, value in section["properties"].items():
+        cells = (f"`{key}`", _kind(value), _default(key, value, section), _meaning(value, sections))
+        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    return [*lines, ""]
+
+
+def _kind(value: Schema) -> str:
+    """Return a value's type in words; null is left out, because it takes any optional key away."""
+    if "examples" in value:
+        plain = {key: item for key, item in value.items() if key != "examples"}
+        return f"{_kind(plain)} such as `{value['examples'][0]}`"
+    if name := _referenced(value):
+        return "any" if name == "JsonValue" else f"[{name}](#{name.lower()})"
+    if choices := value.get("anyOf") or value.get("oneOf"):
+        return " or ".join(dict.fromkeys(_kind(item) for item in choices if item != {"type": "null"}))
+    if "enum" in value or "const" in value:
+        return ", ".join(f"`{item}`" for item in value.get("enum", [value.get("const")]))
+    return _plain_kind(value)
+
+
+def _plain_kind(value: Schema) -> str:
+    if "prefixItems" in value:
+        return "pair of whole numbers"
+    if value["type"] == "array":
+        return f"list of {_grouped(value['items'])}"
+    if value["type"] == "object":
+        inner = [*value.get("patternProperties", {}).values(), value.get("additionalProperties")]
+        return f"mapping to {_grouped(inner[0])}"
+    return {"string": "text", "integer": "whole number", "boolean": "true or false"}.get(value["type"], "number")
+
+
+def _grouped(value: Schema) -> str:
+    kind = _kind(value)
+    return f"({kind})" if " or " in kind else kind
+
+
+def _referenced(value: Schema) -> str:
+    return str(value.get("$ref", "")).rpartition("/")[2]
+
+
+def _meaning(value: Schema, sections: Schema) -> str:
+    choices = [value, *value.get("anyOf", [])]
+    referenced: Schema = next((sections[name] for name in map(_referenced, choices) if name), {})
+    return " ".join(str(value.get("description") or referenced.get("description", "")).split())
+
+
+def _default(key: str, value: Schema, section: Schema) -> str:
+    if key in section.get("required", ()):
+        return "required"
+    default = value.get("default")
+    return "" if default in (None, "", [], {}) or isinstance(default, dict) else f"`{json.dumps(default)}`"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from typing import Any
 
 import click
 
@@ -16,16 +17,30 @@ from orchestrator.cli import bench, deployments, plan, profile, results, run, up
 from orchestrator.errors import ExitCode, Interrupted, OrchError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class Orch(click.Group):
+    """The group of all commands; a reader that goes away ends it as it ends other programs."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
+        """Run the command; raise Interrupted if standard output is closed."""
+        try:
+            outcome = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise Interrupted(signal.SIGPIPE) from error
+        return outcome
+
+
+@click.group(cls=Orch, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="orch")
 @click.option("--debug", is_flag=True, envvar="ORCH_DEBUG", help="Show a traceback with every error.")
 def orch(debug: bool) -> None:
-    r"""Serve a model with vLLM in a container, benchmark it, and leave the node as it was.
+    """Serve a model with vLLM in a container, benchmark it, and leave the node as it was.
 
     \b
     orch run cpu-tiny                         the whole job, with guaranteed teardown
     orch up ds-671b-awq && orch bench         the same in steps
-    """
+    """  # noqa: D301 - click wants the control character
     click.get_current_context().meta["debug"] = debug
 
 
@@ -43,9 +58,6 @@ def main() -> None:
         _end_by_signal(signal.SIGINT)
     except Interrupted as interruption:
         _end_by_signal(interruption.signum)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(128 + signal.SIGPIPE)
     except click.ClickException as error:
         error.show(sys.stderr)
         sys.exit(ExitCode.USAGE)

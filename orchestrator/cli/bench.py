@@ -28,6 +28,7 @@ def bench(
     from orchestrator.cli.progress import Reporter
     from orchestrator.cli.report import report
     from orchestrator.deployment.attach import attach, check_fit, made_from
+    from orchestrator.deployment.lease import in_use
     from orchestrator.deployment.registry import choose, deployments
     from orchestrator.interruption import Interruption
     from orchestrator.run import bench_of, measure_attached, open_run
@@ -42,7 +43,10 @@ def bench(
         if dry_run:
             show_plan(resolved, listed.name, as_json=as_json)
             return ExitCode.OK
-        deployment = attach(engine, listed, resolved)
-        directory = open_run(here.runs, resolved, engine)
-        outcome = measure_attached(engine, directory, resolved, deployment, interruption, here.environ, reporter.step)
-    return report(outcome, as_json=as_json)
+        with in_use(listed.folder, listed.name):
+            deployment = attach(engine, listed, resolved)
+            directory = open_run(here.runs, resolved, engine)
+            outcome = measure_attached(
+                engine, directory, resolved, deployment, interruption, here.environ, reporter.step
+            )
+    return report(outcome, as_json=as_json, quiet=quiet)

@@ -10,7 +10,7 @@ import click
 
 from orchestrator.cli import options
 from orchestrator.cli.settings import settings
-from orchestrator.errors import ExitCode
+from orchestrator.errors import Busy, ExitCode
 
 if TYPE_CHECKING:
     from orchestrator.deployment.registry import Listed
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 @click.command()
 @options.deployment_argument
 @click.option("--all", "everything", is_flag=True, help="End all deployments of this node that no living orch owns.")
+@click.option("--force", is_flag=True, help="Also if a living orch process owns or uses it.")
 @options.json_output
-def down(name: str | None, everything: bool, as_json: bool) -> None:
+def down(name: str | None, everything: bool, force: bool, as_json: bool) -> None:
     """End a deployment: stop its server and remove its container.
 
     Without NAME the only one there is. Nothing to end is no error, so that it can be called twice.
@@ -40,6 +41,10 @@ def down(name: str | None, everything: bool, as_json: bool) -> None:
         chosen = []
     else:
         chosen = [choose(found, name)]
+        if chosen[0].tenure.owned and not force:
+            raise Busy(
+                f"the deployment {chosen[0].name} is {chosen[0].held(time.time())}", "End it all the same: --force"
+            )
     for deployment in chosen:
         teardown(engine, deployment.launch)
         drop_folder(deployment.folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,8 +16,30 @@ if TYPE_CHECKING:
     from orchestrator.profile.schema import Profile
 
 json_output = click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output.")
+
+
+def _duration(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+    from orchestrator.profile.units import parse_duration
+
+    try:
+        return None if value is None else parse_duration(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _name(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    from orchestrator.profile.schema import PROFILE_NAME_PATTERN
+
+    if value is None or re.match(PROFILE_NAME_PATTERN, value):
+        return value
+    raise click.BadParameter("a name has letters, digits, '_', '.' and '-', and begins with a letter or digit")
+
+
 name = click.option(
-    "--name", metavar="NAME", help="Name of the deployment.  [default: the profile's name, or the only one]"
+    "--name",
+    metavar="NAME",
+    callback=_name,
+    help="Name of the deployment.  [default: the profile's name, or the only one]",
 )
 sets = click.option(
     "--set",
@@ -26,6 +49,12 @@ sets = click.option(
     help="Override a profile key, such as server.port=8010; may be repeated.",
 )
 
+wait = click.option(
+    "--wait",
+    callback=_duration,
+    metavar="TIME",
+    help="If somebody else holds the devices, queue for them this long, such as 2h.  [default: give up at once]",
+)
 dry_run = click.option("--dry-run", is_flag=True, help="Show the plan and do nothing.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="Say only what is wrong.")
 
@@ -36,15 +65,6 @@ def complete_profile(_ctx: click.Context, _param: click.Parameter, incomplete: s
 
     found = list_profiles(settings().profiles)
     return [CompletionItem(item.name, help=item.description) for item in found if item.name.startswith(incomplete)]
-
-
-def _duration(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
-    from orchestrator.profile.units import parse_duration
-
-    try:
-        return None if value is None else parse_duration(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
 
 
 ttl = click.option(

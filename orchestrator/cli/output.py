@@ -39,7 +39,10 @@ def emit_json(kind: str, body: Mapping[str, Any]) -> None:
 
 def emit_table(table: Table) -> None:
     """Write a table to standard output, as wide as it needs to be where no terminal limits it."""
-    console(stderr=False).print(table)
+    out = console(stderr=False)
+    with out.capture() as captured:
+        out.print(table)
+    click.echo(captured.get(), nl=False, color=not out.no_color)
 
 
 def console(*, stderr: bool) -> Console:

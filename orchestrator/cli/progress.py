@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.cli.output import console, say
 from orchestrator.runs.records import RunState
+from orchestrator.vllm.phases import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from orchestrator.bench.measure import Step
     from orchestrator.runs.records import MeasurementRecord
-    from orchestrator.vllm.phases import Phase
 
 
 class Reporter:
@@ -64,6 +64,8 @@ class Reporter:
 
     def phase(self, phase: Phase, detail: str) -> None:
         """Report that the deployment has reached a phase, or got on within it."""
+        if self._phase is not None and Phase.IMAGE < phase < self._phase:
+            return  # the log of a quick server is read later than its health is seen
         text = f"{phase.label} {detail}".strip()
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, description=text)

@@ -33,11 +33,12 @@ SHOWN = {
 """Columns of the table on the screen and what fills them; the CSV has them all."""
 
 
-def report(outcome: Outcome, *, as_json: bool) -> ExitCode:
+def report(outcome: Outcome, *, as_json: bool, quiet: bool) -> ExitCode:
     """Show a run and say where it lies; return the exit code that it stands for."""
     show_run(outcome.directory, as_json=as_json)
-    say(f"run: {outcome.directory.path}")
-    say(f"csv: {outcome.directory.summary_csv}")
+    if outcome.failed or not quiet:
+        say(f"run: {outcome.directory.path}")
+        say(f"csv: {outcome.directory.summary_csv}")
     for record in outcome.failed:
         say(f"failed: {record.label}: {'; '.join(record.reasons)}")
         say(f"        {outcome.directory.client_log(record)}")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 RUNS_DIR = "ORCH_RUNS_DIR"
 STATE_DIR = "ORCH_STATE_DIR"
+LOCKS_DIR = "ORCH_LOCKS_DIR"
 PROFILES_DIR = "ORCH_PROFILES_DIR"
 
 
@@ -27,6 +28,8 @@ class Settings:
     """Run directories."""
     state: Path
     """Deployments that orch made on this node: leases and records."""
+    locks: Path
+    """Locks on the node's devices, in a folder that all users share."""
     profiles: tuple[Path, ...]
     """Where profiles are looked for by name, first match wins; the package's own come last."""
     environ: Mapping[str, str] = field(repr=False)
@@ -43,10 +46,12 @@ def settings() -> Settings:
     shipped = package / "profiles"
     runs = os.environ.get(RUNS_DIR)
     state = os.environ.get(STATE_DIR)
+    locks = os.environ.get(LOCKS_DIR)
     own = os.environ.get(PROFILES_DIR)
     return Settings(
         runs=Path(runs).absolute() if runs else platformdirs.user_data_path("orch") / "runs",
         state=Path(state).absolute() if state else Path("/var/tmp") / f"orch-{os.getuid()}",  # noqa: S108 - owner checked on use
+        locks=Path(locks).absolute() if locks else Path("/var/tmp/orch-locks"),  # noqa: S108 - sticky; opened with care
         profiles=(
             *([Path(own).absolute()] if own else []),
             Path("profiles").absolute(),

@@ -19,12 +19,20 @@ if TYPE_CHECKING:
 @options.profile_argument
 @options.name
 @options.ttl
+@options.wait
 @options.sets
 @options.dry_run
 @options.quiet
 @options.json_output
 def up(
-    profile: str, name: str | None, ttl: float | None, sets: tuple[str, ...], dry_run: bool, quiet: bool, as_json: bool
+    profile: str,
+    name: str | None,
+    ttl: float | None,
+    wait: float | None,
+    sets: tuple[str, ...],
+    dry_run: bool,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Start a container with a vLLM server and wait until it is healthy.
 
@@ -33,7 +41,7 @@ def up(
     """
     from orchestrator.cli.plan import show_plan
     from orchestrator.cli.progress import Reporter
-    from orchestrator.deployment.launch import Launch, find_up, launched, refuse_if_up
+    from orchestrator.deployment.launch import Launch, find_up, held, launched
     from orchestrator.interruption import Interruption
 
     resolved = options.load(profile, sets)
@@ -48,9 +56,11 @@ def up(
         if existing is not None and _is_healthy(engine, existing, resolved):
             reporter.line(f"{name} is up already")
         else:
-            refuse_if_up(engine, name)
-            launch = Launch(engine, resolved, name, here.state, here.environ)
-            with launched(launch, interruption, reporter.phase) as (guard, _):
+            launch = Launch(engine, resolved, name, here.state, here.locks, here.environ, wait)
+            with (
+                held(launch, reporter.line) as hold,
+                launched(launch, hold, interruption, reporter.phase) as (guard, _),
+            ):
                 guard.hand_over(ttl)
     _report(name, resolved, as_json=as_json)
 

@@ -65,8 +65,23 @@ def make_deployment_folder(state: Path, identity: Identity, profile: Profile, va
     folder.chmod(0o755)
     write_atomic(folder / PROFILE, dump_profile(profile))
     if values:
+        owner = _secrets_owner(profile.container.user)
         write_atomic(folder / SECRETS, json.dumps(dict(values)), 0o600)
+        os.chown(folder / SECRETS, owner, -1)
     return folder
+
+
+def _secrets_owner(user: str | None) -> int:
+    """Return the uid that must own the secrets so that the container's user can read them."""
+    name = (user or "0").partition(":")[0]
+    if name in ("0", "root"):
+        return os.getuid()
+    if name.isdecimal() and os.getuid() in (0, int(name)):
+        return int(name)
+    raise EnvironmentFault(
+        f"the server runs as the user {user} and could not read the secrets of the profile",
+        "Give container.user as a number and run orch as root or as that user, or let the server run as root.",
+    )
 
 
 def make_state_folder(state: Path) -> None:

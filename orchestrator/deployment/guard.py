@@ -19,6 +19,7 @@ from orchestrator.deployment.watchdog import Watch, Watchdog
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from orchestrator.deployment.hold import Hold
     from orchestrator.engine import Engine
     from orchestrator.interruption import Interruption
     from orchestrator.plan.container import ContainerSpec, Identity
@@ -75,6 +76,7 @@ def guarded(
     interruption: Interruption,
     environ: Mapping[str, str],
     watchdog_log: Path,
+    hold: Hold,
     run: Path | None = None,
 ) -> Iterator[Guard]:
     """Own a launch while the context lasts; on the way out tear it down unless it was handed over.
@@ -85,10 +87,12 @@ def guarded(
         interruption: The signals in force.
         environ: Environment of the watchdog.
         watchdog_log: Where the watchdog writes what it could not do.
+        hold: What the launch keeps for itself; the watchdog keeps it too, as long as it has something to do.
         run: Run directory that the watchdog marks when orch is killed.
     """
     lease = Lease(Path(identity.folder))
-    watchdog = Watchdog(Watch(identity.launch, identity.folder, str(run) if run else None), environ, watchdog_log)
+    watch = Watch(identity.launch, identity.folder, str(run) if run else None)
+    watchdog = Watchdog(watch, environ, watchdog_log, hold.files)
     guard = Guard(engine, identity, lease, watchdog, interruption)
     try:
         try:

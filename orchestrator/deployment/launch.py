@@ -9,16 +9,18 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.accelerators import held_by
 from orchestrator.atomic import make_folder
 from orchestrator.deployment.folder import Record, logs_folder, make_deployment_folder, new_identity, write_record
 from orchestrator.deployment.guard import Guard, guarded
+from orchestrator.deployment.hold import Hold, take
 from orchestrator.deployment.registry import Listed, deployments
 from orchestrator.deployment.up import Deployment, bring_up
 from orchestrator.errors import Busy
 from orchestrator.profile.secrets import read_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from orchestrator.deployment.up import Progress
@@ -38,8 +40,12 @@ class Launch:
     """Name of the deployment."""
     state: Path
     """State folder of this user on this node."""
+    locks: Path
+    """Folder of the node's locks, which all users share."""
     environ: Mapping[str, str]
     """Environment that secrets are read from, and that the watchdog gets."""
+    wait_s: float | None = None
+    """How long to queue for what others hold."""
 
 
 def find_up(engine: Engine, name: str) -> Listed | None:
@@ -58,13 +64,26 @@ def refuse_if_up(engine: Engine, name: str) -> None:
 
 
 @contextlib.contextmanager
+def held(launch: Launch, on_wait: Callable[[str], None]) -> Iterator[Hold]:
+    """Hold what the launch needs for itself; raise Busy if somebody else does, or if the name is taken."""
+    who = f"{_user()}, pid {os.getpid()}, deployment {launch.name}"
+    hold = take(held_by(launch.profile), launch.locks, launch.engine, who, launch.wait_s, on_wait)
+    try:
+        refuse_if_up(launch.engine, launch.name)
+        yield hold
+    finally:
+        hold.release()
+
+
+@contextlib.contextmanager
 def launched(
-    launch: Launch, interruption: Interruption, progress: Progress, run: RunDirectory | None = None
+    launch: Launch, hold: Hold, interruption: Interruption, progress: Progress, run: RunDirectory | None = None
 ) -> Iterator[tuple[Guard, Deployment]]:
     """Yield the guard and the healthy deployment; it is torn down on the way out unless it was handed over.
 
     Args:
         launch: What is to be launched.
+        hold: What it holds.
         interruption: The signals in force.
         progress: Told each phase.
         run: Run directory that gets the server's log, and that is marked when orch is killed.
@@ -85,9 +104,8 @@ def launched(
     write_record(folder, record)
     logs = make_folder(logs_folder(launch.state))
     server_log = run.server_log if run else logs / f"{launch.name}-{identity.launch}.log"
-    with guarded(
-        launch.engine, identity, interruption, launch.environ, logs / "watchdog.log", run.path if run else None
-    ) as guard:
+    path = run.path if run else None
+    with guarded(launch.engine, identity, interruption, launch.environ, logs / "watchdog.log", hold, path) as guard:
         deployment = bring_up(guard, launch.profile, server_log, progress)
         seen = {"container": deployment.container, "vllm_version": deployment.vllm_version}
         write_record(folder, record.model_copy(update=seen))

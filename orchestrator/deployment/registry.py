@@ -37,6 +37,8 @@ class Listed:
     created: float
     """Seconds since the epoch."""
     folder: Path
+    holds: tuple[str, ...]
+    """What it keeps for itself."""
     tenure: Tenure
     record: Record | None
 
@@ -67,6 +69,7 @@ def deployments(engine: Engine) -> list[Listed]:
                 status=container.status,
                 created=container.created,
                 folder=folder,
+                holds=tuple(filter(None, container.labels.get(labels.HOLDS, "").split(","))),
                 tenure=read_tenure(folder),
                 record=read_record(folder),
             )

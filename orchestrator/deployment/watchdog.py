@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 QUIET_S = 20.0
 DEADLINE_S = 900.0
@@ -40,8 +40,8 @@ class Watch:
 class Watchdog:
     """The writing end of a watchdog's pipe."""
 
-    def __init__(self, watch: Watch, environ: Mapping[str, str], log: Path) -> None:
-        """Start the watchdog; its remarks go to a log file."""
+    def __init__(self, watch: Watch, environ: Mapping[str, str], log: Path, inherit: Sequence[int] = ()) -> None:
+        """Start the watchdog; its remarks go to a log file, and it keeps the descriptors that it inherits open."""
         reading, self._writing = os.pipe()
         try:
             with log.open("ab") as errors:
@@ -55,6 +55,7 @@ class Watchdog:
                         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
                     },  # ours may not be installed
                     cwd="/",
+                    pass_fds=tuple(inherit),
                     start_new_session=True,
                 )
         finally:

@@ -31,6 +31,7 @@ def secrets() -> dict[str, str]:  # noqa: D103 - see the module
 def watch(server: subprocess.Popen[bytes]) -> None:  # noqa: D103 - see the module
     with open(FOLDER + "/lease", encoding="utf-8") as lease:  # noqa: PTH123
         fcntl.flock(lease, fcntl.LOCK_SH)
+        fcntl.flock(lease, fcntl.LOCK_UN)  # from now on the content counts, and others may lock to say that they use it
         while True:
             lease.seek(0)
             until = json.loads(lease.read() or "0")

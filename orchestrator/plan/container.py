@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orchestrator import __version__
+from orchestrator.accelerators import held_by
 from orchestrator.inside import program_text, supervisor
 from orchestrator.plan import labels
 from orchestrator.profile.schema import DeviceSpec, MountSpec, UlimitSpec
@@ -18,8 +19,16 @@ if TYPE_CHECKING:
 
     from orchestrator.profile.schema import Env, Profile
 
-SOURCE_AND_RUN = 'while [ "$1" != -- ]; do . "$1" || exit 126; shift; done; shift; exec "$@"'
-"""The only shell text there is: it sources the files before `--` and becomes the command after it."""
+SOURCE_AND_RUN = (
+    'orch_files=(); while [ "$1" != -- ]; do orch_files+=("$1"); shift; done; shift; orch_argv=("$@"); set --; '
+    'for orch_file in "${orch_files[@]}"; do [ -r "$orch_file" ] || '
+    '{ echo "orch: cannot source $orch_file" >&2; exit 126; }; . "$orch_file"; done; exec "${orch_argv[@]}"'
+)
+"""The only shell text there is: it sources the files before `--` and becomes the command after it.
+
+The files see no positional parameters, and cannot change the command. What a file's last command returns says nothing
+about the file, so it is not looked at.
+"""
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,7 @@ def container_spec(profile: Profile, identity: Identity) -> ContainerSpec:
         labels={
             labels.DEPLOYMENT: identity.name,
             labels.FOLDER: identity.folder,
+            labels.HOLDS: ",".join(held_by(profile)),
             labels.LAUNCH: identity.launch,
             labels.PROFILE: profile.name,
             labels.PROFILE_HASH: serving_hash(profile),

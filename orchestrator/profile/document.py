@@ -26,6 +26,7 @@ MAX_VALUES = 20_000
 
 _TAGS = {"map": ("map",), "seq": ("seq",), "scalar": ("str", "merge", "bool", "int", "float", "null")}
 _PLAIN_WORDS = (
+    ("expected '<document start>'", "this stands outside of the profile's one mapping"),
     ("expected <block end>", "the indentation does not fit the lines above"),
     ("mapping values are not allowed", "':' is not expected here; put text that holds ': ' in quotes"),
     ("could not find expected ':'", "':' is missing after this key"),

@@ -30,13 +30,16 @@ _PATTERNS = {
     schema.FLAG_NAME_PATTERN: "must be a flag's name without its leading dashes",
     schema.PROFILE_NAME_PATTERN: "must be letters, digits, '.', '_' and '-', a letter or digit first",
     schema.DEVICE_PERMISSIONS_PATTERN: "must be of the letters r, w and m",
+    schema.HELD_PATTERN: "must be letters, digits, '.', '_' and '-', a letter or digit first",
     schema.IPC_PATTERN: "must be private, shareable, host, none or container:NAME",
 }
+_OR_ELSE = {"all": "all, a number of devices, or a list of device ids", "auto": "auto or a list of names"}
+"""What else may stand where one word may."""
 _A_MAPPING = "must be a mapping of keys to values"
 _WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "missing": lambda _: "required key is missing",
     "value_error": lambda ctx: str(ctx["error"]),
-    "string_pattern_mismatch": lambda ctx: _PATTERNS[ctx["pattern"]],
+    "string_pattern_mismatch": lambda ctx: _PATTERNS.get(ctx["pattern"], f"must match {ctx['pattern']}"),
     "string_too_short": lambda _: "must not be empty",
     "string_unicode": lambda _: "must be text",
     "too_short": lambda _: "must hold at least one value",
@@ -82,7 +85,7 @@ def faults_of(errors: Iterable[ErrorDetails], root: Node, *, incomplete: bool) -
         at_mapping = isinstance(place.node.value, Mapping)
         if kind == "missing" and (incomplete or keys in meant):
             continue
-        if (incomplete and kind == "value_error" and at_mapping) or (kind == "too_short" and place.node.value):
+        if (incomplete and kind == "value_error" and at_mapping) or (kind == "too_short" and place.node.value != ()):
             continue
         of_key = at_mapping or kind in ("missing", "extra_forbidden") or "[key]" in error["loc"]
         mark = place.key_mark if of_key else place.node.mark
@@ -144,6 +147,6 @@ def _not_one_of(allowed: list[str], given: object, loc: tuple[str | int, ...]) -
     near = did_you_mean(nearest(given, allowed)) if isinstance(given, str) else ""
     if loc[-1] == "[key]":
         return f"unknown key; known here: {', '.join(allowed)}" if not near else f"unknown key{near}"
-    if allowed == ["all"]:
-        return "must be all, a number of devices, or a list of device ids"
+    if len(allowed) == 1:
+        return f"must be {_OR_ELSE.get(allowed[0], allowed[0])}"
     return f"must be one of {', '.join(allowed)}{near}"

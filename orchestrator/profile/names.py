@@ -9,10 +9,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+SHORTEST_BEGINNING = 3
+"""From how many letters on a name counts as the beginning of another."""
+
+
 def nearest(name: str, names: Iterable[str], count: int = 1) -> list[str]:
     """Return the names that a mistyped one may have meant, best first; case, `-` and `_` do not count."""
+    meant = _plain(name)
     plain = {_plain(known): known for known in names}
-    return [plain[found] for found in difflib.get_close_matches(_plain(name), plain, n=count)]
+    found = difflib.get_close_matches(meant, plain, n=count)
+    if not found and len(meant) >= SHORTEST_BEGINNING:
+        found = [known for known in plain if known.startswith(meant)][:count]
+    return [plain[known] for known in found]
 
 
 def did_you_mean(names: Iterable[str]) -> str:

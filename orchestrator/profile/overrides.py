@@ -28,7 +28,7 @@ def parse_override(text: str) -> Document:
         return Document(None, (fault(start, path, "only a file can extend another"),))
     document = parse(value, file, len(key) + 1)
     if document.root is None or document.faults:
-        return document
+        return Document(None, document.faults)
     node = document.root
     column = len(key) + 2
     for name in reversed(path):

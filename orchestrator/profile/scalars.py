@@ -64,3 +64,12 @@ class Dumper(yaml.SafeDumper):
 
 
 add_resolvers(Dumper)
+
+
+def _represent_text(dumper: Dumper, text: str) -> yaml.ScalarNode:
+    # PyYAML writes these breaks unescaped unless the text is in double quotes, and reads them back as spaces.
+    style = '"' if set(text) & set("\x85\u2028\u2029\ufeff") else None
+    return dumper.represent_scalar(PREFIX + "str", text, style=style)
+
+
+Dumper.add_representer(str, _represent_text)

@@ -34,6 +34,7 @@ FLAG_NAME_PATTERN = rf"^{FLAG_NAME.pattern}{END}"
 PROFILE_NAME_PATTERN = rf"^[A-Za-z0-9][A-Za-z0-9_.-]{{0,62}}{END}"
 ABSOLUTE_PATH_PATTERN = "^/"
 DEVICE_PERMISSIONS_PATTERN = rf"^[rwm]{{1,3}}{END}"
+HELD_PATTERN = rf"^[A-Za-z0-9][A-Za-z0-9_.-]{{0,63}}{END}"
 IPC_PATTERN = rf"^(private|shareable|host|none|container:.+){END}"
 
 AbsolutePath = Annotated[str, Field(pattern=ABSOLUTE_PATH_PATTERN)]
@@ -172,6 +173,17 @@ Gpus = Annotated[
 ]
 
 
+def _holds_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
+    return "<auto>" if isinstance(value, str) else "<names>"
+
+
+Holds = Annotated[
+    Annotated[Literal["auto"], Tag("<auto>")]
+    | Annotated[tuple[Annotated[str, Field(pattern=HELD_PATTERN)], ...], Tag("<names>")],
+    Discriminator(_holds_kind),
+]
+
+
 class Container(_Model):
     """The container that the server runs in: what `docker run` would be told."""
 
@@ -215,6 +227,8 @@ class Container(_Model):
     """User in the container, as `name` or `uid:gid`."""
     env: Env = Field(default_factory=dict)
     """Environment of every process in the container."""
+    holds: Holds = "auto"
+    """What no other deployment of this node may hold meanwhile; `auto` is the accelerators that it makes visible."""
     source: tuple[AbsolutePath, ...] = ()
     """Shell files of the image that are sourced before the server starts, such as the DTK's env.sh."""
     supervise: StrictBool = True
@@ -383,7 +397,7 @@ class Bench(_Model):
             "port": "server.port",
         }
         for name in ("backend", "endpoint-type", "save-result", "result-dir", "result-filename"):
-            owned[name] = "nothing: orch sets it"
+            owned[name] = "orch itself"
         return check_flags(flags, owned)
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Secrets: read from where the profile says, only when a deployment is made, and never written into anything but its folder."""
+"""Secrets: read from where the profile says when a deployment is made, and written into nothing but its folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def read_secrets(profile: Profile, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the values of a profile's secrets by variable name; raise EnvironmentFault naming one that is not there."""
+    """Return the secrets' values by variable name; raise EnvironmentFault naming one that is not there."""
     return {name: _value(name, reference, environ) for name, reference in profile.secrets().items()}
 
 

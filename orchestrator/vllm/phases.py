@@ -28,8 +28,8 @@ class Phase(enum.IntEnum):
 
 
 _LABELS = {
-    Phase.IMAGE: "image",
-    Phase.CONTAINER: "container",
+    Phase.IMAGE: "getting the image",
+    Phase.CONTAINER: "starting the container",
     Phase.STARTING: "starting vLLM",
     Phase.WEIGHTS: "loading weights",
     Phase.MEMORY: "sizing the KV cache",

@@ -1,0 +1,64 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export ORCH_RUNS_DIR ?= $(CURDIR)/runs
+
+.PHONY: help
+help:  ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/orch: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "orch needs Python 3.10 or newer: make PYTHON=/path/to/python3 …" >&2; exit 3; }
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { rm -rf $(VENV); echo "python3-venv is missing: apt-get install python3-venv" >&2; exit 3; }
+	@$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/test: $(BIN)/orch
+	@$(BIN)/pip install --quiet --editable '.[test,lint]'
+	@touch $@
+
+.PHONY: install
+install: $(BIN)/orch  ## Install orch into .venv
+
+.PHONY: engine
+engine:  ## Install and start a Docker engine if none answers
+	@docker/engine.sh
+
+.PHONY: images
+images: engine  ## Build the images that are not there: real vLLM on CPU (0.32.0 and 0.8.5) and the test stub
+	@$(PYTHON) docker/build.py all
+
+.PHONY: demo
+demo: $(BIN)/orch engine  ## The whole job on this machine's CPU: real vLLM, a sweep, a table and a CSV
+	@$(PYTHON) docker/build.py cpu >/dev/null
+	@$(BIN)/orch run cpu-tiny
+
+.PHONY: test
+test: $(VENV)/test images  ## Run all tests: unit, engine, command line, end to end with real vLLM
+	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=95 $(ARGS)
+
+.PHONY: unit
+unit: $(VENV)/test  ## Run the tests that need no engine
+	@$(BIN)/python -m pytest tests/unit $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/test  ## Check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+.PHONY: generated
+generated: $(VENV)/test  ## Write the files that derive from the code: JSON Schema and reference pages
+	@$(BIN)/python -m orchestrator.profile.jsonschema > orchestrator/profile/profile.schema.json
+	@$(BIN)/python -m orchestrator.profile.reference > docs/profile.md
+
+.PHONY: bench-startup
+bench-startup: $(BIN)/orch images  ## Measure what orch adds to docker run and a health loop
+	@$(BIN)/python benchmarks/startup_overhead.py
+
+.PHONY: clean
+clean:  ## Remove what was installed and measured here; images stay
+	@rm -rf $(VENV) runs .coverage* .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,159 @@
+"""The node lock: at most one holder for each accelerator, across users, until its cleanup is over.
+
+Each name is a file in a folder that all users share; holding is an exclusive kernel lock on it. The watchdog inherits
+the locks, so a killed orch still holds what its container may still use. A deployment that was handed over has no
+process to hold a lock; its container's label says what it holds, and is looked at under the lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from typing import TYPE_CHECKING
+
+from orchestrator.accelerators import ALL, collide
+from orchestrator.atomic import make_folder
+from orchestrator.deployment.registry import deployments
+from orchestrator.errors import Busy, EnvironmentFault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from orchestrator.engine import Engine
+
+POLL_S = 0.5
+
+
+class Hold:
+    """Names that this process, and whoever inherits its descriptors, holds."""
+
+    def __init__(self, names: tuple[str, ...], files: tuple[int, ...]) -> None:
+        self.names = names
+        self.files = files
+        """Descriptors of the locked files; a process that inherits them holds as well."""
+
+    def release(self) -> None:
+        """Let go; the lock ends when all who inherited it have let go too."""
+        for file in self.files:
+            os.close(file)
+        self.files = ()
+
+
+def take(
+    names: tuple[str, ...],
+    folder: Path,
+    engine: Engine,
+    who: str,
+    wait_s: float | None,
+    on_wait: Callable[[str], None],
+) -> Hold:
+    """Return the hold on all of these names.
+
+    Args:
+        names: What is to be held; nothing is always granted.
+        folder: The folder of lock files that all users of the node share.
+        engine: Asked for deployments that were handed over.
+        who: What others are told about this holder.
+        wait_s: How long to wait for others to let go; None does not wait.
+        on_wait: Told once why there is a wait.
+
+    Raises:
+        Busy: Naming the holder, at once or when the wait is over.
+    """
+    if not names:
+        return Hold((), ())
+    end = time.monotonic() + (wait_s or 0.0)
+    told = False
+    while True:
+        try:
+            hold = _try(names, folder, who)
+            try:
+                _refuse_handed_over(names, engine)
+            except BaseException:
+                hold.release()
+                raise
+        except Busy as busy:
+            if wait_s is None or time.monotonic() >= end:
+                raise
+            if not told:
+                on_wait(busy.message)
+                told = True
+            time.sleep(POLL_S)
+        else:
+            return hold
+
+
+def _try(names: tuple[str, ...], folder: Path, who: str) -> Hold:
+    _make_shared(folder)
+    files: list[int] = []
+    try:
+        # Whoever wants single accelerators shares the lock on all of them, so that one who wants all must wait.
+        single = any(name.startswith("accelerator-") for name in names)
+        for name in sorted({*names, *([ALL] if single else [])}):
+            shared = name == ALL and ALL not in names
+            files.append(_lock(folder / name.replace("/", "-"), who, shared=shared))
+    except BaseException:
+        for file in files:
+            os.close(file)
+        raise
+    return Hold(names, tuple(files))
+
+
+def _lock(path: Path, who: str, *, shared: bool) -> int:
+    file = _open_shared(path)
+    try:
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(file, 1000, 0).decode(errors="replace") or "another orch process"
+        os.close(file)
+        raise Busy(f"{path.name} is held by {_holder(holder)}", "See: orch ps   Or queue for it: --wait 2h") from None
+    if not shared:
+        text = json.dumps({"who": who, "since": time.time()}).encode()
+        os.ftruncate(file, 0)
+        os.pwrite(file, text, 0)
+    os.set_inheritable(file, False)  # noqa: FBT003 - the watchdog gets them by name
+    return file
+
+
+def _holder(text: str) -> str:
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        told = json.loads(text)
+        return f"{told['who']} since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(told['since']))}"
+    return text
+
+
+def _open_shared(path: Path) -> int:
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        with contextlib.suppress(FileExistsError):
+            file = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o666)
+            os.fchmod(file, 0o666)  # whatever the umask
+            return file
+        # Without O_CREAT: kernels refuse that flag for another user's file in a sticky folder.
+        return os.open(path, flags)
+    except OSError as error:
+        raise EnvironmentFault(
+            f"the lock {path} cannot be opened: {error.strerror}", "Remove it, or ask its owner to."
+        ) from error
+
+
+def _make_shared(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    make_folder(folder)
+    with contextlib.suppress(PermissionError):  # somebody else made it in this moment
+        folder.chmod(0o1777)
+
+
+def _refuse_handed_over(names: tuple[str, ...], engine: Engine) -> None:
+    for deployment in deployments(engine):
+        if deployment.status == "running" and not deployment.tenure.owned and collide(names, deployment.holds):
+            what, until = ", ".join(deployment.holds), deployment.held(time.time())
+            raise Busy(
+                f"{what} is held by the deployment {deployment.name} ({until})",
+                f"orch down {deployment.name}   Or queue for it: --wait 2h",
+            )

@@ -12,11 +12,11 @@ from orchestrator.atomic import write_atomic
 from orchestrator.bench.measure import Step, run_sweep
 from orchestrator.bench.session import Driver
 from orchestrator.deployment.attach import whole_log
+from orchestrator.deployment.preflight import check_context, flagged_context
 from orchestrator.deployment.watchdog import Watch, Watchdog
 from orchestrator.errors import Interrupted, OrchError, UsageError
 from orchestrator.node import node_facts
-from orchestrator.plan.container import container_spec, profile_hash
-from orchestrator.plan.docker_run import docker_run_line
+from orchestrator.plan.container import profile_hash
 from orchestrator.plan.weakening import weakenings
 from orchestrator.report.table import summary_csv
 from orchestrator.runs.directory import RunDirectory, create_run, new_run_id, now
@@ -48,12 +48,13 @@ class Outcome:
 
 
 def bench_of(profile: Profile) -> Bench:
-    """Return the sweep of a profile; raise UsageError if it has none."""
+    """Return the sweep of a profile; raise UsageError if it has none, or one that its server cannot serve."""
     if profile.bench is None:
         raise UsageError(
             f"the profile {profile.name} has no bench section",
             "Add one, or name a profile that has: orch profile list",
         )
+    check_context(profile.bench, flagged_context(profile))
     return profile.bench
 
 
@@ -88,6 +89,7 @@ def measure(
 ) -> Outcome:
     """Run the sweep and return what came of it; the record of each measurement is on disk as soon as it has ended."""
     bench = bench_of(profile)
+    check_context(bench, deployment.max_model_len)
     facts = DeploymentFacts(
         name=deployment.identity.name,
         launch=deployment.identity.launch,
@@ -95,7 +97,7 @@ def measure(
         image=profile.container.image,
         image_id=deployment.image.id,
         image_digests=deployment.image.digests,
-        docker_run=docker_run_line(container_spec(profile, deployment.identity)),
+        docker_run=deployment.docker_run,
         url=deployment.api.url,
         vllm_version=deployment.vllm_version,
     )

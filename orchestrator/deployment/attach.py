@@ -51,12 +51,15 @@ def attach(engine: Engine, listed: Listed, profile: Profile) -> Deployment:
             f"the deployment {listed.name} is not healthy (container {state.status}{ended})",
             f"orch logs {listed.name}   then: orch down {listed.name}",
         )
+    model = check_identity(api, served_model(profile.server.model, profile.server.flags))
     return Deployment(
         identity=Identity(listed.name, listed.launch, str(listed.folder)),
         container=listed.container,
+        docker_run=listed.record.docker_run if listed.record else "",
         image=engine.image(str(engine.inspect(listed.container)["Image"])),
         api=api,
-        vllm_version=check_identity(api, served_model(profile.server.model, profile.server.flags)),
+        vllm_version=api.version(),
+        max_model_len=model.max_model_len,
     )
 
 

@@ -46,6 +46,8 @@ class Record(BaseModel):
     """Name of the profile; the resolved profile lies beside the record."""
     run: str | None = None
     """Run directory, for one that lives only as long as its run."""
+    docker_run: str = ""
+    """The line that makes the same container by hand, once there is one."""
     container: str | None = None
     """Container id, once there is one."""
     vllm_version: str | None = None

@@ -13,7 +13,7 @@ from orchestrator.profile.units import format_duration
 if TYPE_CHECKING:
     from orchestrator.deployment.log import ServerLog
     from orchestrator.engine import Engine
-    from orchestrator.vllm.api import Api
+    from orchestrator.vllm.api import Api, ServedModel
 
 POLL_S = 0.1
 SHOWN_LINES = 15
@@ -65,13 +65,14 @@ def failure(engine: Engine, container: str, log: ServerLog, deadline_s: float) -
     )
 
 
-def check_identity(api: Api, served_model: str) -> str | None:
-    """Return the version of the server that answers; raise ServerFailed if it serves another model than ours."""
-    offered = [model.id for model in api.models()]
-    if served_model not in offered:
-        answer = ", ".join(offered) or "no model at all"
+def check_identity(api: Api, served_model: str) -> ServedModel:
+    """Return the model that the server offers under our name; raise ServerFailed if it offers another."""
+    offered = api.models()
+    found = next((model for model in offered if model.id == served_model), None)
+    if found is None:
+        answer = ", ".join(model.id for model in offered) or "no model at all"
         raise ServerFailed(
             f"the server at {api.url} offers {answer}, not {served_model}",
             "Another server may be listening there; choose a free server.port.",
         )
-    return api.version()
+    return found

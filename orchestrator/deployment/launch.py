@@ -14,6 +14,7 @@ from orchestrator.atomic import make_folder
 from orchestrator.deployment.folder import Record, logs_folder, make_deployment_folder, new_identity, write_record
 from orchestrator.deployment.guard import Guard, guarded
 from orchestrator.deployment.hold import Hold, take
+from orchestrator.deployment.preflight import check_node
 from orchestrator.deployment.registry import Listed, deployments
 from orchestrator.deployment.up import Deployment, bring_up
 from orchestrator.errors import Busy
@@ -88,6 +89,7 @@ def launched(
         progress: Told each phase.
         run: Run directory that gets the server's log, and that is marked when orch is killed.
     """
+    check_node(launch.profile, launch.state, *([run.path] if run else []))
     identity = new_identity(launch.state, launch.name)
     values = read_secrets(launch.profile, launch.environ)
     folder = make_deployment_folder(launch.state, identity, launch.profile, values)
@@ -107,7 +109,11 @@ def launched(
     path = run.path if run else None
     with guarded(launch.engine, identity, interruption, launch.environ, logs / "watchdog.log", hold, path) as guard:
         deployment = bring_up(guard, launch.profile, server_log, progress)
-        seen = {"container": deployment.container, "vllm_version": deployment.vllm_version}
+        seen = {
+            "container": deployment.container,
+            "docker_run": deployment.docker_run,
+            "vllm_version": deployment.vllm_version,
+        }
         write_record(folder, record.model_copy(update=seen))
         yield guard, deployment
 

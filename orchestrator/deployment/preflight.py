@@ -1,18 +1,27 @@
-"""What must be true of the node before a container is made."""
+"""What must be true of the node before a container is made; docker itself says much of it late, or never."""
 
 from __future__ import annotations
 
 import errno
+import os
+import shutil
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.errors import EnvironmentFault, ImageMissing, PortTaken
+from orchestrator.errors import EnvironmentFault, ImageMissing, PortTaken, UsageError
+from orchestrator.sweep import points
+from orchestrator.vllm.flags import lookup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from orchestrator.engine import Engine, ImageFacts
-    from orchestrator.profile.schema import Container
+    from orchestrator.profile.schema import Bench, Container, Profile
+
+NODE_SHM = Path("/dev/shm")  # noqa: S108 - the node's shared memory, looked at
+LEAST_DISK = 200 * 2**20
+"""Bytes that must be free where results and logs are written."""
 
 
 def check_port(host: str, port: int) -> None:
@@ -37,6 +46,41 @@ def check_port(host: str, port: int) -> None:
             ) from error
 
 
+def check_node(profile: Profile, *folders: Path) -> None:
+    """Raise EnvironmentFault with everything on this node that the profile cannot do without.
+
+    Args:
+        profile: The resolved profile.
+        folders: Where results and logs will be written.
+    """
+    missing = [*_missing(profile.container), *_too_small(profile.container), *_no_room(folders)]
+    if missing:
+        lines = "\n".join(f"  {line}" for line in missing)
+        raise EnvironmentFault(
+            f"this node is not what the profile {profile.name} asks for:\n{lines}",
+            "Is the driver loaded?  Are the paths right?  Change the profile, or override keys with --set.",
+        )
+
+
+def check_context(bench: Bench, max_model_len: int | None) -> None:
+    """Raise UsageError if a point needs more context than the server gives; newer vLLM would cut it without a word."""
+    if max_model_len is None:
+        return
+    for point in points(bench):
+        needed = (point.input_len or 0) + (point.output_len or 0)
+        if needed > max_model_len:
+            raise UsageError(
+                f"the point {point.label()} needs {needed} tokens of context, the server gives {max_model_len}",
+                "Raise server.flags.max-model-len or shorten bench.lengths.",
+            )
+
+
+def flagged_context(profile: Profile) -> int | None:
+    """Return the context length that the profile's flags ask for, if they say it as a number."""
+    value = lookup(profile.server.flags, "max-model-len")
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
 def ensure_image(
     engine: Engine, container: Container, deadline_s: float, progress: Callable[[str], None]
 ) -> ImageFacts:
@@ -50,3 +94,38 @@ def ensure_image(
                 raise ImageMissing(error.message, hint) from error
     engine.pull(container.image, deadline_s, progress)
     return engine.image(container.image)
+
+
+def _missing(container: Container) -> Iterator[str]:
+    for device in container.devices:
+        if not Path(device.source).exists():
+            yield f"container.devices: {device.source} does not exist"
+    for mount in container.mounts:
+        if not Path(mount.source).exists():
+            yield f"container.mounts: {mount.source} does not exist"
+
+
+def _too_small(container: Container) -> Iterator[str]:
+    """With the node's IPC namespace it is the node's /dev/shm that must be large enough, whatever `shm_size` says."""
+    if container.ipc == "host" and container.shm_size is not None and NODE_SHM.is_dir():
+        size = shutil.disk_usage(NODE_SHM).total
+        if size < container.shm_size:
+            yield (
+                f"container.shm_size: with ipc: host it has no effect; {NODE_SHM} of the node has "
+                f"{_gib(size)} of the {_gib(container.shm_size)} asked for (mount -o remount,size=… {NODE_SHM})"
+            )
+
+
+def _no_room(folders: tuple[Path, ...]) -> Iterator[str]:
+    for folder in folders:
+        existing = next((path for path in (folder, *folder.parents) if path.exists()), None)
+        if existing is None:
+            continue
+        if shutil.disk_usage(existing).free < LEAST_DISK:
+            yield f"{folder} has less than {LEAST_DISK // 2**20} MiB of free disk"
+        elif not os.access(existing, os.W_OK):
+            yield f"{folder} cannot be written"
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"

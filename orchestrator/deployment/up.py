@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.deployment.groups import with_known_groups
 from orchestrator.deployment.health import check_identity, wait_until_healthy
 from orchestrator.deployment.log import ServerLog
 from orchestrator.deployment.preflight import check_port, ensure_image
 from orchestrator.plan.container import container_spec
+from orchestrator.plan.docker_run import docker_run_line
 from orchestrator.vllm.api import Api
 from orchestrator.vllm.flags import served_model
 from orchestrator.vllm.phases import Phase
@@ -34,9 +36,13 @@ class Deployment:
     container: str
     """Container id."""
     image: ImageFacts
+    docker_run: str
+    """The line that makes the same container by hand."""
     api: Api
     vllm_version: str | None
     """As the server says."""
+    max_model_len: int | None
+    """Longest context in tokens, as the server says."""
 
 
 def bring_up(guard: Guard, profile: Profile, log_path: Path, progress: Progress) -> Deployment:
@@ -53,15 +59,16 @@ def bring_up(guard: Guard, profile: Profile, log_path: Path, progress: Progress)
     progress(Phase.IMAGE, profile.container.image)
     image = ensure_image(engine, profile.container, profile.health.deadline, lambda text: progress(Phase.IMAGE, text))
     progress(Phase.CONTAINER, identity.container)
-    container = guard.create(container_spec(profile, identity))
+    spec = with_known_groups(engine, container_spec(profile, identity))
+    container = guard.create(spec)
     engine.start(container)
     log = ServerLog(log_path, progress)
     log.follow(engine, container)
     api = server_api(profile)
     wait_until_healthy(engine, container, api, log, profile.health.deadline)
-    version = check_identity(api, served_model(server.model, server.flags))
+    model = check_identity(api, served_model(server.model, server.flags))
     progress(Phase.READY, api.url)
-    return Deployment(identity, container, image, api, version)
+    return Deployment(identity, container, image, docker_run_line(spec), api, api.version(), model.max_model_len)
 
 
 def server_api(profile: Profile) -> Api:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import tarfile
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -110,6 +112,20 @@ class Engine:
             raise ImageMissing(
                 f"the image {reference} is not on this node and cannot be pulled: {error.message}", hint
             ) from error
+
+    def read_image_file(self, reference: str, path: str, labels: Mapping[str, str]) -> bytes:
+        """Return a file of an image, empty if the image has none; the container that this takes bears the labels."""
+        with translated(f"reading {path} of the image {reference}"):
+            created = self._api.create_container(reference, command=["true"], labels=dict(labels))["Id"]
+            try:
+                pieces, _ = self._api.get_archive(created, path)
+                with tarfile.open(fileobj=io.BytesIO(b"".join(pieces))) as archive:
+                    member = archive.extractfile(archive.next() or "")
+                    return b"" if member is None else member.read()
+            except docker.errors.NotFound:
+                return b""
+            finally:
+                self._api.remove_container(created, force=True, v=True)
 
     def create(self, spec: ContainerSpec) -> str:
         """Create a container and return its id; raise Busy if its name is taken."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from orchestrator.accelerators import VISIBLE
 from orchestrator.vllm.flags import lookup
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def visible_devices(profile: Profile) -> Remarks:
         size *= as_int(lookup(profile.server.flags, *names)) or 1
     lists: dict[str, str] = {}
     for key, name, value in environment(profile):
-        if name in ("HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES") and isinstance(value, str):
+        if name in VISIBLE and isinstance(value, str):
             lists[name] = value
             count = len([item for item in value.split(",") if item.strip()])
             if count != size:

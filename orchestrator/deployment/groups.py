@@ -1,0 +1,43 @@
+"""Group names that the image does not know become the node's numbers: docker would refuse to start the container."""
+
+from __future__ import annotations
+
+import dataclasses
+import grp
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import EnvironmentFault
+from orchestrator.plan import labels
+
+if TYPE_CHECKING:
+    from orchestrator.engine import Engine
+    from orchestrator.plan.container import ContainerSpec
+
+GROUP_FILE = "/etc/group"
+
+
+def with_known_groups(engine: Engine, spec: ContainerSpec) -> ContainerSpec:
+    """Return the container with a number for each group that its image lacks.
+
+    The devices that the group opens belong to the node, so the node's number is the right one.
+
+    Raises:
+        EnvironmentFault: For a name that neither the image nor the node knows.
+    """
+    names = [group for group in spec.group_add if not group.isdecimal()]
+    if not names:
+        return spec
+    listed = engine.read_image_file(spec.image, GROUP_FILE, {labels.LAUNCH: spec.labels[labels.LAUNCH]})
+    known = {line.partition(":")[0] for line in listed.decode(errors="replace").splitlines()}
+    groups = tuple(group if group.isdecimal() or group in known else _number(group) for group in spec.group_add)
+    return dataclasses.replace(spec, group_add=groups)
+
+
+def _number(name: str) -> str:
+    try:
+        return str(grp.getgrnam(name).gr_gid)
+    except KeyError:
+        raise EnvironmentFault(
+            f"the group {name} of container.group_add exists neither in the image nor on this node",
+            "Give the number that owns the device: stat -c %g /dev/kfd",
+        ) from None

@@ -30,11 +30,10 @@ def check_port(host: str, port: int) -> None:
     The trial bind goes without SO_REUSEPORT: vLLM up to 0.24 sets it, and two servers would share the port in silence.
     SO_REUSEADDR is set, so that connections that have just ended do not count.
     """
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    with socket.socket(family, kind, protocol) as trial:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            trial.bind(address)
+            trial.bind((host, port))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise PortTaken(

@@ -157,6 +157,11 @@ class Engine:
                 error.message, error.hint or "Compare the container section of the profile with this node."
             ) from error
 
+    def restart(self, container: str, grace_s: float) -> None:
+        """Stop a container's process if it lives, and start it again."""
+        with self._gone_is_an_error(), translated("restarting the container"), self._timeout(CREATE_S):
+            self._api.restart(container, timeout=round(grace_s))
+
     def state(self, container: str) -> State:
         """Return the state of a container."""
         state = self.inspect(container)["State"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     import docker
 
     from orchestrator.plan.container import ContainerSpec
+
+
+SPACE_OR_STRING = re.compile(r'("(?:\\.|[^"\\])*")|\s+')
+"""What stands between the tokens of a JSON text, and the strings in which it must stay."""
+UNMASKED = "systempaths=unconfined"
+"""A security option that the docker client turns into two other settings."""
 
 
 def create_arguments(api: docker.APIClient, spec: ContainerSpec) -> dict[str, Any]:
@@ -34,7 +41,7 @@ def create_arguments(api: docker.APIClient, spec: ContainerSpec) -> dict[str, An
         shm_size=spec.shm_size,
         ipc_mode=spec.ipc,
         privileged=spec.privileged,
-        security_opt=[_security_option(option) for option in spec.security_opt] or None,
+        security_opt=[_security_option(option) for option in spec.security_opt if option != UNMASKED] or None,
         group_add=list(spec.group_add) or None,
         cap_add=list(spec.cap_add) or None,
         cap_drop=list(spec.cap_drop) or None,
@@ -43,7 +50,10 @@ def create_arguments(api: docker.APIClient, spec: ContainerSpec) -> dict[str, An
         cpuset_mems=spec.cpuset_mems,
         mem_limit=spec.memory,
         runtime=spec.runtime,
+        restart_policy={"Name": "no"},
     )
+    if UNMASKED in spec.security_opt:
+        host_config.update(MaskedPaths=[], ReadonlyPaths=[])
     return {
         "image": spec.image,
         "name": spec.name,
@@ -60,11 +70,13 @@ def create_arguments(api: docker.APIClient, spec: ContainerSpec) -> dict[str, An
 
 def _security_option(option: str) -> str:
     """Return an option with the content of the seccomp profile that it names, as the docker client sends it."""
-    name, _, value = option.partition("=")
+    name, value = re.split("[=:]", option, maxsplit=1) if re.search("[=:]", option) else (option, "")
     if name != "seccomp" or value in ("", "unconfined", "builtin"):
         return option
     try:
-        return f"seccomp={json.dumps(json.loads(Path(value).read_bytes()), separators=(',', ':'))}"
+        text = Path(value).read_text(encoding="utf-8")
+        json.loads(text)
+        return "seccomp=" + SPACE_OR_STRING.sub(lambda match: match[1] or "", text)
     except (OSError, ValueError) as error:
         raise EnvironmentFault(
             f"the seccomp profile {value} cannot be read: {error}", "Check container.security_opt."

@@ -15,7 +15,7 @@ from orchestrator.sweep import canonical_json
 from orchestrator.vllm.flags import to_argv
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from orchestrator.profile.schema import Env, Profile
 
@@ -48,6 +48,7 @@ class Identity:
         return f"orch-{self.name}"
 
 
+ALL_CAPABILITIES = "ALL"
 BY_HAND = "by-hand"
 """The launch of a container that somebody starts from the printed line."""
 
@@ -89,6 +90,7 @@ def container_spec(profile: Profile, identity: Identity) -> ContainerSpec:
     """Return the container of a profile."""
     container = profile.container
     argv = container_argv(profile)
+    cap_add, cap_drop = capabilities(container.cap_add, container.cap_drop)
     mounts = container.mounts
     if container.supervise:
         mounts = (*mounts, MountSpec(source=identity.folder, target=supervisor.FOLDER, read_only=True))
@@ -118,8 +120,8 @@ def container_spec(profile: Profile, identity: Identity) -> ContainerSpec:
         privileged=container.privileged,
         security_opt=container.security_opt,
         group_add=container.group_add,
-        cap_add=container.cap_add,
-        cap_drop=container.cap_drop,
+        cap_add=cap_add,
+        cap_drop=cap_drop,
         cpuset_cpus=container.cpuset_cpus,
         cpuset_mems=container.cpuset_mems,
         memory=container.memory,
@@ -127,6 +129,19 @@ def container_spec(profile: Profile, identity: Identity) -> ContainerSpec:
         user=container.user,
         secrets=tuple(sorted(profile.secrets())),
     )
+
+
+def capabilities(add: Iterable[str], drop: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return capabilities to add and to drop as docker's client sends them: full names, ALL alone, adding wins."""
+    added, dropped = _full_names(add), _full_names(drop)
+    return tuple(sorted(added)), tuple(sorted(dropped - (added - {ALL_CAPABILITIES})))
+
+
+def _full_names(names: Iterable[str]) -> set[str]:
+    upper = {name.upper() for name in names}
+    if ALL_CAPABILITIES in upper:
+        return {ALL_CAPABILITIES}
+    return {name if name.startswith("CAP_") else f"CAP_{name}" for name in upper}
 
 
 def server_argv(profile: Profile) -> list[str]:

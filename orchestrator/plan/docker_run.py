@@ -60,8 +60,8 @@ def _options(spec: ContainerSpec) -> list[tuple[str, ...]]:
 def _mount(mount: MountSpec) -> str:
     buffer = io.StringIO()
     fields = ["type=bind", f"source={mount.source}", f"target={mount.target}"]
-    csv.writer(buffer, lineterminator="").writerow(fields + (["readonly"] if mount.read_only else []))
-    return buffer.getvalue()
+    csv.writer(buffer, lineterminator="\n").writerow(fields + (["readonly"] if mount.read_only else []))
+    return buffer.getvalue().removesuffix("\n")
 
 
 def _publish(host: str, port: int) -> str:

@@ -61,18 +61,17 @@ def visible_devices(profile: Profile) -> Remarks:
     size = 1
     for names in PARALLEL_FLAGS:
         size *= as_int(lookup(profile.server.flags, *names)) or 1
-    lists: dict[str, str] = {}
+    lists: dict[str, tuple[str, str]] = {}
     for key, name, value in environment(profile):
         if name in VISIBLE and isinstance(value, str):
-            lists[name] = value
+            lists[name] = (key, value)
             count = len([item for item in value.split(",") if item.strip()])
             if count != size:
                 yield key, f"names {_devices(count)}, the server's parallel sizes use {_devices(size)}"
-    if len({lists[name] for name in ("HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES") if name in lists}) > 1:
-        yield (
-            "server.env.CUDA_VISIBLE_DEVICES",
-            "differs from HIP_VISIBLE_DEVICES; vLLM on ROCm stops at that. Set HIP_VISIBLE_DEVICES alone",
-        )
+    _, hip = lists.get("HIP_VISIBLE_DEVICES", ("", None))
+    key, cuda = lists.get("CUDA_VISIBLE_DEVICES", ("", None))
+    if None not in (hip, cuda) and hip != cuda:
+        yield key, "differs from HIP_VISIBLE_DEVICES; vLLM on ROCm stops at that. Set HIP_VISIBLE_DEVICES alone"
 
 
 def environment(profile: Profile) -> list[tuple[str, str, EnvValue | None]]:

@@ -6,6 +6,7 @@ file, the environment or a clock.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -155,6 +156,12 @@ class UlimitSpec(_Model):
     hard: Annotated[int, Field(ge=-1, strict=True)]
     """How far a process may raise it."""
 
+    @model_validator(mode="after")
+    def _soft_is_within_hard(self) -> UlimitSpec:
+        if self.hard != -1 and (self.soft == -1 or self.soft > self.hard):
+            raise ValueError(f"the soft limit {self.soft} is above the hard limit {self.hard}")
+        return self
+
 
 Ulimit = Annotated[UlimitSpec, BeforeValidator(_read_ulimit, json_schema_input_type=int | UlimitSpec)]
 
@@ -213,7 +220,7 @@ class Container(_Model):
     """Capabilities to add, such as SYS_NICE for NUMA binding."""
     cap_drop: tuple[Text, ...] = ()
     """Capabilities to drop."""
-    ulimits: Mapping[str, Ulimit] = Field(default_factory=dict)
+    ulimits: Mapping[Annotated[str, Field(pattern=rf"^[a-z]+{END}")], Ulimit] = Field(default_factory=dict)
     """Resource limits by name, such as `memlock: -1`."""
     cpuset_cpus: TextOrNumber | None = None
     """CPUs the container may use, such as `0-15`."""
@@ -251,7 +258,7 @@ class Server(_Model):
     command: Annotated[tuple[Text, ...], Field(min_length=1)] = ("vllm", "serve")
     """Command that the model and the flags are appended to."""
     host: Text = "127.0.0.1"
-    """Address of the node that the server can be reached at."""
+    """IP address of the node that the server can be reached at; 0.0.0.0 is all of them."""
     port: Annotated[int, Field(ge=1, le=65535, strict=True)] = 8000
     """Port of the node that the server can be reached at."""
     flags: Flags = Field(default_factory=dict)
@@ -261,6 +268,15 @@ class Server(_Model):
     """
     env: Env = Field(default_factory=dict)
     """Environment of the server alone, set after the sourced files."""
+
+    @field_validator("host")
+    @classmethod
+    def _host_is_an_address(cls, host: str) -> str:
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            raise ValueError(f"'{host}' is not an IP address; write 127.0.0.1 for this node alone") from None
+        return host
 
     @field_validator("flags")
     @classmethod
@@ -377,6 +393,10 @@ class Bench(_Model):
     """Further flags of the benchmark client, written as in `server.flags`."""
     deadline: Duration = 1800.0
     """Longest time for one point; the client is then killed in the container."""
+    stall: Duration = 300.0
+    """The server counts as hanging when requests run and no token has come for this long."""
+    restarts: Annotated[int, Field(ge=0, strict=True)] = 1
+    """How often a server that died during the sweep is started again before the run is given up."""
     estimate: Estimate = Estimate()
     """A guess of the server's speed, used only to estimate how long the sweep takes."""
 

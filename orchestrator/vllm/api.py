@@ -5,6 +5,7 @@ Until a server is ready its port refuses connections; then all endpoints answer 
 
 from __future__ import annotations
 
+import enum
 import http.client
 import json
 from dataclasses import dataclass
@@ -22,6 +23,32 @@ class ServedModel:
     """Longest context in tokens."""
 
 
+RUNNING = ("vllm:num_requests_running", "vllm:num_requests_waiting")
+TOKENS = ("vllm:prompt_tokens_total", "vllm:generation_tokens_total")
+
+
+class Health(enum.Enum):
+    """What `/health` says."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    """Nobody accepts the connection: not ready yet, or dead."""
+    ERROR = "error"
+    """An error status: 503, or 500 up to 0.10.2, once the engine is dead."""
+    SILENT = "silent"
+    """No answer in time: hanging, or only busy."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What the server is at, from `/metrics`."""
+
+    running: float
+    """Requests that are running or waiting."""
+    tokens: float
+    """Prompt and generated tokens since its start."""
+
+
 @dataclass(frozen=True)
 class Api:
     """The address of a server; every request has a deadline."""
@@ -35,12 +62,32 @@ class Api:
         """Return the base URL."""
         return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
+    def health(self) -> Health:
+        """Return what `/health` says."""
+        try:
+            status, _ = self._get("/health")
+        except TimeoutError:
+            return Health.SILENT
+        except (OSError, http.client.HTTPException):
+            return Health.REFUSED
+        return Health.OK if status == http.client.OK else Health.ERROR
+
     def healthy(self) -> bool:
         """Say whether `/health` answers 200."""
+        return self.health() is Health.OK
+
+    def load(self) -> Load | None:
+        """Return what the server is at, or None if it does not say."""
         try:
-            return self._get("/health")[0] == http.client.OK
+            status, body = self._get("/metrics")
         except (OSError, http.client.HTTPException):
-            return False
+            return None
+        if status != http.client.OK:
+            return None
+        totals = sample_totals(body.decode(errors="replace"))
+        return Load(
+            running=sum(totals.get(name, 0.0) for name in RUNNING), tokens=sum(totals.get(name, 0.0) for name in TOKENS)
+        )
 
     def models(self) -> list[ServedModel]:
         """Return the models it offers; empty if it does not answer as vLLM does."""
@@ -72,3 +119,18 @@ class Api:
             return response.status, response.read()
         finally:
             connection.close()
+
+
+def sample_totals(text: str) -> dict[str, float]:
+    """Return the sum over all label sets of each sample in Prometheus text, by sample name."""
+    totals: dict[str, float] = {}
+    for line in text.splitlines():
+        name, _, rest = line.partition("{") if "{" in line else line.partition(" ")
+        value = rest.rpartition("} ")[2].split(" ")[0]
+        if line.startswith("#") or not value:
+            continue
+        try:
+            totals[name] = totals.get(name, 0.0) + float(value)
+        except ValueError:
+            continue
+    return totals

@@ -1,0 +1,64 @@
+"""The watch over a server that is being measured: whether it has died, and whether it hangs or is only slow.
+
+Dead is a refused connection, an answer of /health that is an error, or a container that has ended. A server that does
+not answer in time is not dead: on a busy node that is common. It hangs when requests run and no token has come for
+longer than the profile allows.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from orchestrator.profile.units import format_duration
+from orchestrator.vllm.api import Health
+
+if TYPE_CHECKING:
+    from orchestrator.vllm.api import Api
+
+LOOK_S = 0.5
+"""How often /health is asked."""
+PROGRESS_S = 5.0
+"""How often /metrics is asked."""
+
+
+class Watch:
+    """Looks at a server now and then, cheaply, when asked often."""
+
+    def __init__(self, api: Api, stall_s: float) -> None:
+        self._api = api
+        self._stall_s = stall_s
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew, with a server that is healthy at this moment."""
+        now = time.monotonic()
+        self._next_look = now + LOOK_S
+        self._next_progress = now + PROGRESS_S
+        self._tokens: float | None = None
+        self._progressed = now
+
+    def problem(self) -> str | None:
+        """Return what is wrong with the server, or None; asks it at most once in `LOOK_S`."""
+        now = time.monotonic()
+        if now < self._next_look:
+            return None
+        self._next_look = now + LOOK_S
+        match self._api.health():
+            case Health.REFUSED:
+                return "the server no longer accepts connections"
+            case Health.ERROR:
+                return "the server says that its engine is dead"
+            case Health.OK | Health.SILENT:
+                return self._stalled(now)
+
+    def _stalled(self, now: float) -> str | None:
+        if now >= self._next_progress:
+            self._next_progress = now + PROGRESS_S
+            load = self._api.load()
+            if load is not None and (load.tokens != self._tokens or load.running == 0):
+                self._tokens, self._progressed = load.tokens, now
+        silent = now - self._progressed
+        if silent < self._stall_s:
+            return None
+        return f"the server hangs: requests are running, and no token has come for {format_duration(silent)}"

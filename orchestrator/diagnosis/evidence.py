@@ -1,0 +1,60 @@
+"""What is known of a failure before anybody judges it; gathered by the caller, so that judging stays pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.vllm.phases import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+KILLED_BY = 128
+"""Exit codes above it say which signal ended the process."""
+SIGKILL = 9
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """How a server, or the making of its container, failed."""
+
+    phase: Phase | str = ""
+    """How far it had come: a phase of the start, or a word of the caller's such as `benchmarking`."""
+    exit_code: int | None = None
+    """Exit code of the container; None while it runs or when it never started."""
+    oom_killed: bool = False
+    """Whether the engine says that the kernel killed it for memory."""
+    engine_error: str = ""
+    """What the Docker engine answered, when the failure is its refusal."""
+    log: bytes | str | Sequence[bytes | str] = b""
+    """The server's whole log, or its lines."""
+    timed_out: bool = False
+    """Whether the container was still running when the deadline passed."""
+    vllm_version: str | None = None
+    """Version of vLLM, where the caller knows it; otherwise it is read from the log."""
+
+    @property
+    def doing(self) -> str:
+        """Return what the server was doing, in words."""
+        return self.phase.label if isinstance(self.phase, Phase) else self.phase
+
+
+def summary(evidence: Evidence) -> str:
+    """Return in one line what failed, and in which phase."""
+    return f"{_what(evidence)} while {evidence.doing}" if evidence.doing else _what(evidence)
+
+
+def _what(evidence: Evidence) -> str:
+    if evidence.engine_error:
+        return "the Docker engine refused the container"
+    if evidence.timed_out:
+        return "the server was not healthy when its time was up"
+    code = evidence.exit_code
+    if evidence.oom_killed and code in (None, 0, KILLED_BY + SIGKILL):
+        return "the server was killed for memory"
+    if code is None:
+        return "the server failed"
+    if KILLED_BY < code <= KILLED_BY + 64:
+        return f"the server was ended by signal {code - KILLED_BY} (exit code {code})"
+    return f"the server exited with code {code}"

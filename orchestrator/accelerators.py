@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +16,23 @@ DEVICE_ROOTS = ("/dev/kfd", "/dev/mkfd", "/dev/dri", "/dev/nvidia")
 """Device nodes, or their beginnings, that give a container accelerators."""
 ALL = "accelerators"
 """All accelerators of the node."""
+
+
+VENDORS = {"0x1002": "AMD", "0x10de": "NVIDIA", "0x1d94": "Hygon"}
+"""PCI vendors of accelerators."""
+PCI_DEVICES = Path("/sys/bus/pci/devices")
+DISPLAY_OR_ACCELERATOR = ("0x0300", "0x0302", "0x0380", "0x0b40", "0x1200")
+"""Beginnings of the PCI classes that accelerators have."""
+
+
+def node_accelerators(devices: Path = PCI_DEVICES) -> tuple[str, ...]:
+    """Return the accelerators of this machine as `vendor device address`, by address, from the kernel's own files."""
+    found = []
+    for path in sorted(devices.glob("*")):
+        vendor, kind = _read(path / "vendor"), _read(path / "class")
+        if vendor in VENDORS and kind.startswith(DISPLAY_OR_ACCELERATOR):
+            found.append(f"{VENDORS[vendor]} {_read(path / 'device')} {path.name}")
+    return tuple(found)
 
 
 def held_by(profile: Profile) -> tuple[str, ...]:
@@ -39,6 +57,13 @@ def collide(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
     if set(one) & set(other):
         return True
     return any(ALL in a and any(name.startswith("accelerator-") for name in b) for a, b in ((one, other), (other, one)))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
 
 
 def _has_accelerators(container: Container) -> bool:

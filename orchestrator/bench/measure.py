@@ -1,22 +1,29 @@
-"""One sweep against one healthy server: each measurement is run, judged and on disk before the next one begins."""
+"""One sweep against one server: each measurement is run, judged and on disk before the next one begins.
+
+A server that dies fails the measurement it was serving; it is started again as often as the profile allows, warmed up
+again, and the sweep goes on with the next measurement.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.plan.bench_command import bench_argv, job_name
-from orchestrator.runs.directory import now
-from orchestrator.runs.records import MeasurementRecord, RunState
+from orchestrator.bench.judge import begin, failed, judge
+from orchestrator.bench.session import Driver
+from orchestrator.errors import BenchmarkFailed, ServerFailed
+from orchestrator.plan.bench_command import job_name
+from orchestrator.runs.records import RunState
 from orchestrator.vllm.client import RESULT_NAME
-from orchestrator.vllm.results import UnreadableResultError, incompleteness, read_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from orchestrator.bench.session import ClientRun, Driver
-    from orchestrator.profile.schema import Profile
+    from orchestrator.deployment.server import Server
+    from orchestrator.errors import OrchError
+    from orchestrator.profile.schema import Bench, Profile
     from orchestrator.runs.directory import RunDirectory
+    from orchestrator.runs.records import MeasurementRecord
     from orchestrator.sweep import Measurement
 
 
@@ -30,74 +37,92 @@ class Step:
     record: MeasurementRecord
 
 
-def run_sweep(
-    driver: Driver,
-    profile: Profile,
-    directory: RunDirectory,
-    warmup: Measurement | None,
-    measurements: Sequence[Measurement],
-    deadline_s: float,
-    on_step: Callable[[Step], None],
-) -> list[MeasurementRecord]:
-    """Return the records of all measurements, in order; one that fails does not end the sweep."""
-    planned = ([(0, warmup)] if warmup else []) + list(enumerate(measurements, start=1))
-    records = []
-    for index, measurement in planned:
-        running = begin(profile, measurement, driver.vllm_version)
-        directory.write_record(running)
-        on_step(Step(index, len(measurements), running))
-        outcome = driver.run(job_name(measurement), running.argv, RESULT_NAME, deadline_s)
-        ended = judge(running, measurement, outcome)
-        directory.write_record(ended, outcome.result, outcome.log)
-        on_step(Step(index, len(measurements), ended))
-        if index:
-            records.append(ended)
-    return records
+class Sweep:
+    """A sweep that is under way: the driver in the container, and how often the server was started again."""
 
+    def __init__(
+        self,
+        server: Server,
+        profile: Profile,
+        bench: Bench,
+        directory: RunDirectory,
+        on_step: Callable[[Step], None],
+        on_failure: Callable[[OrchError], None],
+    ) -> None:
+        """Start the driver; raise BenchmarkFailed if the image has no benchmark client."""
+        self._server = server
+        self._profile = profile
+        self._bench = bench
+        self._directory = directory
+        self._on_step = on_step
+        self._on_failure = on_failure
+        self._restarts = 0
+        self.driver = Driver(server.engine, server.container)
 
-def begin(profile: Profile, measurement: Measurement, version: str) -> MeasurementRecord:
-    """Return the record of a measurement that is about to run."""
-    point = measurement.point
-    return MeasurementRecord(
-        point=point.id,
-        repetition=measurement.repetition,
-        label=point.label(),
-        parameters=point.parameters(),
-        seed=measurement.seed,
-        state=RunState.RUNNING,
-        argv=tuple(bench_argv(profile, measurement, version)),
-        started=now(),
-    )
+    def run(self, warmup: Measurement | None, measurements: Sequence[Measurement]) -> None:
+        """Take the measurements in order; their records tell what came of them.
 
+        Raises:
+            ServerFailed: When the server has died once more than it may be started again.
+        """
+        total = len(measurements)
+        self._warm_up(warmup, total)
+        for index, measurement in enumerate(measurements, start=1):
+            failure = self._take(measurement, index, total)
+            if failure is not None:
+                self._recover(failure)
+                if index < total:
+                    self._warm_up(warmup, total)
 
-def judge(running: MeasurementRecord, measurement: Measurement, outcome: ClientRun) -> MeasurementRecord:
-    """Return the record of a measurement that has ended: done, or failed with every reason."""
-    reasons: list[str] = []
-    metrics = None
-    if outcome.timed_out:
-        reasons.append("the client was killed at its deadline")
-    elif outcome.code != 0:
-        reasons.append(f"the client exited with code {outcome.code}: {last_words(outcome.log)}")
-    if outcome.result is not None:
+    def close(self) -> None:
+        """End the driver and what it runs."""
+        self.driver.close()
+
+    def _warm_up(self, warmup: Measurement | None, total: int) -> None:
+        if warmup is None:
+            return
+        while failure := self._take(warmup, 0, total):
+            self._recover(failure)
+
+    def _take(self, measurement: Measurement, index: int, total: int) -> ServerFailed | BenchmarkFailed | None:
+        """Take one measurement; return what has failed beneath it, if the next one cannot be taken like that."""
+        running = begin(self._profile, measurement, self.driver.vllm_version)
+        self._directory.write_record(running)
+        self._on_step(Step(index, total, running))
+        failure: ServerFailed | BenchmarkFailed | None = None
+        self._server.resume_watch()
         try:
-            metrics = read_metrics(outcome.result)
-            reasons += incompleteness(measurement.point, metrics)
-        except UnreadableResultError as error:
-            reasons.append(f"the client's result cannot be read: {error}")
-    elif not reasons:
-        reasons.append("the client left no result")
-    return running.model_copy(
-        update={
-            "state": RunState.FAILED if reasons else RunState.DONE,
-            "reasons": tuple(reasons),
-            "wall_s": outcome.wall_s,
-            "client_code": outcome.code,
-            "metrics": metrics,
-        }
-    )
+            outcome = self.driver.run(
+                job_name(measurement), running.argv, RESULT_NAME, self._bench.deadline, self._server.failure
+            )
+        except ServerFailed as error:
+            failure = error
+            ended = failed(running, first_line(error))
+        except BenchmarkFailed as error:  # the driver dies with its container
+            failure = error if self._server.alive() else self._server.explain("the server has died")
+            ended = failed(running, first_line(failure))
+        else:
+            ended = judge(running, measurement, outcome)
+            self._directory.keep(ended, outcome.result, outcome.log)
+            if ended.state is not RunState.DONE and not self._server.alive():
+                failure = self._server.explain("the server has died")
+                ended = failed(ended, first_line(failure))
+        self._directory.write_record(ended)
+        self._on_step(Step(index, total, ended))
+        return failure
+
+    def _recover(self, failure: ServerFailed | BenchmarkFailed) -> None:
+        """Provide a living server and a driver for the next measurement; raise the failure if that may not be tried."""
+        self.driver.close()
+        if self._restarts >= self._bench.restarts:
+            raise failure
+        self._restarts += 1
+        self._on_failure(failure)
+        if isinstance(failure, ServerFailed):
+            self._server.restart()
+        self.driver = Driver(self._server.engine, self._server.container)
 
 
-def last_words(log: bytes) -> str:
-    """Return the last line of a log that says anything."""
-    lines = [line.strip() for line in log.decode(errors="replace").splitlines() if line.strip()]
-    return lines[-1] if lines else "it printed nothing"
+def first_line(error: OrchError) -> str:
+    """Return what an error says before its details."""
+    return error.message.partition("\n")[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,14 @@ from orchestrator.inside import driver, program_text
 from orchestrator.plan.bench_command import job_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from orchestrator.engine import Engine, ExecSession
+    from orchestrator.errors import ServerFailed
 
 HELLO_S = 60.0
+LOOK_S = 0.25
+"""How often the wait for a client looks at the server."""
 MARGIN_S = 30.0
 """What the driver may need beyond a client's deadline to kill it and answer."""
 CLIENT_ENV = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
@@ -54,8 +58,22 @@ class Driver:
             )
         self.vllm_version = str(hello["vllm"])
 
-    def run(self, job: str, argv: Sequence[str], result: str, deadline_s: float) -> ClientRun:
-        """Run one client to its end or its deadline, whichever comes first."""
+    def run(
+        self, job: str, argv: Sequence[str], result: str, deadline_s: float, failure: Callable[[], ServerFailed | None]
+    ) -> ClientRun:
+        """Run one client to its end or its deadline, whichever comes first.
+
+        Args:
+            job: Name of the job; its folder in the container bears it.
+            argv: The client's command.
+            result: Name of its result file in that folder.
+            deadline_s: When it is killed.
+            failure: Asked several times a second how the server has failed.
+
+        Raises:
+            ServerFailed: As soon as the server has failed; the client may still be running, close the driver.
+            BenchmarkFailed: When the driver itself does not answer, or has ended.
+        """
         message = {
             "id": job,
             "argv": list(argv),
@@ -65,7 +83,7 @@ class Driver:
             "deadline_s": deadline_s,
         }
         self._session.send(json.dumps(message).encode())
-        answer = self._receive(deadline_s + MARGIN_S)
+        answer = self._receive(deadline_s + MARGIN_S, failure)
         raw = answer["result"]
         return ClientRun(
             code=answer["code"],
@@ -79,14 +97,8 @@ class Driver:
         """End the driver and what it runs."""
         self._session.close()
 
-    def _receive(self, timeout_s: float) -> dict[str, Any]:
-        try:
-            line = self._session.receive(timeout_s)
-        except TimeoutError:
-            raise BenchmarkFailed(
-                f"the benchmark driver in the container did not answer within {timeout_s:.0f} s",
-                "Is the container frozen or out of memory?  See: orch status, docker stats",
-            ) from None
+    def _receive(self, timeout_s: float, failure: Callable[[], ServerFailed | None] = lambda: None) -> dict[str, Any]:
+        line = self._line(timeout_s, failure)
         if line is None:
             said = bytes(self._session.errors).decode(errors="replace").strip()
             raise BenchmarkFailed(
@@ -96,7 +108,20 @@ class Driver:
         try:
             answer = json.loads(line)
         except ValueError:
-            raise BenchmarkFailed(
-                f"the container's python3 did not start the driver: {line.decode(errors='replace')}"
-            ) from None
+            said = line.decode(errors="replace")
+            raise BenchmarkFailed(f"the container's python3 did not start the driver: {said}") from None
         return dict(answer)
+
+    def _line(self, timeout_s: float, failure: Callable[[], ServerFailed | None]) -> bytes | None:
+        end = time.monotonic() + timeout_s
+        while time.monotonic() < end:
+            try:
+                return self._session.receive(LOOK_S)
+            except TimeoutError:
+                failed = failure()
+                if failed is not None:
+                    raise failed from None
+        raise BenchmarkFailed(
+            f"the benchmark driver in the container did not answer within {timeout_s:.0f} s",
+            "Is the container frozen or out of memory?  See: orch status, docker stats",
+        )

@@ -55,8 +55,22 @@ wait = click.option(
     metavar="TIME",
     help="If somebody else holds the devices, queue for them this long, such as 2h.  [default: give up at once]",
 )
+resume = click.option(
+    "--resume",
+    metavar="RUN",
+    shell_complete=lambda _ctx, _param, incomplete: complete_run(incomplete),
+    help="Go on with a run that is not complete.",
+)
 dry_run = click.option("--dry-run", is_flag=True, help="Show the plan and do nothing.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="Say only what is wrong.")
+
+
+def complete_run(incomplete: str) -> list[CompletionItem]:
+    """Return the runs that begin with what was typed."""
+    from orchestrator.runs.directory import list_runs
+
+    names = (run.path.name for run in list_runs(settings().runs))
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 def complete_profile(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from orchestrator.bench.measure import Step
+    from orchestrator.errors import OrchError
     from orchestrator.runs.records import MeasurementRecord
 
 
@@ -84,6 +85,10 @@ class Reporter:
             )
         if record.state != RunState.RUNNING:
             self._line(f"{what} {record.label}: {outcome_text(record)}")
+
+    def failure(self, error: OrchError) -> None:
+        """Report a server that died and is started again, with all that is known of it."""
+        self._line("\n".join(filter(None, (error.message, error.hint))))
 
     def line(self, text: str) -> None:
         """Report anything else."""

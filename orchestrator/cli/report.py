@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from orchestrator.cli.output import emit_json, emit_table, say
-from orchestrator.errors import ExitCode
+from orchestrator.errors import ExitCode, Interrupted, RunFailed
+from orchestrator.record import recorded
 from orchestrator.report.table import Cell, Row, guide_rows, wide_rows
+from orchestrator.runs.records import RunState
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.table import Table
 
-    from orchestrator.run import Outcome
     from orchestrator.runs.directory import RunDirectory
 
 SHOWN = {
@@ -33,16 +37,31 @@ SHOWN = {
 """Columns of the table on the screen and what fills them; the CSV has them all."""
 
 
-def report(outcome: Outcome, *, as_json: bool, quiet: bool) -> ExitCode:
-    """Show a run and say where it lies; return the exit code that it stands for."""
-    show_run(outcome.directory, as_json=as_json)
-    if outcome.failed or not quiet:
-        say(f"run: {outcome.directory.path}")
-        say(f"csv: {outcome.directory.summary_csv}")
-    for record in outcome.failed:
+@contextlib.contextmanager
+def kept(directory: RunDirectory, *, as_json: bool) -> Iterator[None]:
+    """Keep the record of a run while the context lasts; if it fails or is interrupted, show what was measured."""
+    try:
+        with recorded(directory):
+            yield
+    except (RunFailed, Interrupted):
+        if directory.records():
+            show_run(directory, as_json=as_json)
+        say(f"run: {directory.path}")
+        say(f"      go on with it: orch bench --resume {directory.path.name}")
+        raise
+
+
+def report(directory: RunDirectory, *, as_json: bool, quiet: bool) -> ExitCode:
+    """Show a run that was carried through and say where it lies; return the exit code that it stands for."""
+    show_run(directory, as_json=as_json)
+    failed = [record for record in directory.records() if record.state is not RunState.DONE]
+    if failed or not quiet:
+        say(f"run: {directory.path}")
+        say(f"csv: {directory.summary_csv}")
+    for record in failed:
         say(f"failed: {record.label}: {'; '.join(record.reasons)}")
-        say(f"        {outcome.directory.client_log(record)}")
-    return ExitCode.RUN_FAILED if outcome.failed else ExitCode.OK
+        say(f"        {directory.client_log(record)}")
+    return ExitCode.RUN_FAILED if failed else ExitCode.OK
 
 
 def show_run(directory: RunDirectory, *, as_json: bool) -> None:
@@ -51,11 +70,12 @@ def show_run(directory: RunDirectory, *, as_json: bool) -> None:
     if as_json:
         manifest = directory.manifest().model_dump(mode="json")
         emit_json(
-            "run",
-            {"path": str(directory.path), "manifest": manifest, "results": rows, "guide": guide_rows(rows)},
+            "run", {"path": str(directory.path), "manifest": manifest, "results": rows, "guide": guide_rows(rows)}
         )
-        return
-    emit_table(_table(directory, rows))
+    else:
+        emit_table(_table(directory, rows))
+    for error in directory.torn():
+        say(f"not trusted: {error.message}")
 
 
 def _table(directory: RunDirectory, rows: list[Row]) -> Table:
@@ -79,7 +99,7 @@ def _lengths(row: Row) -> Cell:
 
 
 def _state(row: Row) -> Cell:
-    return f"{row['state']}: {row['reasons']}" if row["reasons"] else row["state"]
+    return f"{row['state']}: {row['reasons']}".partition("\n")[0] if row["reasons"] else row["state"]
 
 
 def _text(value: Cell) -> str:

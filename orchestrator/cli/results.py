@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from orchestrator.cli import options
 from orchestrator.cli.settings import settings
 
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
-
-def _complete_run(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str | CompletionItem]:
-    from orchestrator.runs.directory import list_runs
-
-    return [run.path.name for run in list_runs(settings().runs) if run.path.name.startswith(incomplete)]
-
-
-run_argument = click.argument("run", metavar="[RUN]", required=False, shell_complete=_complete_run)
+run_argument = click.argument(
+    "run",
+    metavar="[RUN]",
+    required=False,
+    shell_complete=lambda _ctx, _param, incomplete: options.complete_run(incomplete),
+)
 
 
 @click.group()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from orchestrator.cli import options
-from orchestrator.cli.settings import settings
 from orchestrator.errors import ExitCode
 
 
@@ -30,12 +29,10 @@ def run(
 
     Whatever happens on the way, nothing is left running; what was measured until then is kept.
     """
+    from orchestrator.cli.job import job
     from orchestrator.cli.plan import show_plan
-    from orchestrator.cli.progress import Reporter
     from orchestrator.cli.report import report
-    from orchestrator.deployment.launch import Launch, held, launched
-    from orchestrator.interruption import Interruption
-    from orchestrator.run import bench_of, conclude, measure, open_run, recorded
+    from orchestrator.record import bench_of, open_run
 
     resolved = options.load(profile, sets)
     bench_of(resolved)
@@ -43,15 +40,6 @@ def run(
     if dry_run:
         show_plan(resolved, name, as_json=as_json)
         return ExitCode.OK
-    here = settings()
-    with Interruption() as interruption, Reporter(quiet=quiet).live() as reporter:
-        engine = options.engine_swept(here)
-        launch = Launch(engine, resolved, name, here.state, here.locks, here.environ, wait)
-        with held(launch, reporter.line) as hold:
-            directory = open_run(here.runs, resolved, engine)
-            with recorded(directory):
-                with launched(launch, hold, interruption, reporter.phase, directory) as (_, deployment):
-                    outcome = measure(engine, directory, resolved, deployment, reporter.step)
-                reporter.line("torn down")
-                conclude(outcome)
-    return report(outcome, as_json=as_json, quiet=quiet)
+    with job(quiet=quiet, as_json=as_json) as this:
+        directory = this.measure_in_own(resolved, name, wait, lambda: open_run(this.here.runs, resolved, this.engine))
+    return report(directory, as_json=as_json, quiet=quiet)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import tenacity
 from tenacity.stop import stop_base
 
+from orchestrator.deployment.failure import server_failed
 from orchestrator.errors import ServerFailed
 from orchestrator.profile.units import format_duration
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from orchestrator.vllm.api import Api, ServedModel
 
 POLL_S = 0.1
-SHOWN_LINES = 15
 
 
 class _stop_when_ended(stop_base):  # noqa: N801 - named as tenacity names its stop rules
@@ -31,7 +31,7 @@ def wait_until_healthy(engine: Engine, container: str, api: Api, log: ServerLog,
     """Return as soon as the server answers `/health` with 200.
 
     Raises:
-        ServerFailed: When the container has ended first or the deadline has passed; with the log's last lines.
+        ServerFailed: When the container has ended first or the deadline has passed; with what its log says of it.
         EngineError: When the engine is gone.
     """
     wait = tenacity.Retrying(
@@ -42,27 +42,11 @@ def wait_until_healthy(engine: Engine, container: str, api: Api, log: ServerLog,
     try:
         wait(api.healthy)
     except tenacity.RetryError:
-        raise failure(engine, container, log, deadline_s) from None
-
-
-def failure(engine: Engine, container: str, log: ServerLog, deadline_s: float) -> ServerFailed:
-    """Return why the server is not healthy, from the state of its container and the end of its log."""
-    state = engine.state(container)
-    if state.running and log.problem is not None:
-        raise log.problem
-    if state.running:
-        what = f"the server was not healthy after {format_duration(deadline_s)}; it was {log.phase.label}"
-        advice = "If it was still making progress, raise health.deadline."
-    elif state.oom_killed:
-        what = f"the server was killed for memory while {log.phase.label} (exit code {state.exit_code})"
-        advice = "Raise container.memory, or free memory on the node."
-    else:
-        what = f"the server exited with code {state.exit_code} while {log.phase.label}"
-        advice = f"{state.error}\n".lstrip()
-    lines = "\n".join(f"  | {line}" for line in log.tail(SHOWN_LINES))
-    return ServerFailed(
-        f"{what}\n{lines}" if lines else what, f"{advice}The whole log: {log.path}".replace(".The", ".\nThe")
-    )
+        if log.problem is not None:
+            raise log.problem from None
+        ended = log.ended.is_set()
+        what = "the server ended" if ended else f"the server was not healthy after {format_duration(deadline_s)}"
+        raise server_failed(engine, container, what, log.phase.label, log.path) from None
 
 
 def check_identity(api: Api, served_model: str) -> ServedModel:

@@ -105,7 +105,7 @@ def launched(
     )
     write_record(folder, record)
     logs = make_folder(logs_folder(launch.state))
-    server_log = run.server_log if run else logs / f"{launch.name}-{identity.launch}.log"
+    server_log = run.fresh_server_log() if run else logs / f"{launch.name}-{identity.launch}.log"
     path = run.path if run else None
     with guarded(launch.engine, identity, interruption, launch.environ, logs / "watchdog.log", hold, path) as guard:
         deployment = bring_up(guard, launch.profile, server_log, progress)

@@ -1,8 +1,7 @@
-"""The server's log as it comes: written to a file, read for phases, its last lines kept for error messages."""
+"""The server's log as it comes: written to a file and read for phases."""
 
 from __future__ import annotations
 
-import collections
 import threading
 from typing import TYPE_CHECKING
 
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
 
     from orchestrator.engine import Engine
 
-TAIL_LINES = 200
-
 
 class ServerLog:
     """Follows the log of one container in a thread of its own until the container ends."""
@@ -28,16 +25,11 @@ class ServerLog:
         """Set when the log is over: the container has ended, or the engine is gone."""
         self.problem: EngineError | None = None
         """Why the log could not be read to its end."""
-        self._tail: collections.deque[bytes] = collections.deque(maxlen=TAIL_LINES)
         self._on_progress = on_progress
 
     def follow(self, engine: Engine, container: str) -> None:
         """Begin to follow a started container."""
         threading.Thread(target=self._follow, args=(engine, container), name="server-log", daemon=True).start()
-
-    def tail(self, lines: int) -> list[str]:
-        """Return the last lines as text."""
-        return [line.decode(errors="replace") for line in list(self._tail)[-lines:]]
 
     def _follow(self, engine: Engine, container: str) -> None:
         try:
@@ -57,9 +49,6 @@ class ServerLog:
             self.ended.set()
 
     def _read(self, line: bytes) -> None:
-        if not line.strip():
-            return
-        self._tail.append(line)
         phase = phase_of(line)
         shards = shards_loaded(line)
         if phase is not None and phase > self.phase:

@@ -12,12 +12,14 @@ from orchestrator.deployment.lease import Tenure, read_tenure
 from orchestrator.deployment.teardown import teardown
 from orchestrator.errors import UsageError
 from orchestrator.plan import labels
+from orchestrator.plan.container import serving_hash
 from orchestrator.profile.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.engine import Engine
+    from orchestrator.profile.schema import Profile
 
 YOUNG_S = 60.0
 """A folder without a lease may belong to an orch that is just starting."""
@@ -88,6 +90,18 @@ def choose(found: Sequence[Listed], name: str | None) -> Listed:
     if not fitting:
         raise UsageError(f"no deployment is named {name}; there is {names}", "See: orch ps")
     raise UsageError(f"{len(fitting)} deployments are up: {names}", "Say which: --name NAME")
+
+
+def fitting(engine: Engine, profile: Profile, name: str | None) -> Listed | None:
+    """Return a running, free deployment that was made from these container and server sections, if there is one."""
+    hashed = serving_hash(profile)
+    same = {found.id for found in engine.find([f"{labels.PROFILE_HASH}={hashed}"]) if found.status == "running"}
+    fit = [
+        item
+        for item in deployments(engine)
+        if item.container in same and item.tenure.known and not item.tenure.owned and name in (None, item.name)
+    ]
+    return fit[0] if fit else None
 
 
 def collect_garbage(engine: Engine, state: Path) -> list[Listed]:

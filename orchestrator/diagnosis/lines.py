@@ -28,7 +28,9 @@ _LEVEL = re.compile(
     r"\[?(?P<file>[\w./-]{1,120}):\d{1,6}\] ?"
 )
 _PLAIN_LEVEL = re.compile(r"(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL): {1,8}(?P<file>)")
-_GLOG_LEVEL = re.compile(r"\[?(?P<level>[IWEF])\d{3,4} \d\d:\d\d:\d\d[\d.]* (?:\d{1,9} )?(?P<file>[\w./-]{1,120}):\d{1,6}\] ?")
+_GLOG_LEVEL = re.compile(
+    r"\[?(?P<level>[IWEF])\d{3,4} \d\d:\d\d:\d\d[\d.]* (?:\d{1,9} )?(?P<file>[\w./-]{1,120}):\d{1,6}\] ?"
+)
 _GLOG_NAMES = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "CRITICAL"}
 _REPEATED = re.compile(r" \[repeated \d+x across cluster\]")
 _WRITERS = {"core.py": "EngineCore", "engine.py": "engine process"}

@@ -23,7 +23,9 @@ CHAINS = (
 DETAILS = 12
 """Lines after an exception's first that may belong to its message."""
 
-_EXCEPTION = re.compile(r"(?P<kind>(?:[A-Za-z_]\w{0,80}\.){0,12}[A-Z]\w{0,80})(?:: ?(?P<message>.*))?$")
+_EXCEPTION = re.compile(
+    r"(?P<kind>(?:[A-Za-z_]\w{0,80}\.){0,12}(?:[A-Z]\w{0,80}|\w{0,40}error|timeout)(?:\([\w.]{1,80}\))?)(?:$|:)"
+)
 _PROCESS = re.compile(r"Process (?P<name>[\w.-]{1,60}):$")
 
 
@@ -87,7 +89,10 @@ def take_apart(lines: Iterable[Line]) -> Findings:
         stream = streams.setdefault(line.stream, _Stream())
         text = line.text
         if text.endswith(HEADER):
-            streams[line.stream] = _Stream(inside=True, follows=stream.follows, process=stream.process)
+            keeps_name = stream.follows or stream.failure is None
+            streams[line.stream] = _Stream(
+                inside=True, follows=stream.follows, process=stream.process if keeps_name else ""
+            )
         elif text in CHAINS:
             stream.follows = True
         elif named := _PROCESS.match(text):
@@ -99,7 +104,7 @@ def take_apart(lines: Iterable[Line]) -> Findings:
             owned = replace(line, process=line.process or stream.process)
             failures.append(Failure(owned, match["kind"], stream.source, stream.follows))
             messages.append(owned)
-            streams[line.stream] = _Stream(failure=len(failures) - 1)
+            streams[line.stream] = _Stream(process=owned.process, failure=len(failures) - 1)
         else:
             messages.append(line)
             if stream.failure is not None and len(stream.details) < DETAILS:

@@ -31,6 +31,7 @@ _PATTERNS = {
     schema.PROFILE_NAME_PATTERN: "must be letters, digits, '.', '_' and '-', a letter or digit first",
     schema.DEVICE_PERMISSIONS_PATTERN: "must be of the letters r, w and m",
     schema.HELD_PATTERN: "must be letters, digits, '.', '_' and '-', a letter or digit first",
+    schema.ULIMIT_NAME_PATTERN: "must be a limit's name, such as memlock",
     schema.IPC_PATTERN: "must be private, shareable, host, none or container:NAME",
 }
 _OR_ELSE = {"all": "all, a number of devices, or a list of device ids", "auto": "auto or a list of names"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     Remarks = Iterator[tuple[str, str]]
 
 SECRET_NAME = re.compile(r"(^|_)(TOKEN|KEY|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(_|$)")
-ANY_ADDRESS = frozenset({"0.0.0.0", "::", "[::]", "*"})  # noqa: S104 - what is warned of
 PARALLEL_FLAGS = (
     ("tensor-parallel-size", "tp"),
     ("pipeline-parallel-size", "pp"),
@@ -26,7 +26,7 @@ PARALLEL_FLAGS = (
 
 def open_to_all(profile: Profile) -> Remarks:
     """A server without authentication that everybody reaches."""
-    if profile.server.host in ANY_ADDRESS:
+    if ipaddress.ip_address(profile.server.host).is_unspecified:
         yield "server.host", f"with {profile.server.host}, whoever reaches the node can use the server"
 
 

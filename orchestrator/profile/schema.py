@@ -36,6 +36,7 @@ PROFILE_NAME_PATTERN = rf"^[A-Za-z0-9][A-Za-z0-9_.-]{{0,62}}{END}"
 ABSOLUTE_PATH_PATTERN = "^/"
 DEVICE_PERMISSIONS_PATTERN = rf"^[rwm]{{1,3}}{END}"
 HELD_PATTERN = rf"^[A-Za-z0-9][A-Za-z0-9_.-]{{0,63}}{END}"
+ULIMIT_NAME_PATTERN = rf"^[a-z]+{END}"
 IPC_PATTERN = rf"^(private|shareable|host|none|container:.+){END}"
 
 AbsolutePath = Annotated[str, Field(pattern=ABSOLUTE_PATH_PATTERN)]
@@ -220,7 +221,7 @@ class Container(_Model):
     """Capabilities to add, such as SYS_NICE for NUMA binding."""
     cap_drop: tuple[Text, ...] = ()
     """Capabilities to drop."""
-    ulimits: Mapping[Annotated[str, Field(pattern=rf"^[a-z]+{END}")], Ulimit] = Field(default_factory=dict)
+    ulimits: Mapping[Annotated[str, Field(pattern=ULIMIT_NAME_PATTERN)], Ulimit] = Field(default_factory=dict)
     """Resource limits by name, such as `memlock: -1`."""
     cpuset_cpus: TextOrNumber | None = None
     """CPUs the container may use, such as `0-15`."""

@@ -1,0 +1,68 @@
+"""From what a client left to the record of a measurement: done, or failed with every reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.plan.bench_command import bench_argv
+from orchestrator.runs.directory import now
+from orchestrator.runs.records import MeasurementRecord, RunState
+from orchestrator.vllm.results import UnreadableResultError, incompleteness, read_metrics
+
+if TYPE_CHECKING:
+    from orchestrator.bench.session import ClientRun
+    from orchestrator.profile.schema import Profile
+    from orchestrator.sweep import Measurement
+
+
+def begin(profile: Profile, measurement: Measurement, version: str) -> MeasurementRecord:
+    """Return the record of a measurement that is about to run with the client of a vLLM version."""
+    point = measurement.point
+    return MeasurementRecord(
+        point=point.id,
+        repetition=measurement.repetition,
+        label=point.label(),
+        parameters=point.parameters(),
+        seed=measurement.seed,
+        state=RunState.RUNNING,
+        argv=tuple(bench_argv(profile, measurement, version)),
+        started=now(),
+    )
+
+
+def failed(record: MeasurementRecord, reason: str) -> MeasurementRecord:
+    """Return the record of a measurement that came to nothing, with one more reason."""
+    return record.model_copy(update={"state": RunState.FAILED, "reasons": (*record.reasons, reason)})
+
+
+def judge(running: MeasurementRecord, measurement: Measurement, outcome: ClientRun) -> MeasurementRecord:
+    """Return the record of a measurement whose client has ended."""
+    reasons: list[str] = []
+    metrics = None
+    if outcome.timed_out:
+        reasons.append("the client was killed at its deadline")
+    elif outcome.code != 0:
+        reasons.append(f"the client exited with code {outcome.code}: {last_words(outcome.log)}")
+    if outcome.result is not None:
+        try:
+            metrics = read_metrics(outcome.result)
+            reasons += incompleteness(measurement.point, metrics)
+        except UnreadableResultError as error:
+            reasons.append(f"the client's result cannot be read: {error}")
+    elif not reasons:
+        reasons.append("the client left no result")
+    return running.model_copy(
+        update={
+            "state": RunState.FAILED if reasons else RunState.DONE,
+            "reasons": tuple(reasons),
+            "wall_s": outcome.wall_s,
+            "client_code": outcome.code,
+            "metrics": metrics,
+        }
+    )
+
+
+def last_words(log: bytes) -> str:
+    """Return the last line of a log that says anything."""
+    lines = [line.strip() for line in log.decode(errors="replace").splitlines() if line.strip()]
+    return lines[-1] if lines else "it printed nothing"

@@ -1,0 +1,77 @@
+"""The two ways to measure that `run` and `bench` share: in a deployment of one's own, or in one that is up."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.cli.options import engine_swept
+from orchestrator.cli.progress import Reporter
+from orchestrator.cli.report import kept
+from orchestrator.cli.settings import Settings, settings
+from orchestrator.deployment.attach import attach
+from orchestrator.deployment.launch import Launch, held
+from orchestrator.deployment.lease import in_use
+from orchestrator.interruption import Interruption
+from orchestrator.run import Reports, measure_attached, measure_launched
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from orchestrator.deployment.registry import Listed
+    from orchestrator.engine import Engine
+    from orchestrator.profile.schema import Profile
+    from orchestrator.runs.directory import RunDirectory
+
+    Open = Callable[[], RunDirectory]
+    """Makes or finds the run directory; asked once nothing stands in the way of measuring."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One command that measures, with what it has at hand."""
+
+    here: Settings
+    engine: Engine
+    interruption: Interruption
+    reporter: Reporter
+    as_json: bool
+
+    def measure_in_own(self, profile: Profile, name: str, wait_s: float | None, open_run: Open) -> RunDirectory:
+        """Bring a deployment up, measure, tear it down; return the run."""
+        launch = Launch(self.engine, profile, name, self.here.state, self.here.locks, self.here.environ, wait_s)
+        with held(launch, self.reporter.line) as hold:
+            directory = open_run()
+            with directory.locked(), kept(directory, as_json=self.as_json):
+                measure_launched(launch, hold, directory, self.interruption, self._reports())
+                self.reporter.line("torn down")
+        return directory
+
+    def measure_in(self, listed: Listed, profile: Profile, open_run: Open) -> RunDirectory:
+        """Measure in a deployment that is up and stays up; return the run."""
+        with in_use(listed.folder, listed.name):
+            deployment = attach(self.engine, listed, profile)
+            directory = open_run()
+            with directory.locked(), kept(directory, as_json=self.as_json):
+                measure_attached(
+                    self.engine,
+                    directory,
+                    profile,
+                    deployment,
+                    self.interruption,
+                    self.here.environ,
+                    self._reports(),
+                )
+        return directory
+
+    def _reports(self) -> Reports:
+        return Reports(self.reporter.phase, self.reporter.step, self.reporter.failure)
+
+
+@contextlib.contextmanager
+def job(*, quiet: bool, as_json: bool) -> Iterator[Job]:
+    """Yield a job under signals and with a live line, its engine swept of what nobody wants any more."""
+    here = settings()
+    with Interruption() as interruption, Reporter(quiet=quiet).live() as reporter:
+        yield Job(here, engine_swept(here), interruption, reporter, as_json)

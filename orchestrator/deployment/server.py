@@ -1,0 +1,71 @@
+"""The server under measurement: watched while clients wait, explained when it dies, started again when wanted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.deployment.failure import server_failed
+from orchestrator.deployment.health import check_identity, wait_until_healthy
+from orchestrator.deployment.log import ServerLog
+from orchestrator.deployment.watch import Watch
+from orchestrator.vllm.flags import served_model
+from orchestrator.vllm.phases import Phase
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from orchestrator.deployment.up import Deployment, Progress
+    from orchestrator.engine import Engine
+    from orchestrator.errors import ServerFailed
+    from orchestrator.profile.schema import Profile
+
+RESTART_GRACE_S = 3.0
+
+
+class Server:
+    """The healthy server of a deployment."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        profile: Profile,
+        deployment: Deployment,
+        log_path: Path,
+        progress: Progress,
+        stall_s: float,
+    ) -> None:
+        self.engine = engine
+        self.container = deployment.container
+        self._profile = profile
+        self._api = deployment.api
+        self._log_path = log_path
+        self._progress = progress
+        self._watch = Watch(deployment.api, stall_s)
+
+    def failure(self) -> ServerFailed | None:
+        """Return how the server has failed, or None; cheap, and meant to be asked several times a second."""
+        problem = self._watch.problem()
+        return None if problem is None else self.explain(problem)
+
+    def explain(self, problem: str) -> ServerFailed:
+        """Return what is known of a problem, from the container's state and the server's log."""
+        return server_failed(self.engine, self.container, problem, "serving", self._log_path)
+
+    def alive(self) -> bool:
+        """Say whether the server answers at this moment."""
+        return self._api.healthy()
+
+    def restart(self) -> None:
+        """Start the server again in its container and wait until it is healthy; raise ServerFailed if it is not."""
+        self._progress(Phase.CONTAINER, "again")
+        self.engine.restart(self.container, RESTART_GRACE_S)
+        log = ServerLog(self._log_path, self._progress)
+        log.follow(self.engine, self.container)
+        wait_until_healthy(self.engine, self.container, self._api, log, self._profile.health.deadline)
+        check_identity(self._api, served_model(self._profile.server.model, self._profile.server.flags))
+        self._progress(Phase.READY, self._api.url)
+        self._watch.reset()
+
+    def resume_watch(self) -> None:
+        """Begin the watch anew, before a client starts."""
+        self._watch.reset()

@@ -1,0 +1,105 @@
+"""The first real error of a log: what a worker or the engine core raised first, not the last frame of the last process.
+
+A server of several processes ends in many tracebacks. The API server's says that the engine core failed, the engine
+core's that a worker failed, and a process that lost its peer complains about that. These are recognised and set aside.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orchestrator.diagnosis.lines import Line
+    from orchestrator.diagnosis.tracebacks import Findings
+
+WRAPPERS = re.compile(
+    r"Engine core initialization failed|EngineCore failed to start|EngineCore encountered (?:a fatal error|an issue)"
+    r"|Engine process failed to start|Engine loop is not running|Background loop (?:has errored already|is stopped)"
+    r"|WorkerProc (?:initialization failed|failed to start|hit an exception|failed\.|was terminated)"
+    r"|Worker failed with error |Worker proc \S+ died unexpectedly|Worker VllmWorkerProcess pid \d+ died"
+    r"|Error executing method |Exception in worker \w+ while processing method|Executor failed\.|EngineDeadError"
+    r"|Frontend process failed during engine core initialization|Failed core proc\(s\)|Failed frontend proc\(s\)"
+    r"|Exception in ASGI application|Task exception was never retrieved|Exception ignored in|Application startup failed"
+    r"|AsyncLLM output_handler failed|Invocation of \w+ method failed|Process group watchdog thread terminated"
+    r"|RayTaskError|ProcessRaisedException|ProcessExitedException|DestroyProcessGroup|Future exception was never"
+    r"|Engine(?:Core)? (?:client )?(?:process )?died unexpectedly|Traceback \(most recent call last\)"
+)
+"""Messages that say that another process, or an earlier error, is the cause."""
+CONSEQUENCES = re.compile(
+    r"(?:\w+\.){0,8}(?:SystemExit|KeyboardInterrupt|CancelledError|BrokenPipeError|EOFError|GeneratorExit|ConnectionAbortedError"
+    r"|ConnectionResetError|ConnectionRefusedError|ZMQError|DistNetworkError|DistStoreError)\b"
+    r"|RuntimeError: cancelled$|.*(?:Connection reset by peer|Connection closed by peer|Broken pipe"
+    r"|remote process exited or there was a network error|Did the remote server shutdown or crash)"
+)
+"""Errors that a process raises because another one has gone."""
+_ENGINE_SIDE = re.compile(
+    r"Worker|VllmWorker|RayWorker|EngineCore|engine|SpawnProcess|ForkProcess|rank\d", re.IGNORECASE
+)
+_USAGE = re.compile(r"(?:[\w./-]+ ){1,4}?error: \S|[\w./-]+: error: \S")
+_NATIVE = re.compile(
+    r"Fatal Python error|Segmentation fault|Bus error|Illegal instruction|Aborted|terminate called after"
+    r"|Memory access fault|symbol lookup error|error while loading shared libraries|free\(\): |double free|malloc\(\): "
+    r"|corrupted |orch: cannot source|\S+: (?:command )?not found$|\S+: line \d+: |env: |exec: |FATAL|fatal error|panic:"
+    r"|.*(?:Error|error|ERROR|failed|Failed|FAILED|Cannot|cannot|denied|not permitted)\b"
+)
+SHOWN_ERRORS = 5
+
+
+@dataclass(frozen=True)
+class RootCause:
+    """The line to read first."""
+
+    text: str
+    number: int
+    process: str
+
+
+def root_cause(findings: Findings) -> RootCause | None:
+    """Return the first real error of a log, or None if nothing in it looks like an error."""
+    found = _ranked(findings)
+    return found[0] if found else None
+
+
+def first_errors(findings: Findings) -> tuple[RootCause, ...]:
+    """Return the first few different errors in the order of the log, wrappers only if there is nothing else."""
+    by_text: dict[str, RootCause] = {}
+    for cause in _ranked(findings):
+        by_text.setdefault(cause.text, cause)
+    few = list(by_text.values())[:SHOWN_ERRORS]
+    return tuple(sorted(few, key=lambda cause: cause.number))
+
+
+def _ranked(findings: Findings) -> list[RootCause]:
+    """Return exceptions and error lines, most telling first."""
+    ranked: list[tuple[tuple[int, bool, bool, int], RootCause]] = []
+    exceptions = {failure.line.number for failure in findings.failures}
+    for failure in findings.failures:
+        text = failure.text
+        tier = 4 if failure.line.level in ("WARNING", "INFO", "DEBUG") else _tier(text)
+        rank = (tier, not _ENGINE_SIDE.match(failure.line.process), failure.follows, failure.line.number)
+        ranked.append((rank, RootCause(text, failure.line.number, failure.line.process)))
+    for line in findings.messages:
+        if line.number not in exceptions and (tier := _message_tier(line)) is not None:
+            rank = (tier, not _ENGINE_SIDE.match(line.process), False, line.number)
+            ranked.append((rank, RootCause(line.text, line.number, line.process)))
+    ranked.sort(key=lambda item: item[0])
+    return [cause for _, cause in ranked]
+
+
+def _tier(text: str) -> int:
+    if WRAPPERS.search(text):
+        return 5
+    return 3 if CONSEQUENCES.match(text) else 0
+
+
+def _message_tier(line: Line) -> int | None:
+    """Return how telling a line outside tracebacks is: usage errors as much as exceptions, plain words less."""
+    if not line.level and _USAGE.match(line.text):
+        return 0
+    if WRAPPERS.search(line.text):
+        return 5
+    if line.is_error:
+        return 3 if CONSEQUENCES.match(line.text) else 1
+    return 2 if not line.level and _NATIVE.match(line.text) else None

@@ -1,0 +1,79 @@
+"""What a rule is: a cause that orch knows by name, where its text shows, why it happens and what to try.
+
+Rules are data. Texts are regular expressions without nested repetition, each matched against one line; what they name
+in groups may stand in braces in the advice, and advice that names something unknown is left out.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Pattern = re.Pattern[str]
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+class Strength(enum.IntEnum):
+    """How much a text says; among several causes found, the strongest wins, then the first in the log."""
+
+    CERTAIN = 0
+    """The cause itself, whatever errors come of it."""
+    CAUSE = 1
+    """An error that has no other known reason."""
+    SYMPTOM = 2
+    """Something that happens for several reasons; named when nothing better is found."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One cause."""
+
+    id: str
+    """Short name, such as `kv-cache-too-small`."""
+    title: str
+    """The cause in one line."""
+    why: str
+    """Why it happens."""
+    advice: tuple[str, ...]
+    """What to try, the likeliest first, with the keys of the profile."""
+    log: tuple[Pattern, ...] = ()
+    """Texts in the server's log: error lines, warnings, and lines without a level."""
+    quiet: tuple[Pattern, ...] = ()
+    """Texts that the log has at level INFO or DEBUG."""
+    source: tuple[Pattern, ...] = ()
+    """Source lines inside a traceback, for exceptions without a message."""
+    engine: tuple[Pattern, ...] = ()
+    """Texts of the Docker engine."""
+    exit_codes: tuple[int, ...] = ()
+    """Exit codes of the container that mean this when the log says nothing better."""
+    strength: Strength = Strength.CAUSE
+    versions: str = "all"
+    """Versions of vLLM that have the text."""
+    notes: Mapping[str, str] = field(default=NOTHING)
+    """Advice for particular values of the first group."""
+
+
+def texts(*patterns: str) -> tuple[Pattern, ...]:
+    """Return regular expressions for the texts of a rule."""
+    return tuple(re.compile(pattern) for pattern in patterns)
+
+
+_PLACE = re.compile(r"\{(\w+)\}")
+
+
+def title(template: str, known: Mapping[str, str]) -> str:
+    """Return a title with its places filled, `…` for what is not known."""
+    return _PLACE.sub(lambda match: known.get(match[1]) or "…", template)
+
+
+def fill(template: str, known: Mapping[str, str]) -> str | None:
+    """Return the template with its places filled, or None if one of them is not known."""
+    if not all(known.get(name) for name in _PLACE.findall(template)):
+        return None
+    return _PLACE.sub(lambda match: known[match[1]], template)

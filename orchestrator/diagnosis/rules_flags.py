@@ -1,0 +1,132 @@
+"""Causes in the command line of the server: flags and their values."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from orchestrator.diagnosis.rule import Rule, Strength, texts
+
+REMOVED = MappingProxyType(
+    {
+        "--enable-reasoning": "--enable-reasoning is gone since vLLM 0.10: give server.flags.reasoning-parser alone.",
+        "--disable-log-requests": "--disable-log-requests is gone since vLLM 0.17, where requests are not logged anyway.",
+        "--num-scheduler-steps": "--num-scheduler-steps is gone since vLLM 0.10.1: leave it out.",
+        "--multi-step-stream-outputs": "--multi-step-stream-outputs is gone since vLLM 0.10.1: leave it out.",
+        "--use-v2-block-manager": "--use-v2-block-manager is gone since vLLM 0.10: leave it out.",
+        "--device": "--device is gone since vLLM 0.10: the image decides.",
+        "--swap-space": "--swap-space is gone since vLLM 0.18: leave it out.",
+        "--preemption-mode": "--preemption-mode is gone since vLLM 0.11: leave it out.",
+        "--scheduler-delay-factor": "--scheduler-delay-factor is gone since vLLM 0.11: leave it out.",
+        "--max-seq-len-to-capture": "--max-seq-len-to-capture is gone since vLLM 0.11: leave it out.",
+        "--task": "--task is gone since vLLM 0.14: use server.flags.runner or server.flags.convert.",
+        "--guided-decoding-backend": (
+            "--guided-decoding-backend is gone since vLLM 0.12: use server.flags.structured-outputs-config."
+        ),
+        "--rope-scaling": "--rope-scaling is gone since vLLM 0.11.1: use server.flags.hf-overrides.",
+        "--rope-theta": "--rope-theta is gone since vLLM 0.11.1: use server.flags.hf-overrides.",
+        "--cuda-graph-sizes": "--cuda-graph-sizes is gone since vLLM 0.13: use server.flags.cudagraph-capture-sizes.",
+        "--disable-frontend-multiprocessing": "--disable-frontend-multiprocessing is gone since vLLM 0.19: leave it out.",
+    }
+)
+"""Flags that this version may no longer know, and what to use in their place."""
+
+RULES = (
+    Rule(
+        id="unknown-flag",
+        title="this vLLM does not know one of the flags",
+        why="Flags come and go from version to version; the image's vLLM has none of that name.",
+        advice=(
+            "Correct or remove it in server.flags: {flag}",
+            "See which flags the image knows: docker run --rm IMAGE vllm serve --help (0.10 and later: --help=all)",
+            "The image has vLLM {version}.",
+        ),
+        log=texts(r"error: unrecognized arguments: (?P<flag>\S.*)"),
+        notes=REMOVED,
+    ),
+    Rule(
+        id="invalid-json",
+        title="the value of a flag is not valid JSON",
+        why=(
+            "The flag takes a JSON object. Doubled quotes, single quotes and unquoted names come from a table or a "
+            "shell and are not JSON."
+        ),
+        advice=(
+            "Write the value as a mapping and let orch make the JSON: server.flags.{flag}: {num_speculative_tokens: 3}",
+            "Write values that are JSON as mappings in server.flags and let orch make the JSON.",
+        ),
+        log=texts(
+            r"argument --(?P<flag>[\w-]+)(?:/\S+)?: (?:invalid \w*loads\w* value|Value .* cannot be converted to <function \S*loads)",
+            r"argument --(?P<flag>[\w-]+)(?:/\S+)?: (?:Invalid JSON|.*(?:not|must be) (?:a )?valid JSON|.*JSONDecodeError)",
+        ),
+    ),
+    Rule(
+        id="bad-flag-value",
+        title="the value of a flag is not one that vLLM takes",
+        why="The flag exists, but its value has another type, or is none of the choices that this version has.",
+        advice=(
+            "Correct server.flags.{flag}; the line above names the values it takes.",
+            "The image has vLLM {version}; other versions take other values.",
+        ),
+        log=texts(
+            r"error: argument --(?P<flag>[\w-]+)(?:/\S+)?: (?:invalid|expected|ignored|not allowed|Value |.*invalid choice)",
+            r"error: argument -(?P<flag>\w)(?:/\S+)?: (?:invalid|expected)",
+        ),
+    ),
+    Rule(
+        id="settings-rejected",
+        title="vLLM refuses the settings as a whole",
+        why="Each flag can be read, but one of the values, or two of them together, cannot be used.",
+        advice=("The line says which; correct it in server.flags.", "The image has vLLM {version}; others take other values."),
+        log=texts(r"\d+ validation errors? for \w+"),
+        strength=Strength.SYMPTOM,
+        versions="0.9 and later",
+    ),
+    Rule(
+        id="speculative-model-missing",
+        title="speculative decoding has no draft model",
+        why=(
+            "num_speculative_tokens alone is enough only for models with layers of their own for it (DeepSeek V3 and R1, "
+            "and what the image's vLLM adds); all others need a method or a model."
+        ),
+        advice=(
+            "Add a method or a model in server.flags.speculative-config, such as {method: ngram, …} or {model: PATH, …}.",
+            "Remove server.flags.speculative-config.",
+        ),
+        log=texts(
+            r"num_speculative_tokens was provided (?:without speculative model|but without speculative model)",
+            r"(?:speculative|draft) model (?:is )?(?:required|not (?:provided|specified))",
+        ),
+    ),
+    Rule(
+        id="batched-tokens-below-length",
+        title="max-num-batched-tokens is smaller than max-model-len",
+        why="Without chunked prefill a whole prompt must fit into one batch.",
+        advice=(
+            "Raise server.flags.max-num-batched-tokens from {batched} to {length} or more.",
+            "Set server.flags.enable-chunked-prefill to true, or lower server.flags.max-model-len.",
+        ),
+        log=texts(
+            r"max_num_batched_tokens \((?P<batched>\d+)\) is smaller than max_model_len \((?P<length>\d+)\)",
+        ),
+    ),
+    Rule(
+        id="port-in-use",
+        title="the port is in use",
+        why="Another process listens on it. On the node's own network that may be any other server, also a forgotten one.",
+        advice=(
+            "See by whom: ss -ltnp 'sport = :{port}'",
+            "Choose another: --set server.port=…, or end the other server (orch ps, orch down).",
+        ),
+        log=texts(
+            r"\[Errno 98\] (?:error while attempting to bind on address \('[^']*', (?P<port>\d+)|[Aa]ddress already in use)",
+            r"OSError: .*Address already in use",
+            r"EADDRINUSE|[Aa]ddress already in use",
+        ),
+        engine=texts(
+            r"(?:listen|bind)\S* .*:(?P<port>\d+): bind: address already in use",
+            r"Bind for \S+?:(?P<port>\d+) failed: port is already allocated",
+            r"port is already allocated|address already in use",
+        ),
+        versions="all; vLLM up to 0.24 shares the port with another vLLM in silence",
+    ),
+)

@@ -1,0 +1,91 @@
+"""The record of a run, from its opening to its end: whatever ends a run, its manifest says so."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from typing import TYPE_CHECKING
+
+from orchestrator import __version__
+from orchestrator.atomic import write_atomic
+from orchestrator.deployment.preflight import check_context, flagged_context
+from orchestrator.errors import Interrupted, OrchError, UsageError
+from orchestrator.node import node_facts
+from orchestrator.plan.container import profile_hash
+from orchestrator.plan.weakening import weakenings
+from orchestrator.report.table import summary_csv
+from orchestrator.runs.directory import RunDirectory, create_run, new_run_id, now
+from orchestrator.runs.records import Manifest, RunState
+from orchestrator.sweep import sweep
+from orchestrator.vllm.flags import lookup, tensor_parallel_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from orchestrator.engine import Engine
+    from orchestrator.profile.schema import Bench, Profile
+
+
+def bench_of(profile: Profile) -> Bench:
+    """Return the sweep of a profile; raise UsageError if it has none, or one that its server cannot serve."""
+    if profile.bench is None:
+        raise UsageError(
+            f"the profile {profile.name} has no bench section",
+            "Add one, or name a profile that has: orch profile list",
+        )
+    check_context(profile.bench, flagged_context(profile))
+    return profile.bench
+
+
+def open_run(runs: Path, profile: Profile, engine: Engine) -> RunDirectory:
+    """Make the run directory of a planned run."""
+    flags = profile.server.flags
+    return create_run(
+        runs,
+        profile,
+        Manifest(
+            id=new_run_id(profile.name),
+            state=RunState.PLANNED,
+            orch_version=__version__,
+            profile=profile.name,
+            profile_hash=profile_hash(profile),
+            created=now(),
+            tensor_parallel_size=tensor_parallel_size(flags),
+            dtype=str(lookup(flags, "dtype") or "auto"),
+            node=node_facts(engine.version()),
+            measurements=tuple((item.point.id, item.repetition) for item in sweep(bench_of(profile))),
+            warnings=tuple(weakenings(profile.container)),
+        ),
+    )
+
+
+@contextlib.contextmanager
+def recorded(directory: RunDirectory) -> Iterator[None]:
+    """Write into the manifest how a run ended, whatever ended it, and the table of what is done."""
+    try:
+        yield
+    except Interrupted as interruption:
+        finish(directory, RunState.INTERRUPTED, f"orch received {signal.Signals(interruption.signum).name}")
+        raise
+    except OrchError as error:
+        finish(directory, RunState.FAILED, error.message)
+        raise
+    except BaseException as error:
+        finish(directory, RunState.FAILED, f"orch itself failed: {type(error).__name__}: {error}")
+        raise
+    missing = directory.missing()
+    if missing:
+        total = len(directory.manifest().measurements)
+        finish(directory, RunState.FAILED, f"{len(missing)} of {total} measurements are not done")
+    else:
+        finish(directory, RunState.DONE)
+
+
+def finish(directory: RunDirectory, state: RunState, reason: str = "") -> None:
+    """Write the end of a run into its record; measurements that had begun end as the run does."""
+    for record in directory.records():
+        if record.state == RunState.RUNNING:
+            directory.write_record(record.model_copy(update={"state": state, "reasons": (reason,)}))
+    write_atomic(directory.summary_csv, summary_csv(directory))
+    directory.update(state=state, reason=reason, ended=now())

@@ -1,0 +1,44 @@
+"""Going on with a run that is not complete: only under the conditions it was begun under, and only what is missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import UsageError
+from orchestrator.node import node_facts
+from orchestrator.profile.difference import differences
+
+if TYPE_CHECKING:
+    from orchestrator.engine import Engine
+    from orchestrator.profile.schema import Profile
+    from orchestrator.runs.directory import RunDirectory
+
+COMPARED = ("accelerators", "cpu_model", "cpus", "architecture")
+"""Facts of the node that decide what is measured."""
+
+
+def check_profile(directory: RunDirectory, profile: Profile) -> None:
+    """Raise UsageError, naming the keys, if a profile is not the one that the run was begun with."""
+    before, after = directory.profile().model_dump(mode="json"), profile.model_dump(mode="json")
+    _refuse(directory, differences(before, after, tuple(after)))
+
+
+def check_conditions(directory: RunDirectory, engine: Engine, profile: Profile) -> None:
+    """Raise UsageError, naming what differs, if image or node are not those that the run was begun with."""
+    manifest = directory.manifest()
+    before, after = manifest.node.model_dump(mode="json"), node_facts(engine.version()).model_dump(mode="json")
+    changed = [f"node.{line}" for line in differences(before, after, COMPARED)]
+    if manifest.deployment is not None:
+        image = engine.image(profile.container.image).id
+        if image != manifest.deployment.image_id:
+            changed.append(f"image {profile.container.image}: {manifest.deployment.image_id} → {image}")
+    _refuse(directory, changed)
+
+
+def _refuse(directory: RunDirectory, changed: list[str]) -> None:
+    if changed:
+        lines = "\n".join(f"  {line}" for line in changed)
+        raise UsageError(
+            f"the run {directory.path.name} cannot be resumed, not everything is as it was:\n{lines}",
+            "Numbers from both would not be one run. Begin a new one: orch run",
+        )

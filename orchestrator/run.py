@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.atomic import write_atomic
 from orchestrator.bench.measure import Step, Sweep
 from orchestrator.deployment.attach import whole_log
-from orchestrator.deployment.launch import Launch, launched
+from orchestrator.deployment.launch import Launch, Prepared, launched
 from orchestrator.deployment.preflight import check_context
 from orchestrator.deployment.server import Server
 from orchestrator.deployment.watchdog import Watch, Watchdog
@@ -19,7 +19,6 @@ from orchestrator.sweep import sweep, warmup
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from orchestrator.deployment.hold import Hold
     from orchestrator.deployment.up import Deployment, Progress
     from orchestrator.engine import Engine
     from orchestrator.errors import OrchError
@@ -72,10 +71,10 @@ def measure(
 
 
 def measure_launched(
-    launch: Launch, hold: Hold, directory: RunDirectory, interruption: Interruption, reports: Reports
+    launch: Launch, ready: Prepared, directory: RunDirectory, interruption: Interruption, reports: Reports
 ) -> None:
     """Bring a deployment up, measure, and tear it down, whatever happens."""
-    with launched(launch, hold, interruption, reports.phase, directory) as (_, deployment):
+    with launched(launch, ready, interruption, reports.phase, directory) as (_, deployment):
         measure(launch.engine, directory, launch.profile, deployment, reports)
 
 

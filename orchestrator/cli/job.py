@@ -11,7 +11,7 @@ from orchestrator.cli.progress import Reporter
 from orchestrator.cli.report import kept
 from orchestrator.cli.settings import Settings, settings
 from orchestrator.deployment.attach import attach
-from orchestrator.deployment.launch import Launch, held
+from orchestrator.deployment.launch import Launch, prepared
 from orchestrator.deployment.lease import in_use
 from orchestrator.interruption import Interruption
 from orchestrator.run import Reports, measure_attached, measure_launched
@@ -41,10 +41,10 @@ class Job:
     def measure_in_own(self, profile: Profile, name: str, wait_s: float | None, open_run: Open) -> RunDirectory:
         """Bring a deployment up, measure, tear it down; return the run."""
         launch = Launch(self.engine, profile, name, self.here.state, self.here.locks, self.here.environ, wait_s)
-        with held(launch, self.reporter.line) as hold:
+        with prepared(launch, [self.here.runs], self.reporter.phase, self.reporter.line) as ready:
             directory = open_run()
             with directory.locked(), kept(directory, as_json=self.as_json):
-                measure_launched(launch, hold, directory, self.interruption, self._reports())
+                measure_launched(launch, ready, directory, self.interruption, self._reports())
                 self.reporter.line("torn down")
         return directory
 

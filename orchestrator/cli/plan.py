@@ -105,8 +105,12 @@ def _lines(profile: Profile, made: Plan) -> list[str]:
             *(f"# - {line}" for line in made.weakenings),
         ]
     guessed = made.estimate
-    parts = (
-        f"start {format_duration(guessed.start_s)}, benchmark clients {format_duration(guessed.clients_s)}, "
-        f"measuring {format_duration(guessed.measuring_s)}"
-    )
-    return [*lines, "", f"# Estimated time: about {format_duration(guessed.total_s)} ({parts})"]
+    parts = [
+        f"benchmark clients {format_duration(guessed.clients_s)}",
+        f"measuring {format_duration(guessed.measuring_s)}",
+    ]
+    if guessed.start_s is None:
+        parts.append("and the server's start, of which health.expected says nothing")
+    else:
+        parts.insert(0, f"start {format_duration(guessed.start_s)}")
+    return [*lines, "", f"# Estimated time: about {format_duration(guessed.total_s)} ({', '.join(parts)})"]

@@ -41,7 +41,7 @@ def up(
     """
     from orchestrator.cli.plan import show_plan
     from orchestrator.cli.progress import Reporter
-    from orchestrator.deployment.launch import Launch, find_up, held, launched
+    from orchestrator.deployment.launch import Launch, find_up, launched, prepared
     from orchestrator.interruption import Interruption
 
     resolved = options.load(profile, sets)
@@ -58,8 +58,8 @@ def up(
         else:
             launch = Launch(engine, resolved, name, here.state, here.locks, here.environ, wait)
             with (
-                held(launch, reporter.line) as hold,
-                launched(launch, hold, interruption, reporter.phase) as (guard, _),
+                prepared(launch, [], reporter.phase, reporter.line) as ready,
+                launched(launch, ready, interruption, reporter.phase) as (guard, _),
             ):
                 guard.hand_over(ttl)
     _report(name, resolved, as_json=as_json)

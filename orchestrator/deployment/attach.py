@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.deployment.folder import PROFILE
 from orchestrator.deployment.health import check_identity
+from orchestrator.deployment.log import read_log
 from orchestrator.deployment.up import Deployment, server_api
 from orchestrator.errors import ServerFailed, UsageError
 from orchestrator.plan.container import Identity
@@ -65,4 +67,4 @@ def attach(engine: Engine, listed: Listed, profile: Profile) -> Deployment:
 
 def whole_log(engine: Engine, deployment: Deployment) -> bytes:
     """Return everything that a deployment's server has printed so far."""
-    return b"".join(engine.logs(deployment.container, follow=False))
+    return b"".join(read_log(engine, deployment.container, Path(deployment.identity.folder), follow=False))

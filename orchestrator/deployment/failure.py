@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.deployment.log import read_log
 from orchestrator.errors import EngineError, ServerFailed
 
 if TYPE_CHECKING:
@@ -16,19 +17,20 @@ LOOKED_AT = 20_000
 SHOWN_LINES = 15
 
 
-def server_failed(engine: Engine, container: str, what: str, doing: str, log_path: Path) -> ServerFailed:
+def server_failed(engine: Engine, container: str, folder: Path, what: str, doing: str, log_path: Path) -> ServerFailed:
     """Return the error that says how a server failed.
 
     Args:
         engine: The engine that its container is on; if that is gone, this is what the error says.
         container: The container's id.
+        folder: The deployment's folder.
         what: What was noticed.
         doing: What the server was doing, in words.
         log_path: Where the log lies or will lie.
     """
     try:
         state = engine.state(container)
-        log = b"".join(engine.logs(container, follow=False, tail=LOOKED_AT))
+        log = b"".join(read_log(engine, container, folder, follow=False, tail=LOOKED_AT))
     except EngineError as error:
         return ServerFailed(f"{what} while {doing}, and the engine cannot say more: {error.message}", error.hint)
     lines = [line for line in log.decode(errors="replace").splitlines() if line.strip()]

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from orchestrator.atomic import make_folder, write_atomic
 from orchestrator.errors import EnvironmentFault
+from orchestrator.mask import Mask
 from orchestrator.plan.container import Identity
 from orchestrator.profile.dump import dump_profile
 
@@ -116,6 +117,14 @@ def read_record(folder: Path) -> Record | None:
         return Record.model_validate(data)
     except (OSError, ValueError):
         return None
+
+
+def read_mask(folder: Path) -> Mask:
+    """Return what hides the secrets of a deployment; nothing if there are none, or if they are another user's."""
+    try:
+        return Mask(json.loads((folder / SECRETS).read_bytes()).values())
+    except (OSError, ValueError):
+        return Mask()
 
 
 def drop_folder(folder: Path) -> None:

@@ -12,6 +12,8 @@ from orchestrator.errors import ServerFailed
 from orchestrator.profile.units import format_duration
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from orchestrator.deployment.log import ServerLog
     from orchestrator.engine import Engine
     from orchestrator.vllm.api import Api, ServedModel
@@ -27,7 +29,9 @@ class _stop_when_ended(stop_base):  # noqa: N801 - named as tenacity names its s
         return self._log.ended.is_set()
 
 
-def wait_until_healthy(engine: Engine, container: str, api: Api, log: ServerLog, deadline_s: float) -> None:
+def wait_until_healthy(
+    engine: Engine, container: str, folder: Path, api: Api, log: ServerLog, deadline_s: float
+) -> None:
     """Return as soon as the server answers `/health` with 200.
 
     Raises:
@@ -46,7 +50,7 @@ def wait_until_healthy(engine: Engine, container: str, api: Api, log: ServerLog,
             raise log.problem from None
         ended = log.ended.is_set()
         what = "the server ended" if ended else f"the server was not healthy after {format_duration(deadline_s)}"
-        raise server_failed(engine, container, what, log.phase.label, log.path) from None
+        raise server_failed(engine, container, folder, what, log.phase.label, log.path) from None
 
 
 def check_identity(api: Api, served_model: str) -> ServedModel:

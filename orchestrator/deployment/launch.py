@@ -6,7 +6,7 @@ import contextlib
 import getpass
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orchestrator.accelerators import held_by
@@ -14,18 +14,19 @@ from orchestrator.atomic import make_folder
 from orchestrator.deployment.folder import Record, logs_folder, make_deployment_folder, new_identity, write_record
 from orchestrator.deployment.guard import Guard, guarded
 from orchestrator.deployment.hold import Hold, take
-from orchestrator.deployment.preflight import check_node
+from orchestrator.deployment.preflight import check_node, check_port, ensure_image
 from orchestrator.deployment.registry import Listed, deployments
 from orchestrator.deployment.up import Deployment, bring_up
 from orchestrator.errors import Busy
 from orchestrator.profile.secrets import read_secrets
+from orchestrator.vllm.phases import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from orchestrator.deployment.up import Progress
-    from orchestrator.engine import Engine
+    from orchestrator.engine import Engine, ImageFacts
     from orchestrator.interruption import Interruption
     from orchestrator.profile.schema import Profile
     from orchestrator.runs.directory import RunDirectory
@@ -64,35 +65,65 @@ def refuse_if_up(engine: Engine, name: str) -> None:
         )
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What was found in order before anything is made."""
+
+    hold: Hold
+    """What the launch keeps for itself."""
+    image: ImageFacts
+    secrets: Mapping[str, str] = field(repr=False)
+    """Values by variable name."""
+
+
 @contextlib.contextmanager
-def held(launch: Launch, on_wait: Callable[[str], None]) -> Iterator[Hold]:
-    """Hold what the launch needs for itself; raise Busy if somebody else does, or if the name is taken."""
+def prepared(
+    launch: Launch, folders: Sequence[Path], progress: Progress, on_wait: Callable[[str], None]
+) -> Iterator[Prepared]:
+    """Check everything that can be checked, hold what the launch needs for itself, and get the image.
+
+    Args:
+        launch: What is to be launched.
+        folders: Where results and logs will be written.
+        progress: Told how the image comes.
+        on_wait: Told whom the launch has to wait for.
+
+    Raises:
+        EnvironmentFault: When the node is not what the profile asks for; all that is missing at once.
+        Busy: When somebody else holds what is needed, or the name.
+    """
+    profile, server = launch.profile, launch.profile.server
+    check_node(profile, launch.state, *folders)
+    secrets = read_secrets(profile, launch.environ)
     who = f"{_user()}, pid {os.getpid()}, deployment {launch.name}"
-    hold = take(held_by(launch.profile), launch.locks, launch.engine, who, launch.wait_s, on_wait)
+    hold = take(held_by(profile), launch.locks, launch.engine, who, launch.wait_s, on_wait)
     try:
         refuse_if_up(launch.engine, launch.name)
-        yield hold
+        check_port(server.host, server.port)
+        progress(Phase.IMAGE, profile.container.image)
+        image = ensure_image(
+            launch.engine, profile.container, profile.health.deadline, lambda text: progress(Phase.IMAGE, text)
+        )
+        yield Prepared(hold, image, secrets)
     finally:
         hold.release()
 
 
 @contextlib.contextmanager
 def launched(
-    launch: Launch, hold: Hold, interruption: Interruption, progress: Progress, run: RunDirectory | None = None
+    launch: Launch, ready: Prepared, interruption: Interruption, progress: Progress, run: RunDirectory | None = None
 ) -> Iterator[tuple[Guard, Deployment]]:
     """Yield the guard and the healthy deployment; it is torn down on the way out unless it was handed over.
 
     Args:
         launch: What is to be launched.
-        hold: What it holds.
+        ready: What was prepared for it.
         interruption: The signals in force.
         progress: Told each phase.
         run: Run directory that gets the server's log, and that is marked when orch is killed.
     """
-    check_node(launch.profile, launch.state, *([run.path] if run else []))
     identity = new_identity(launch.state, launch.name)
-    values = read_secrets(launch.profile, launch.environ)
-    folder = make_deployment_folder(launch.state, identity, launch.profile, values)
+    folder = make_deployment_folder(launch.state, identity, launch.profile, ready.secrets)
     record = Record(
         name=launch.name,
         launch=identity.launch,
@@ -107,8 +138,10 @@ def launched(
     logs = make_folder(logs_folder(launch.state))
     server_log = run.fresh_server_log() if run else logs / f"{launch.name}-{identity.launch}.log"
     path = run.path if run else None
-    with guarded(launch.engine, identity, interruption, launch.environ, logs / "watchdog.log", hold, path) as guard:
-        deployment = bring_up(guard, launch.profile, server_log, progress)
+    with guarded(
+        launch.engine, identity, interruption, launch.environ, logs / "watchdog.log", ready.hold, path
+    ) as guard:
+        deployment = bring_up(guard, launch.profile, ready.image, server_log, progress)
         seen = {
             "container": deployment.container,
             "docker_run": deployment.docker_run,

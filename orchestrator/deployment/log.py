@@ -5,14 +5,28 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from orchestrator.deployment.folder import read_mask
 from orchestrator.errors import EngineError
 from orchestrator.vllm.phases import Phase, phase_of, shards_loaded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from orchestrator.engine import Engine
+
+
+def read_log(engine: Engine, container: str, folder: Path, *, follow: bool, tail: int | None = None) -> Iterator[bytes]:
+    """Yield the log of a deployment's server piece by piece, its secrets masked.
+
+    Args:
+        engine: The engine that the container is on.
+        container: Its id.
+        folder: The deployment's folder, which knows the secrets.
+        follow: Go on until the container ends.
+        tail: Only the last lines.
+    """
+    return read_mask(folder).stream(engine.logs(container, follow=follow, tail=tail))
 
 
 class ServerLog:
@@ -27,15 +41,16 @@ class ServerLog:
         """Why the log could not be read to its end."""
         self._on_progress = on_progress
 
-    def follow(self, engine: Engine, container: str) -> None:
-        """Begin to follow a started container."""
-        threading.Thread(target=self._follow, args=(engine, container), name="server-log", daemon=True).start()
+    def follow(self, engine: Engine, container: str, folder: Path) -> None:
+        """Begin to follow a started container, whose deployment's folder is named."""
+        pieces = read_log(engine, container, folder, follow=True)
+        threading.Thread(target=self._follow, args=(pieces,), name="server-log", daemon=True).start()
 
-    def _follow(self, engine: Engine, container: str) -> None:
+    def _follow(self, pieces: Iterator[bytes]) -> None:
         try:
             with self.path.open("wb", buffering=0) as file:
                 pending = b""
-                for piece in engine.logs(container, follow=True):
+                for piece in pieces:
                     file.write(piece)
                     *lines, pending = (pending + piece.replace(b"\r", b"\n")).split(b"\n")
                     for line in lines:

@@ -54,7 +54,11 @@ class Listed:
         if self.tenure.until is None:
             return "until orch down"
         left = self.tenure.until - now
-        return f"for {format_duration(left)} more" if left > 0 else "nobody"
+        if left > 0:
+            return f"for {format_duration(left)} more"
+        if self.tenure.until:
+            return f"by nobody: its time was up {format_duration(-left)} ago"
+        return "by nobody: its owner is dead"
 
 
 def deployments(engine: Engine) -> list[Listed]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.deployment.failure import server_failed
@@ -12,8 +13,6 @@ from orchestrator.vllm.flags import served_model
 from orchestrator.vllm.phases import Phase
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from orchestrator.deployment.up import Deployment, Progress
     from orchestrator.engine import Engine
     from orchestrator.errors import ServerFailed
@@ -37,6 +36,7 @@ class Server:
         self.engine = engine
         self.container = deployment.container
         self._profile = profile
+        self._folder = Path(deployment.identity.folder)
         self._api = deployment.api
         self._log_path = log_path
         self._progress = progress
@@ -49,7 +49,7 @@ class Server:
 
     def explain(self, problem: str) -> ServerFailed:
         """Return what is known of a problem, from the container's state and the server's log."""
-        return server_failed(self.engine, self.container, problem, "serving", self._log_path)
+        return server_failed(self.engine, self.container, self._folder, problem, "serving", self._log_path)
 
     def alive(self) -> bool:
         """Say whether the server answers at this moment."""
@@ -60,8 +60,8 @@ class Server:
         self._progress(Phase.CONTAINER, "again")
         self.engine.restart(self.container, RESTART_GRACE_S)
         log = ServerLog(self._log_path, self._progress)
-        log.follow(self.engine, self.container)
-        wait_until_healthy(self.engine, self.container, self._api, log, self._profile.health.deadline)
+        log.follow(self.engine, self.container, self._folder)
+        wait_until_healthy(self.engine, self.container, self._folder, self._api, log, self._profile.health.deadline)
         check_identity(self._api, served_model(self._profile.server.model, self._profile.server.flags))
         self._progress(Phase.READY, self._api.url)
         self._watch.reset()

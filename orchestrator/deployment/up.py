@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.deployment.groups import with_known_groups
 from orchestrator.deployment.health import check_identity, wait_until_healthy
 from orchestrator.deployment.log import ServerLog
-from orchestrator.deployment.preflight import check_port, ensure_image
 from orchestrator.plan.container import container_spec
 from orchestrator.plan.docker_run import docker_run_line
 from orchestrator.vllm.api import Api
@@ -17,7 +17,6 @@ from orchestrator.vllm.phases import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from orchestrator.deployment.guard import Guard
     from orchestrator.engine import ImageFacts
@@ -45,27 +44,24 @@ class Deployment:
     """Longest context in tokens, as the server says."""
 
 
-def bring_up(guard: Guard, profile: Profile, log_path: Path, progress: Progress) -> Deployment:
+def bring_up(guard: Guard, profile: Profile, image: ImageFacts, log_path: Path, progress: Progress) -> Deployment:
     """Return the deployment once it is healthy.
 
     Whatever goes wrong, the container may exist by then; the guard removes it.
 
     Raises:
-        PortTaken, ImageMissing, EngineError, EnvironmentFault: Before a server runs.
+        EngineError, EnvironmentFault: Before a server runs.
         ServerFailed: When it exits, stays unhealthy, or is another one.
     """
     engine, identity, server = guard.engine, guard.identity, profile.server
-    check_port(server.host, server.port)
-    progress(Phase.IMAGE, profile.container.image)
-    image = ensure_image(engine, profile.container, profile.health.deadline, lambda text: progress(Phase.IMAGE, text))
     progress(Phase.CONTAINER, identity.container)
     spec = with_known_groups(engine, container_spec(profile, identity))
     container = guard.create(spec)
     engine.start(container)
     log = ServerLog(log_path, progress)
-    log.follow(engine, container)
+    log.follow(engine, container, Path(identity.folder))
     api = server_api(profile)
-    wait_until_healthy(engine, container, api, log, profile.health.deadline)
+    wait_until_healthy(engine, container, Path(identity.folder), api, log, profile.health.deadline)
     model = check_identity(api, served_model(server.model, server.flags))
     progress(Phase.READY, api.url)
     return Deployment(identity, container, image, docker_run_line(spec), api, api.version(), model.max_model_len)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.diagnosis.lines import read_lines
-from orchestrator.diagnosis.matching import Match, best_match, engine_match
+from orchestrator.diagnosis.matching import best_match, engine_match
 from orchestrator.diagnosis.rootcause import RootCause, first_errors, root_cause
-from orchestrator.diagnosis.rule import fill, title
+from orchestrator.diagnosis.rule import fill, fill_title
 from orchestrator.diagnosis.rules import RULES
 from orchestrator.diagnosis.tracebacks import take_apart
 
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 UNKNOWN = "unknown"
 SHOWN_LINES = 5
 LONGEST_SHOWN = 600
-_VERSION = re.compile(r"vLLM (?:API )?server version (\d[\w.+-]*)|█ {1,4}version (\d[\w.+-]*)|LLM engine \(v(\d[\w.+-]*)\)")
+_VERSION = re.compile(
+    r"vLLM (?:API )?server version (\d[\w.+-]*)|█ {1,4}version (\d[\w.+-]*)|LLM engine \(v(\d[\w.+-]*)\)"
+)
 _BY_ID = {rule.id: rule for rule in RULES}
 
 
@@ -71,7 +73,7 @@ def diagnose(evidence: Evidence) -> Diagnosis:
         return _named(_BY_ID["killed-for-memory"], root, known)
     match = best_match(findings, root, evidence.exit_code)
     if match is not None:
-        return _named(match.rule, match.where or root, {**known, **match.groups}, match)
+        return _named(match.rule, match.where or root, {**known, **match.groups}, match.notes)
     return _unknown(evidence, lines, findings, root)
 
 
@@ -80,7 +82,7 @@ def _of_engine(evidence: Evidence) -> Diagnosis:
     where = RootCause(words, 0, "")
     match = engine_match(words)
     if match is not None:
-        return _named(match.rule, where, match.groups, match)
+        return _named(match.rule, where, dict(match.groups), match.notes)
     return Diagnosis(
         UNKNOWN,
         "not one that orch knows by name",
@@ -92,25 +94,82 @@ def _of_engine(evidence: Evidence) -> Diagnosis:
     )
 
 
-def _named(rule: Rule, where: RootCause | None, known: dict[str, str], match: Match | None = None) -> Diagnosis:
-    lines = [filled for advice in rule.advice if (filled := fill(advice, known)) is not None]
-    notes = match.notes if match else ()
+def _named(rule: Rule, where: RootCause | None, known: dict[str, str], notes: tuple[str, ...] = ()) -> Diagnosis:
+    filled = (fill(advice, known) for advice in rule.advice)
     return Diagnosis(
         rule.id,
-        title(rule.title, known),
+        fill_title(rule.title, known),
         _shortened(where.text) if where else "",
         (where.number or None) if where else None,
         where.process if where else "",
         rule.why,
-        (*notes, *_without_repeats(rule, lines, known)),
+        (*notes, *(advice for advice in filled if advice is not None)),
     )
 
 
-def _without_repeats(rule: Rule, filled: list[str], known: dict[str, str]) -> list[str]:
-    """Leave out the general form of advice whose particular form could be filled: it follows it in the rule."""
-    particular = {advice.split("{", 1)[0].split(" to ", 1)[0] for advice in rule.advice if _has_places(advice, known)}
-    return [line for line in filled if line not in rule.advice or not any(line.startswith(p) and p for p in particular)]
+def _unknown(evidence: Evidence, lines: Sequence[Line], findings: Findings, root: RootCause | None) -> Diagnosis:
+    errors = first_errors(findings)
+    shown = [f"line {error.number}: {_shortened(error.text)}" for error in errors]
+    if not shown:
+        shown = [f"line {line.number}: {_shortened(line.text)}" for line in lines[-SHOWN_LINES:]]
+    if errors:
+        why = "No rule of orch fits the log; these are its first errors."
+    elif evidence.timed_out:
+        why = "The log shows no error: the server may hang, or may only need longer. These are its last lines."
+    elif lines:
+        why = "The log shows no error; these are its last lines."
+    else:
+        why = "The log is empty."
+    advice = ["Read the log from the first of these lines on."] if shown else []
+    if evidence.timed_out:
+        advice.insert(0, "If it was still making progress, raise health.deadline.")
+    return Diagnosis(
+        UNKNOWN,
+        "not one that orch knows by name",
+        _shortened(root.text) if root else "",
+        root.number if root else None,
+        root.process if root else "",
+        why,
+        tuple(advice),
+        tuple(shown),
+    )
 
 
-def _has_places(advice: str, known: dict[str, str]) -> bool:
-    return "{" in advice and (filled := fill(advice, known)) is not None and filled != advice
+def _version(lines: Sequence[Line]) -> str:
+    for line in lines:
+        if match := _VERSION.search(line.text):
+            return next(group for group in match.groups() if group)
+    return ""
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"
+
+
+def render(diagnosis: Diagnosis, what: str, log_path: str | PathLike[str] | None = None) -> list[str]:
+    """Return the message as lines.
+
+    Args:
+        diagnosis: The cause.
+        what: What failed and in which phase, such as `summary(evidence)`.
+        log_path: Where the whole log is.
+    """
+    name = f"{diagnosis.title} ({diagnosis.cause})" if diagnosis.is_known else diagnosis.title
+    lines = [what, f"  cause: {name}"]
+    if diagnosis.root_line and not diagnosis.first_errors:
+        lines.append(f"  root:  {_place(diagnosis)}{diagnosis.root_line}")
+    lines.append(f"  why:   {diagnosis.explanation}")
+    lines += [f"         {line}" for line in diagnosis.first_errors]
+    lines += [f"  {'try:' if first else '    '}   {advice}" for first, advice in _marked(diagnosis.advice)]
+    if log_path is not None:
+        lines.append(f"  log:   {log_path}")
+    return lines
+
+
+def _marked(advice: Sequence[str]) -> list[tuple[bool, str]]:
+    return [(index == 0, line) for index, line in enumerate(advice)]
+
+
+def _place(diagnosis: Diagnosis) -> str:
+    line = f"line {diagnosis.line_number}" if diagnosis.line_number else ""
+    return "".join(f"{part}: " for part in (", ".join(filter(None, (line, diagnosis.process))),) if part)

@@ -45,6 +45,8 @@ _NATIVE = re.compile(
     r"|.*(?:Error|error|ERROR|failed|Failed|FAILED|Cannot|cannot|denied|not permitted)\b"
 )
 SHOWN_ERRORS = 5
+REAL, LOGGED, PLAIN, CONSEQUENCE, WARNED, WRAPPER = range(6)
+"""Tiers: an exception or usage error, a line at level ERROR, a plain line that speaks of an error, and so on down."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,17 @@ class RootCause:
 
     text: str
     number: int
+    """Line in the log; 0 for words that are not in it."""
     process: str
+    tier: int = 0
+    """How little it says: 0 for a real error, more for what may come of another one."""
+    last: int = 0
+    """Last line of its message."""
+
+    @property
+    def lines(self) -> range:
+        """Return the lines of its message."""
+        return range(self.number, max(self.number, self.last) + 1)
 
 
 def root_cause(findings: Findings) -> RootCause | None:
@@ -73,33 +85,37 @@ def first_errors(findings: Findings) -> tuple[RootCause, ...]:
 
 def _ranked(findings: Findings) -> list[RootCause]:
     """Return exceptions and error lines, most telling first."""
-    ranked: list[tuple[tuple[int, bool, bool, int], RootCause]] = []
+    found = [(failure.follows, _of_failure(failure)) for failure in findings.failures]
     exceptions = {failure.line.number for failure in findings.failures}
-    for failure in findings.failures:
-        text = failure.text
-        tier = 4 if failure.line.level in ("WARNING", "INFO", "DEBUG") else _tier(text)
-        rank = (tier, not _ENGINE_SIDE.match(failure.line.process), failure.follows, failure.line.number)
-        ranked.append((rank, RootCause(text, failure.line.number, failure.line.process)))
-    for line in findings.messages:
-        if line.number not in exceptions and (tier := _message_tier(line)) is not None:
-            rank = (tier, not _ENGINE_SIDE.match(line.process), False, line.number)
-            ranked.append((rank, RootCause(line.text, line.number, line.process)))
-    ranked.sort(key=lambda item: item[0])
-    return [cause for _, cause in ranked]
+    found += [
+        (False, RootCause(line.text, line.number, line.process, tier))
+        for line in findings.messages
+        if line.number not in exceptions and (tier := _message_tier(line)) is not None
+    ]
+    found.sort(key=lambda item: (item[1].tier, not _ENGINE_SIDE.match(item[1].process), item[0], item[1].number))
+    return [cause for _, cause in found]
+
+
+def _of_failure(failure: Failure) -> RootCause:
+    line = failure.line
+    tier = WARNED if line.level in ("WARNING", "INFO", "DEBUG") else _tier(failure.text)
+    return RootCause(failure.text, line.number, line.process, tier, failure.last)
 
 
 def _tier(text: str) -> int:
     if WRAPPERS.search(text):
-        return 5
-    return 3 if CONSEQUENCES.match(text) else 0
+        return WRAPPER
+    return CONSEQUENCE if CONSEQUENCES.match(text) else REAL
 
 
 def _message_tier(line: Line) -> int | None:
     """Return how telling a line outside tracebacks is: usage errors as much as exceptions, plain words less."""
-    if not line.level and _USAGE.match(line.text):
-        return 0
     if WRAPPERS.search(line.text):
-        return 5
+        return WRAPPER
     if line.is_error:
-        return 3 if CONSEQUENCES.match(line.text) else 1
-    return 2 if not line.level and _NATIVE.match(line.text) else None
+        return CONSEQUENCE if CONSEQUENCES.match(line.text) else LOGGED
+    if line.level:
+        return None
+    if _USAGE.match(line.text):
+        return REAL
+    return PLAIN if _NATIVE.match(line.text) else None

@@ -1,7 +1,7 @@
 """What a rule is: a cause that orch knows by name, where its text shows, why it happens and what to try.
 
 Rules are data. Texts are regular expressions without nested repetition, each matched against one line; what they name
-in groups may stand in braces in the advice, and advice that names something unknown is left out.
+in groups may stand in braces in title and advice, and advice that names something unknown is left out.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Pattern = re.Pattern[str]
-NOTHING: Mapping[str, str] = MappingProxyType({})
+Advice = str | tuple[str, ...]
+"""One thing to try; or forms of it, of which the first that can be filled is used."""
 
 
 class Strength(enum.IntEnum):
@@ -40,7 +40,7 @@ class Rule:
     """The cause in one line."""
     why: str
     """Why it happens."""
-    advice: tuple[str, ...]
+    advice: tuple[Advice, ...]
     """What to try, the likeliest first, with the keys of the profile."""
     log: tuple[Pattern, ...] = ()
     """Texts in the server's log: error lines, warnings, and lines without a level."""
@@ -55,8 +55,8 @@ class Rule:
     strength: Strength = Strength.CAUSE
     versions: str = "all"
     """Versions of vLLM that have the text."""
-    notes: Mapping[str, str] = field(default=NOTHING)
-    """Advice for particular values of the first group."""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """Further advice for words in the matching line."""
 
 
 def texts(*patterns: str) -> tuple[Pattern, ...]:
@@ -67,13 +67,14 @@ def texts(*patterns: str) -> tuple[Pattern, ...]:
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
-def title(template: str, known: Mapping[str, str]) -> str:
+def fill_title(template: str, known: Mapping[str, str]) -> str:
     """Return a title with its places filled, `…` for what is not known."""
     return _PLACE.sub(lambda match: known.get(match[1]) or "…", template)
 
 
-def fill(template: str, known: Mapping[str, str]) -> str | None:
-    """Return the template with its places filled, or None if one of them is not known."""
-    if not all(known.get(name) for name in _PLACE.findall(template)):
-        return None
-    return _PLACE.sub(lambda match: known[match[1]], template)
+def fill(advice: Advice, known: Mapping[str, str]) -> str | None:
+    """Return the advice, or the first of its forms, whose places can all be filled; None if there is none."""
+    for form in (advice,) if isinstance(advice, str) else advice:
+        if all(known.get(name) for name in _PLACE.findall(form)):
+            return _PLACE.sub(lambda match: known[match[1]], form)
+    return None

@@ -21,11 +21,16 @@ RULES = (
     Rule(
         id="device-node-missing",
         title="the node does not have the device {device}",
-        why="container.devices names a device node that does not exist: another kind of accelerator, or its driver is not loaded.",
+        why=(
+            "container.devices names a device node that does not exist: another kind of accelerator, or its driver "
+            "is not loaded."
+        ),
         advice=(
             "Check on the node: ls -l {device}",
-            "Remove it from container.devices if this node has no such accelerator; else load its driver "
-            "(Hygon: lsmod | grep hycu, AMD: lsmod | grep amdgpu).",
+            (
+                "Remove it from container.devices if this node has no such accelerator; else load its driver "
+                "(Hygon: lsmod | grep hycu, AMD: lsmod | grep amdgpu)."
+            ),
         ),
         engine=texts(
             r"error gathering device information while adding custom device \"(?P<device>[^\"]*)\"",
@@ -36,15 +41,23 @@ RULES = (
         id="mount-source-missing",
         title="a folder to mount does not exist on the node",
         why="container.mounts names a source that is not there; orch does not let the engine make an empty one.",
-        advice=("Check on the node: ls -ld {path}", "Correct container.mounts, or make the folder."),
-        engine=texts(r"bind source path does not exist: (?P<path>\S.*)"),
+        advice=(
+            "Check on the node: ls -ld {path}",
+            "Correct container.mounts, or make the folder.",
+        ),
+        engine=texts(
+            r"bind source path does not exist: (?P<path>\S.*)",
+        ),
     ),
     Rule(
         id="mount-kind-differs",
         title="a file would be mounted on a folder, or a folder on a file",
         why="Source and target of one of container.mounts are of different kinds.",
         advice=("Correct container.mounts: both a file or both a folder.",),
-        engine=texts(r"Are you trying to mount a directory onto a file", r"error mounting .*: not a directory"),
+        engine=texts(
+            r"Are you trying to mount a directory onto a file",
+            r"error mounting .*: not a directory",
+        ),
     ),
     Rule(
         id="group-missing",
@@ -54,14 +67,18 @@ RULES = (
             "Give the number: container.group_add: [N], where N comes from stat -c %g /dev/kfd on the node.",
             "A server that runs as root needs no groups: remove {group} from container.group_add.",
         ),
-        engine=texts(r"[Uu]nable to find group (?P<group>[^:\s]+)"),
+        engine=texts(
+            r"[Uu]nable to find group (?P<group>[^:\s]+)",
+        ),
     ),
     Rule(
         id="user-missing",
         title="the image has no user {user}",
         why="container.user takes names from the image, not from the node.",
         advice=("Give numbers in container.user, such as 1000:1000.",),
-        engine=texts(r"[Uu]nable to find user (?P<user>[^:\s]+)"),
+        engine=texts(
+            r"[Uu]nable to find user (?P<user>[^:\s]+)",
+        ),
     ),
     Rule(
         id="runtime-unknown",
@@ -69,7 +86,10 @@ RULES = (
         why="container.runtime names a runtime that is not registered in /etc/docker/daemon.json.",
         advice=(
             "See which there are: docker info --format '{{.Runtimes}}'",
-            "Remove container.runtime: mapped devices need none (Hygon, AMD). NVIDIA: install nvidia-container-toolkit.",
+            (
+                "Remove container.runtime: mapped devices need none (Hygon, AMD). NVIDIA: install "
+                "nvidia-container-toolkit."
+            ),
         ),
         engine=texts(
             r"[Uu]nknown runtime specified (?P<runtime>[^\s,;]+)",
@@ -81,7 +101,10 @@ RULES = (
         title="the Docker engine cannot hand over NVIDIA devices",
         why="container.gpus needs the NVIDIA container toolkit on the node, and a driver that answers it.",
         advice=(
-            "Install nvidia-container-toolkit, then: nvidia-ctk runtime configure --runtime=docker, and restart the engine.",
+            (
+                "Install nvidia-container-toolkit, then: nvidia-ctk runtime configure --runtime=docker, and "
+                "restart the engine."
+            ),
             "On AMD and Hygon nodes use container.devices in place of container.gpus.",
         ),
         engine=texts(
@@ -95,7 +118,10 @@ RULES = (
         title="the node does not have the CPUs or NUMA nodes asked for",
         why="container.cpuset_cpus or container.cpuset_mems goes beyond what the engine may give.",
         advice=(
-            "Correct container.cpuset_cpus and container.cpuset_mems: available are {available}; see lscpu on the node.",
+            (
+                "Correct container.cpuset_cpus and container.cpuset_mems: available are {available}; see lscpu on "
+                "the node."
+            ),
         ),
         engine=texts(
             r"Requested (?:CPUs|memory nodes) are not available - requested \S+, available: (?P<available>\S+)",
@@ -105,16 +131,23 @@ RULES = (
         id="network-missing",
         title="the Docker engine has no network {network}",
         why="container.network names one that does not exist.",
-        advice=("See which there are: docker network ls", "Use host or bridge in container.network."),
-        engine=texts(r"network (?P<network>\S+) not found"),
+        advice=(
+            "See which there are: docker network ls",
+            "Use host or bridge in container.network.",
+        ),
+        engine=texts(
+            r"network (?P<network>\S+) not found",
+        ),
     ),
     Rule(
         id="option-refused",
         title="the Docker engine refuses a setting of the container",
         why="A capability, limit or security option is not known, or this node may not grant it.",
         advice=(
-            "Correct it: container.cap_add, container.cap_drop, container.security_opt, container.ulimits, container.memory, "
-            "container.ipc, container.privileged.",
+            (
+                "Correct it: container.cap_add, container.cap_drop, container.security_opt, container.ulimits, "
+                "container.memory, container.ipc, container.privileged."
+            ),
         ),
         engine=texts(
             r"invalid Cap(?:Add|Drop)|invalid --security-opt|wrong rlimit value|unable to apply caps",
@@ -127,12 +160,18 @@ RULES = (
         title="the image does not have the command {command}",
         why="server.command, or a program that it calls, is not in the image or not on its PATH.",
         advice=(
-            "Check server.command and container.image; see: docker run --rm --entrypoint sh IMAGE -c 'command -v {command}'",
+            (
+                "Check server.command and container.image; see: docker run --rm --entrypoint sh IMAGE -c 'command "
+                "-v {command}'"
+            ),
             "If the command comes from a file to be sourced, name that file in container.source.",
             "Without python3 in the image set container.supervise to false.",
         ),
         log=texts(
-            r"(?:^|: )(?:line \d+: )?(?:exec: )?(?P<command>[\w./+-]+): (?:command not found|not found|cannot execute: required file not found)$",
+            (
+                r"(?:^|: )(?:line \d+: )?(?:exec: )?(?P<command>[\w./+-]+): (?:command not found|not found"
+                r"|cannot execute: required file not found)$"
+            ),
             r"\benv: [‘'\"]?(?P<command>[\w./+-]+)[’'\"]?: No such file or directory",
             r"FileNotFoundError: \[Errno 2\] No such file or directory: '(?P<command>[\w.+-]+)'$",
             r"exec:? [\"']?(?P<command>[\w./+-]+)[\"']?:? (?:failed: No such file or directory|not found)",
@@ -149,7 +188,9 @@ RULES = (
         title="a file to be sourced is not in the image",
         why="container.source names a file that the container does not have or may not read.",
         advice=("Correct container.source; see: docker run --rm --entrypoint ls IMAGE -l {file}",),
-        log=texts(r"orch: cannot source (?P<file>\S+)"),
+        log=texts(
+            r"orch: cannot source (?P<file>\S+)",
+        ),
         strength=Strength.CERTAIN,
     ),
     Rule(
@@ -161,9 +202,14 @@ RULES = (
             "Check that the image is for this machine: docker image inspect --format '{{.Architecture}}' IMAGE",
         ),
         log=texts(
-            r"exec (?P<command>[\w./+-]+) failed: (?:Permission denied|Exec format error)|cannot execute binary file|Exec format error",
+            (
+                r"exec (?P<command>[\w./+-]+) failed: (?:Permission denied|Exec format error)"
+                r"|cannot execute binary file|Exec format error"
+            ),
         ),
-        engine=texts(r"exec: .*: permission denied|exec format error"),
+        engine=texts(
+            r"exec: .*: permission denied|exec format error",
+        ),
         exit_codes=(126,),
     ),
 )

@@ -40,7 +40,9 @@ RULES = (
             "See which flags the image knows: docker run --rm IMAGE vllm serve --help (0.10 and later: --help=all)",
             "The image has vLLM {version}.",
         ),
-        log=texts(r"error: unrecognized arguments: (?P<flag>\S.*)"),
+        log=texts(
+            r"error: unrecognized arguments: (?P<flag>\S.*)",
+        ),
         notes=REMOVED,
     ),
     Rule(
@@ -51,12 +53,23 @@ RULES = (
             "shell and are not JSON."
         ),
         advice=(
-            "Write the value as a mapping and let orch make the JSON: server.flags.{flag}: {num_speculative_tokens: 3}",
-            "Write values that are JSON as mappings in server.flags and let orch make the JSON.",
+            (
+                (
+                    "Write the value as a mapping and let orch make the JSON: server.flags.{flag}: "
+                    "{num_speculative_tokens: 3}"
+                ),
+                "Write values that are JSON as mappings in server.flags and let orch make the JSON.",
+            ),
         ),
         log=texts(
-            r"argument --(?P<flag>[\w-]+)(?:/\S+)?: (?:invalid \w*loads\w* value|Value .* cannot be converted to <function \S*loads)",
-            r"argument --(?P<flag>[\w-]+)(?:/\S+)?: (?:Invalid JSON|.*(?:not|must be) (?:a )?valid JSON|.*JSONDecodeError)",
+            (
+                r"argument --(?P<flag>[\w-]+)(?:/\S+)?: (?:invalid \w*loads\w* value"
+                r"|Value .* cannot be converted to <function \S*loads)"
+            ),
+            (
+                r"argument --(?P<flag>[\w-]+)(?:/\S+)?: (?:Invalid JSON|.*(?:not|must be) (?:a )?valid JSON"
+                r"|.*JSONDecodeError)"
+            ),
         ),
     ),
     Rule(
@@ -68,7 +81,10 @@ RULES = (
             "The image has vLLM {version}; other versions take other values.",
         ),
         log=texts(
-            r"error: argument --(?P<flag>[\w-]+)(?:/\S+)?: (?:invalid|expected|ignored|not allowed|Value |.*invalid choice)",
+            (
+                r"error: argument --(?P<flag>[\w-]+)(?:/\S+)?: (?:invalid|expected|ignored|not allowed|Value "
+                r"|.*invalid choice)"
+            ),
             r"error: argument -(?P<flag>\w)(?:/\S+)?: (?:invalid|expected)",
         ),
     ),
@@ -76,8 +92,13 @@ RULES = (
         id="settings-rejected",
         title="vLLM refuses the settings as a whole",
         why="Each flag can be read, but one of the values, or two of them together, cannot be used.",
-        advice=("The line says which; correct it in server.flags.", "The image has vLLM {version}; others take other values."),
-        log=texts(r"\d+ validation errors? for \w+"),
+        advice=(
+            "The line says which; correct it in server.flags.",
+            "The image has vLLM {version}; others take other values.",
+        ),
+        log=texts(
+            r"\d+ validation errors? for \w+",
+        ),
         strength=Strength.SYMPTOM,
         versions="0.9 and later",
     ),
@@ -85,11 +106,14 @@ RULES = (
         id="speculative-model-missing",
         title="speculative decoding has no draft model",
         why=(
-            "num_speculative_tokens alone is enough only for models with layers of their own for it (DeepSeek V3 and R1, "
-            "and what the image's vLLM adds); all others need a method or a model."
+            "num_speculative_tokens alone is enough only for models with layers of their own for it (DeepSeek V3 "
+            "and R1, and what the image's vLLM adds); all others need a method or a model."
         ),
         advice=(
-            "Add a method or a model in server.flags.speculative-config, such as {method: ngram, …} or {model: PATH, …}.",
+            (
+                "Add a method or a model in server.flags.speculative-config, such as {method: ngram, …} or {model: "
+                "PATH, …}."
+            ),
             "Remove server.flags.speculative-config.",
         ),
         log=texts(
@@ -112,13 +136,19 @@ RULES = (
     Rule(
         id="port-in-use",
         title="the port is in use",
-        why="Another process listens on it. On the node's own network that may be any other server, also a forgotten one.",
+        why=(
+            "Another process listens on it. On the node's own network that may be any other server, also a "
+            "forgotten one."
+        ),
         advice=(
             "See by whom: ss -ltnp 'sport = :{port}'",
             "Choose another: --set server.port=…, or end the other server (orch ps, orch down).",
         ),
         log=texts(
-            r"\[Errno 98\] (?:error while attempting to bind on address \('[^']*', (?P<port>\d+)|[Aa]ddress already in use)",
+            (
+                r"\[Errno 98\] (?:error while attempting to bind on address \('[^']*', (?P<port>\d+)"
+                r"|[Aa]ddress already in use)"
+            ),
             r"OSError: .*Address already in use",
             r"EADDRINUSE|[Aa]ddress already in use",
         ),

@@ -8,15 +8,28 @@ RULES = (
     Rule(
         id="accelerator-occupied",
         title="somebody else holds memory of the accelerator",
-        why="At the start less memory is free than gpu-memory-utilization asks for, so another process or container uses the device.",
+        why=(
+            "At the start less memory is free than gpu-memory-utilization asks for, so another process or "
+            "container uses the device."
+        ),
         advice=(
             "See who: hy-smi or rocm-smi --showpids, or nvidia-smi; and orch ps for deployments of orch.",
-            "End it, choose other devices (HIP_VISIBLE_DEVICES in server.env), or lower server.flags.gpu-memory-utilization "
-            "below free over total: {free} of {total} GiB.",
-            "End it, choose other devices (HIP_VISIBLE_DEVICES in server.env), or lower server.flags.gpu-memory-utilization.",
+            (
+                (
+                    "End it, choose other devices (HIP_VISIBLE_DEVICES in server.env), or lower "
+                    "server.flags.gpu-memory-utilization below free over total: {free} of {total} GiB."
+                ),
+                (
+                    "End it, choose other devices (HIP_VISIBLE_DEVICES in server.env), or lower "
+                    "server.flags.gpu-memory-utilization."
+                ),
+            ),
         ),
         log=texts(
-            r"(?:Free|Available) memory on (?:device|node)(?: \S+)? \((?P<free>[\d.]+)/(?P<total>[\d.]+) GiB\) on startup is less than",
+            (
+                r"(?:Free|Available) memory on (?:device"
+                r"|node)(?: \S+)? \((?P<free>[\d.]+)/(?P<total>[\d.]+) GiB\) on startup is less than"
+            ),
             r"(?:Free|Available) memory on (?:device|node)\b.* on startup is less than",
             r"Error in memory profiling\. Initial free memory",
         ),
@@ -27,18 +40,26 @@ RULES = (
         title="the KV cache is too small for max-model-len",
         why="What the weights leave of the memory does not hold one request of the greatest length.",
         advice=(
-            "Set server.flags.max-model-len to {estimate} or less.",
-            "Lower server.flags.max-model-len.",
-            "Raise server.flags.gpu-memory-utilization, or server.flags.tensor-parallel-size if devices are left; "
-            "server.flags.kv-cache-dtype: fp8 halves the need where it is supported.",
+            (
+                "Set server.flags.max-model-len to {estimate} or less.",
+                "Lower server.flags.max-model-len.",
+            ),
+            (
+                "Raise server.flags.gpu-memory-utilization, or server.flags.tensor-parallel-size if devices are "
+                "left; server.flags.kv-cache-dtype: fp8 halves the need where it is supported."
+            ),
             "On a CPU the size is VLLM_CPU_KVCACHE_SPACE, in GiB, in server.env.",
         ),
         log=texts(
-            r"To serve at least one request with the models?'s? max seq len \((?P<length>\d+)\).*"
-            r"estimated maximum model length is (?P<estimate>\d+)",
+            (
+                r"To serve at least one request with the models?'s? max seq len \((?P<length>\d+)\).*estimated "
+                r"maximum model length is (?P<estimate>\d+)"
+            ),
             r"To serve at least one request with the model",
-            r"The model's max seq len \((?P<length>\d+)\) is larger than the maximum number of tokens that can be stored in KV cache "
-            r"\((?P<estimate>\d+)\)",
+            (
+                r"The model's max seq len \((?P<length>\d+)\) is larger than the maximum number of tokens that can "
+                r"be stored in KV cache \((?P<estimate>\d+)\)"
+            ),
             r"is larger than the maximum number of tokens that can be stored in KV cache",
         ),
     ),
@@ -48,18 +69,25 @@ RULES = (
         why="Weights and working memory take all that gpu-memory-utilization allows.",
         advice=(
             "Raise server.flags.gpu-memory-utilization.",
-            "Spread the model over more devices (server.flags.tensor-parallel-size), or use a smaller or quantized one.",
+            (
+                "Spread the model over more devices (server.flags.tensor-parallel-size), or use a smaller or "
+                "quantized one."
+            ),
             "Lower server.flags.max-num-seqs or server.flags.max-num-batched-tokens: both take working memory.",
         ),
-        log=texts(r"No available memory for the cache blocks"),
+        log=texts(
+            r"No available memory for the cache blocks",
+        ),
     ),
     Rule(
         id="out-of-device-memory",
         title="the accelerator ran out of memory",
         why="Weights, working memory and KV cache together do not fit, or another process uses the device too.",
         advice=(
-            "Lower server.flags.gpu-memory-utilization (working memory lies beside it), server.flags.max-num-seqs or "
-            "server.flags.max-num-batched-tokens.",
+            (
+                "Lower server.flags.gpu-memory-utilization (working memory lies beside it), "
+                "server.flags.max-num-seqs or server.flags.max-num-batched-tokens."
+            ),
             "Spread the model over more devices (server.flags.tensor-parallel-size), or use a quantized one.",
             "See whether somebody else uses the device: hy-smi, rocm-smi or nvidia-smi.",
         ),
@@ -97,20 +125,29 @@ RULES = (
     Rule(
         id="shm-too-small",
         title="/dev/shm is too small",
-        why="The processes of a server talk through shared memory; a container has 64 MiB of it unless told otherwise.",
+        why=(
+            "The processes of a server talk through shared memory; a container has 64 MiB of it unless told otherwise."
+        ),
         advice=(
             "Set container.shm_size, such as 16g.",
-            "With container.ipc: host the node's /dev/shm counts and container.shm_size does not: df -h /dev/shm, "
-            "and remove what crashed servers left there.",
+            (
+                "With container.ipc: host the node's /dev/shm counts and container.shm_size does not: df -h "
+                "/dev/shm, and remove what crashed servers left there."
+            ),
         ),
         log=texts(
             r"/dev/shm\S* .*No space left on device|No space left on device.*/dev/shm",
-            r"NCCL WARN .*(?:shared memory segment|posix_fallocate|shmOpen|failed to extend).*(?:No space left on device|size \d+\)$)",
+            (
+                r"NCCL WARN .*(?:shared memory segment|posix_fallocate|shmOpen"
+                r"|failed to extend).*(?:No space left on device|size \d+\)$)"
+            ),
             r"unable to (?:write to|open|resize|mmap \d+ bytes from) file </?torch_\S+>: No space left on device",
             r"unexpected bus error encountered in worker|insufficient shared memory \(shm\)",
             r"(?:^|: )Bus error\b",
         ),
-        source=texts(r"os\.(?:posix_fallocate|ftruncate)\(self\._fd, size\)|_posixshmem\.shm_open"),
+        source=texts(
+            r"os\.(?:posix_fallocate|ftruncate)\(self\._fd, size\)|_posixshmem\.shm_open",
+        ),
         exit_codes=(135,),
         strength=Strength.CERTAIN,
     ),
@@ -122,7 +159,11 @@ RULES = (
             "See which: df -h on the node, and docker system df.",
             "Mount a roomier folder for the caches with container.mounts, such as on /root/.cache.",
         ),
-        log=texts(r"\[Errno 28\] No space left on device|No space left on device|Disk quota exceeded"),
-        engine=texts(r"no space left on device"),
+        log=texts(
+            r"\[Errno 28\] No space left on device|No space left on device|Disk quota exceeded",
+        ),
+        engine=texts(
+            r"no space left on device",
+        ),
     ),
 )

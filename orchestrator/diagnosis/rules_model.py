@@ -21,7 +21,10 @@ RULES = (
             r"HFValidationError: Repo id must be in the form 'repo_name' or 'namespace/repo_name': '(?P<path>[^']*)'",
             r"HFValidationError: Repo id must ",
             r"Invalid repository ID or local directory specified: ?'?(?P<path>/[^']*)?",
-            r"(?:OSError|ValueError): (?P<path>/\S+) (?:is not a local folder|does not appear to have a file named config\.json)",
+            (
+                r"(?:OSError|ValueError): (?P<path>/\S+) (?:is not a local folder"
+                r"|does not appear to have a file named config\.json)"
+            ),
             r"No such file or directory: '(?P<path>/[^']*)/config\.json'",
             r"RepositoryNotFoundError: ",
         ),
@@ -29,16 +32,27 @@ RULES = (
     Rule(
         id="hub-unreachable",
         title="the model would have to come from the hub, which cannot be reached",
-        why="server.model is the name of a repository, it is not in the container's cache, and the hub does not answer or is switched off.",
+        why=(
+            "server.model is the name of a repository, it is not in the container's cache, and the hub does not "
+            "answer or is switched off."
+        ),
         advice=(
-            "Put the model on the node, mount it with container.mounts and give its path in the container as server.model.",
-            "Or let the container reach the hub: container.network, a proxy in container.env, HF_ENDPOINT for a mirror, "
-            "no HF_HUB_OFFLINE; or mount a filled cache on /root/.cache/huggingface.",
+            (
+                "Put the model on the node, mount it with container.mounts and give its path in the container as "
+                "server.model."
+            ),
+            (
+                "Or let the container reach the hub: container.network, a proxy in container.env, HF_ENDPOINT for "
+                "a mirror, no HF_HUB_OFFLINE; or mount a filled cache on /root/.cache/huggingface."
+            ),
         ),
         log=texts(
             r"(?:LocalEntryNotFoundError|OfflineModeIsEnabled)\b",
             r"We couldn't connect to 'https?://\S+' to load",
-            r"Can't load (?:the configuration|the model|tokenizer|config) (?:of|for) '\S+'\. If you were trying to load",
+            (
+                r"Can't load (?:the configuration|the model|tokenizer|config) (?:of"
+                r"|for) '\S+'\. If you were trying to load"
+            ),
             r"Cannot find an appropriate cached snapshot folder|outgoing traffic has been disabled",
             r"(?:Max retries exceeded with url|Failed to resolve|NameResolutionError).*hugg?ing",
             r"huggingface\.co.*(?:Max retries exceeded|timed out|Failed to resolve)",
@@ -63,15 +77,19 @@ RULES = (
         id="tokenizer-class-missing",
         title="the tokenizer was saved by a newer transformers than the image has",
         why=(
-            "tokenizer_config.json names a class that the image's transformers does not have; transformers 5 writes "
-            "TokenizersBackend, which version 4 (vLLM of the time of 0.8.5) cannot read."
+            "tokenizer_config.json names a class that the image's transformers does not have; transformers 5 "
+            "writes TokenizersBackend, which version 4 (vLLM of the time of 0.8.5) cannot read."
         ),
         advice=(
-            "Copy the model's tokenizer files, set tokenizer_class to PreTrainedTokenizerFast in tokenizer_config.json, and give "
-            "the copy as server.flags.tokenizer.",
+            (
+                "Copy the model's tokenizer files, set tokenizer_class to PreTrainedTokenizerFast in "
+                "tokenizer_config.json, and give the copy as server.flags.tokenizer."
+            ),
             "Or use an image with a newer transformers.",
         ),
-        log=texts(r"Tokenizer class (?P<name>\w+) does not exist or is not currently imported"),
+        log=texts(
+            r"Tokenizer class (?P<name>\w+) does not exist or is not currently imported",
+        ),
         versions="transformers 4",
     ),
     Rule(
@@ -79,8 +97,10 @@ RULES = (
         title="this vLLM does not know the model's architecture",
         why="The model is newer than the image's vLLM or transformers, or is no language model.",
         advice=(
-            "Use an image with a newer vLLM; this one has {version}.",
-            "Use an image with a newer vLLM.",
+            (
+                "Use an image with a newer vLLM; this one has {version}.",
+                "Use an image with a newer vLLM.",
+            ),
             "Check architectures and model_type in the model's config.json.",
         ),
         log=texts(
@@ -107,8 +127,14 @@ RULES = (
     Rule(
         id="weights-missing",
         title="the model's folder holds no weights",
-        why="There is no *.safetensors, *.bin or *.pt file beside config.json: the download stopped early, or the weights lie elsewhere.",
-        advice=("Copy or download the model again, with its weights.", "Check what is in {path}."),
+        why=(
+            "There is no *.safetensors, *.bin or *.pt file beside config.json: the download stopped early, or the "
+            "weights lie elsewhere."
+        ),
+        advice=(
+            "Copy or download the model again, with its weights.",
+            "Check what is in {path}.",
+        ),
         log=texts(
             r"Cannot find any model weights with `(?P<path>[^`]*)`",
             r"No such file or directory: .*\.safetensors",
@@ -119,8 +145,8 @@ RULES = (
         id="weights-broken",
         title="a file of weights is damaged or only a pointer",
         why=(
-            "The file is cut short, or it is the small text file that git clone leaves in place of a large one when git-lfs "
-            "is missing."
+            "The file is cut short, or it is the small text file that git clone leaves in place of a large one "
+            "when git-lfs is missing."
         ),
         advice=(
             "Compare the files' sizes with the source's and copy or download what differs.",
@@ -128,7 +154,10 @@ RULES = (
         ),
         log=texts(
             r"SafetensorError: (?:Error while deserializing|invalid|InvalidHeader|incomplete|.*[Hh]eader)",
-            r"(?:HeaderTooLarge|MetadataIncompleteBuffer|InvalidHeaderDeserialization|HeaderTooSmall|incomplete metadata)",
+            (
+                r"(?:HeaderTooLarge|MetadataIncompleteBuffer|InvalidHeaderDeserialization|HeaderTooSmall"
+                r"|incomplete metadata)"
+            ),
             r"PytorchStreamReader failed|UnpicklingError: invalid load key",
         ),
     ),
@@ -137,21 +166,30 @@ RULES = (
         title="max-model-len is longer than the model allows",
         why="The model's configuration ends earlier; longer positions would be out of its range.",
         advice=(
-            "Set server.flags.max-model-len to {derived} or less.",
-            "Set server.flags.max-model-len to what the model's config.json allows, or less.",
-            "If the model was made for more, say so with rope scaling in server.flags.hf-overrides; "
-            "VLLM_ALLOW_LONG_MAX_MODEL_LEN=1 in server.env only silences the check.",
+            (
+                "Set server.flags.max-model-len to {derived} or less.",
+                "Set server.flags.max-model-len to what the model's config.json allows, or less.",
+            ),
+            (
+                "If the model was made for more, say so with rope scaling in server.flags.hf-overrides; "
+                "VLLM_ALLOW_LONG_MAX_MODEL_LEN=1 in server.env only silences the check."
+            ),
         ),
         log=texts(
-            r"User-specified max_model_len \((?P<length>\d+)\) is greater than the derived max_model_len "
-            r"\(\w+=(?P<derived>\d+)",
+            (
+                r"User-specified max_model_len \((?P<length>\d+)\) is greater than the derived max_model_len "
+                r"\(\w+=(?P<derived>\d+)"
+            ),
             r"User-specified max_model_len \S+ is greater than the derived max_model_len",
         ),
     ),
     Rule(
         id="quantization-unknown",
         title="vLLM does not know the quantization method",
-        why="server.flags.quantization, or quant_method in the model's config.json, names a method that this version does not have.",
+        why=(
+            "server.flags.quantization, or quant_method in the model's config.json, names a method that this "
+            "version does not have."
+        ),
         advice=(
             "Correct server.flags.quantization; the line above lists the methods that this vLLM has.",
             "Leave server.flags.quantization out: vLLM reads the method from the model.",
@@ -165,16 +203,23 @@ RULES = (
     Rule(
         id="quantization-not-in-checkpoint",
         title="the model is not quantized with the method that is asked for",
-        why="server.flags.quantization wants weights that were quantized beforehand; the model's folder has no settings of that method.",
+        why=(
+            "server.flags.quantization wants weights that were quantized beforehand; the model's folder has no "
+            "settings of that method."
+        ),
         advice=(
             "Leave server.flags.quantization out: vLLM reads the method from the model.",
-            "Or give a model that was quantized with {method}.",
-            "Or give a model that was quantized with that method.",
+            (
+                "Or give a model that was quantized with {method}.",
+                "Or give a model that was quantized with that method.",
+            ),
         ),
         log=texts(
             r"Cannot find the config file for (?P<method>[\w.-]+)",
-            r"Quantization method specified in the model config \((?P<found>[\w.-]+)\) does not match the quantization method "
-            r"specified in the `quantization` argument \((?P<method>[\w.-]+)\)",
+            (
+                r"Quantization method specified in the model config \((?P<found>[\w.-]+)\) does not match the "
+                r"quantization method specified in the `quantization` argument \((?P<method>[\w.-]+)\)"
+            ),
             r"does not match the quantization method specified in the `quantization` argument",
         ),
     ),
@@ -184,8 +229,13 @@ RULES = (
         why="Each method has kernels for some devices and data types only.",
         advice=(
             "Set server.flags.dtype to one of the supported: {dtypes}",
-            "Use a model quantized in another way, or an image whose vLLM has kernels for it: {method} has none here.",
-            "Use a model quantized in another way, or an image whose vLLM has kernels for it.",
+            (
+                (
+                    "Use a model quantized in another way, or an image whose vLLM has kernels for it: {method} has "
+                    "none here."
+                ),
+                "Use a model quantized in another way, or an image whose vLLM has kernels for it.",
+            ),
         ),
         log=texts(
             r"(?P<method>[\w.-]+) quantization is currently not supported in ",

@@ -10,16 +10,27 @@ RULES = (
         title="a shared library is missing: {library}",
         why="A program or Python module needs it; it is not in the image, not mounted, or not on LD_LIBRARY_PATH.",
         advice=(
-            "Hygon DCU (libgalaxyhip, libamdhip64, librocm_smi): mount /opt/hyhal with container.mounts and source the DTK with "
-            "container.source: [/opt/dtk/env.sh].",
+            (
+                "Hygon DCU (libgalaxyhip, libamdhip64, librocm_smi): mount /opt/hyhal with container.mounts and "
+                "source the DTK with container.source: [/opt/dtk/env.sh]."
+            ),
             "NVIDIA (libcuda, libnvidia-ml): set container.gpus; the driver's libraries come from the node.",
-            "Else use another image, or install what holds it; find it in the image: docker run --rm IMAGE ldconfig -p",
+            (
+                "Else use another image, or install what holds it; find it in the image: docker run --rm IMAGE "
+                "ldconfig -p"
+            ),
         ),
         log=texts(
             r"(?:ImportError|OSError): (?P<library>lib\S+\.so[\w.]*): cannot open shared object file",
             r"error while loading shared libraries: (?P<library>[^:\s]+)",
-            r"(?:ImportError|OSError): (?P<library>\S+\.so[\w.]*): (?:cannot open shared object file|undefined symbol)",
-            r"(?:ImportError|OSError): .*(?P<library>lib[\w+-]+\.so[\w.]*).*(?:version `\S+' not found|undefined symbol|cannot open)",
+            (
+                r"(?:ImportError|OSError): (?P<library>\S+\.so[\w.]*): (?:cannot open shared object file"
+                r"|undefined symbol)"
+            ),
+            (
+                r"(?:ImportError|OSError): .*(?P<library>lib[\w+-]+\.so[\w.]*).*(?:version `\S+' not found"
+                r"|undefined symbol|cannot open)"
+            ),
             r"symbol lookup error: (?P<library>[^:\s]+)",
         ),
     ),
@@ -29,7 +40,10 @@ RULES = (
         why="It was compiled for a newer CPU (AVX-512, for instance).",
         advice=(
             "Use an image for this CPU; see its features: lscpu",
-            "On a CPU-only vLLM: the distribution vllm must have a version with cpu in it, else the wrong kernels are loaded.",
+            (
+                "On a CPU-only vLLM: the distribution vllm must have a version with cpu in it, else the wrong "
+                "kernels are loaded."
+            ),
         ),
         log=texts(
             r"(?:^|: )Illegal instruction\b",
@@ -55,14 +69,22 @@ RULES = (
     Rule(
         id="numa-blocked",
         title="the container may not bind memory to NUMA nodes",
-        why="Docker's default seccomp profile refuses set_mempolicy, get_mempolicy and mbind without the capability SYS_NICE.",
+        why=(
+            "Docker's default seccomp profile refuses set_mempolicy, get_mempolicy and mbind without the "
+            "capability SYS_NICE."
+        ),
         advice=(
             "Add SYS_NICE to container.cap_add.",
-            "Or leave the binding out: VLLM_NUMA_BIND in server.env, server.flags.numa-bind, numactl in server.command.",
+            (
+                "Or leave the binding out: VLLM_NUMA_BIND in server.env, server.flags.numa-bind, numactl in "
+                "server.command."
+            ),
         ),
         log=texts(
-            r"(?:set_mempolicy|get_mempolicy|mbind|setting membind|setting interleave mask|set_mempolicy_home_node|migrate_pages)"
-            r"\S*: Operation not permitted",
+            (
+                r"(?:set_mempolicy|get_mempolicy|mbind|setting membind|setting interleave mask"
+                r"|set_mempolicy_home_node|migrate_pages)\S*: Operation not permitted"
+            ),
             r"numa\w*.*Operation not permitted",
         ),
         strength=Strength.SYMPTOM,
@@ -72,7 +94,10 @@ RULES = (
         title="a NUMA node or CPU that a process is to be bound to does not exist",
         why="The container may use other nodes and CPUs than the binding names.",
         advice=(
-            "Correct the node numbers: VLLM_RANKn_NUMA and VLLM_CPU_OMP_THREADS_BIND in server.env, numactl in server.command.",
+            (
+                "Correct the node numbers: VLLM_RANKn_NUMA and VLLM_CPU_OMP_THREADS_BIND in server.env, numactl in "
+                "server.command."
+            ),
             "Check container.cpuset_cpus and container.cpuset_mems; see: numactl -H",
         ),
         log=texts(
@@ -87,7 +112,10 @@ RULES = (
         why="A file or folder belongs to somebody else, or is mounted read-only.",
         advice=(
             "Check who may read {path} on the node, and container.user.",
-            "A cache needs to be written: mount a folder on /root/.cache, or set HF_HOME and VLLM_CACHE_ROOT in server.env.",
+            (
+                "A cache needs to be written: mount a folder on /root/.cache, or set HF_HOME and VLLM_CACHE_ROOT "
+                "in server.env."
+            ),
         ),
         log=texts(
             r"PermissionError: \[Errno 13\] Permission denied: '(?P<path>[^']*)'",
@@ -100,15 +128,22 @@ RULES = (
         title="orch's supervisor stopped the server",
         why="The orch that owned it is gone, or its time to live was over.",
         advice=(
-            "Start it again; a deployment that is to outlive its command: orch up, without a --ttl that is too short.",
+            (
+                "Start it again; a deployment that is to outlive its command: orch up, without a --ttl that is too "
+                "short."
+            ),
         ),
-        log=texts(r"orch: the server's (?:owner is gone|time is up), stopping it"),
+        log=texts(
+            r"orch: the server's (?:owner is gone|time is up), stopping it",
+        ),
         strength=Strength.CERTAIN,
     ),
     Rule(
         id="killed-from-outside",
         title="a process of the server was killed (SIGKILL)",
-        why="Somebody ended it by force: docker kill, a process manager, or the kernel when the node ran out of memory.",
+        why=(
+            "Somebody ended it by force: docker kill, a process manager, or the kernel when the node ran out of memory."
+        ),
         advice=(
             "See whether it was for memory: dmesg | grep -i -E 'oom|killed process' on the node.",
             "If so, free memory on the node or raise container.memory.",
@@ -123,7 +158,10 @@ RULES = (
         title="the server was asked to end (SIGTERM)",
         why="Somebody stopped the container or the process: docker stop, a process manager, a shutdown of the node.",
         advice=("See who: docker events --since 1h, and the node's own log.",),
-        exit_codes=(143, 130),
+        exit_codes=(
+            143,
+            130,
+        ),
     ),
     Rule(
         id="aborted",
@@ -133,7 +171,9 @@ RULES = (
             "Read the lines before it in the log.",
             "Set NCCL_DEBUG: INFO in server.env if it happened between devices.",
         ),
-        log=texts(r"terminate called (?:after throwing|without)|Failed core proc\(s\): \{.*: -6\b|exit code: -6\b"),
+        log=texts(
+            r"terminate called (?:after throwing|without)|Failed core proc\(s\): \{.*: -6\b|exit code: -6\b",
+        ),
         exit_codes=(134,),
         strength=Strength.SYMPTOM,
     ),
@@ -146,12 +186,21 @@ RULES = (
         ),
         advice=(
             "Read the log from the first line of the engine core's or the worker's trouble.",
-            "A process that vanishes without a word was most often killed for memory: dmesg | grep -i oom on the node.",
+            (
+                "A process that vanishes without a word was most often killed for memory: dmesg | grep -i oom on "
+                "the node."
+            ),
         ),
         log=texts(
-            r"EngineDeadError|AsyncEngineDeadError|EngineCore encountered (?:an issue|a fatal error)|EngineCore.* died unexpectedly",
+            (
+                r"EngineDeadError|AsyncEngineDeadError|EngineCore encountered (?:an issue|a fatal error)"
+                r"|EngineCore.* died unexpectedly"
+            ),
             r"Worker proc \S+ died unexpectedly|Worker VllmWorkerProcess pid \d+ died",
-            r"[Ee]ngine (?:process|loop) (?:is not running|has died|died)|MQLLMEngine is already dead|Engine process failed to start",
+            (
+                r"[Ee]ngine (?:process|loop) (?:is not running|has died|died)|MQLLMEngine is already dead"
+                r"|Engine process failed to start"
+            ),
             r"Engine core initialization failed",
         ),
         strength=Strength.SYMPTOM,

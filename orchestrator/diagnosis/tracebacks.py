@@ -43,6 +43,8 @@ class Failure:
     """Whether it came of an earlier exception of the same chain."""
     details: tuple[str, ...] = ()
     """Further lines of its message."""
+    last: int = 0
+    """Number of the last of them."""
 
     @property
     def text(self) -> str:
@@ -63,8 +65,6 @@ class Findings:
     """In the order of the log."""
     messages: tuple[Line, ...]
     """All lines that are not the inside of a traceback."""
-    sources: tuple[Line, ...]
-    """The source lines inside tracebacks."""
 
 
 @dataclass
@@ -84,7 +84,6 @@ def take_apart(lines: Iterable[Line]) -> Findings:
     streams: dict[str, _Stream] = {}
     failures: list[Failure] = []
     messages: list[Line] = []
-    sources: list[Line] = []
     for line in lines:
         stream = streams.setdefault(line.stream, _Stream())
         text = line.text
@@ -99,7 +98,6 @@ def take_apart(lines: Iterable[Line]) -> Findings:
             streams[line.stream] = _Stream(process=named["name"])
         elif stream.inside and (text[0].isspace() or text[0] == "["):
             stream.source = _source(text) or stream.source
-            sources.append(line)
         elif stream.inside and (match := _EXCEPTION.match(text)):
             owned = replace(line, process=line.process or stream.process)
             failures.append(Failure(owned, match["kind"], stream.source, stream.follows))
@@ -109,8 +107,10 @@ def take_apart(lines: Iterable[Line]) -> Findings:
             messages.append(line)
             if stream.failure is not None and len(stream.details) < DETAILS:
                 stream.details.append(text.strip())
-                failures[stream.failure] = replace(failures[stream.failure], details=tuple(stream.details))
-    return Findings(tuple(failures), tuple(messages), tuple(sources))
+                failures[stream.failure] = replace(
+                    failures[stream.failure], details=tuple(stream.details), last=line.number
+                )
+    return Findings(tuple(failures), tuple(messages))
 
 
 def _source(text: str) -> str:

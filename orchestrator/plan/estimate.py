@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 CLIENT_START_S = 15.0
 """Imports of one `vllm bench serve` process: 13 to 16 s were measured for 0.32.0 on two cores."""
-UNKNOWN_START_S = 300.0
-"""Start-up of a server whose profile gives no hints."""
 UNKNOWN_OUTPUT = 256
 """Output tokens of a request whose dataset decides."""
 
@@ -28,20 +26,21 @@ UNKNOWN_OUTPUT = 256
 class Estimated:
     """Seconds, roughly."""
 
-    start_s: float
+    start_s: float | None
+    """Start-up of the server; None where the profile gives no hints."""
     clients_s: float
     """Start-up of the benchmark clients."""
     measuring_s: float
 
     @property
     def total_s(self) -> float:
-        """Return the whole."""
-        return self.start_s + self.clients_s + self.measuring_s
+        """Return the whole, without what is not known."""
+        return (self.start_s or 0.0) + self.clients_s + self.measuring_s
 
 
 def estimate(profile: Profile) -> Estimated:
     """Return the estimate for a whole run of a profile."""
-    start = sum(profile.health.expected.values()) or UNKNOWN_START_S
+    start = sum(profile.health.expected.values()) or None
     bench = profile.bench
     if bench is None:
         return Estimated(start, 0.0, 0.0)

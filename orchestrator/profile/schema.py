@@ -298,7 +298,7 @@ class Dataset(_Model):
     """Where prompts come from."""
 
     name: Text = "random"
-    """A dataset name of vLLM's client; `random` makes prompts of exactly the asked length."""
+    """A dataset name of vLLM's client; `random` makes prompts of the asked length, give or take what tokenising them again changes."""
     path: AbsolutePath | None = None
     """File in the container, for datasets that are files."""
 

@@ -67,8 +67,8 @@ def parse_version(text: str) -> Version | None:
 
 def version_in_image(image: str) -> str | None:
     """Return the vLLM version that an image reference names, as in `vllm:0.8.5-ubuntu22.04`, or None."""
-    match = re.search(r"vllm[\w.-]*:v?(\d+\.\d+\.\d+)|orch-cpu:(\d+\.\d+\.\d+)", image)
-    return (match[1] or match[2]) if match else None
+    match = re.search(r"(?:vllm(?:[\w.-]*:|[_-])|orch-cpu:)v?(\d+\.\d+\.\d+)", image)
+    return match[1] if match else None
 
 
 def client_dialect(version: str) -> ClientDialect:

@@ -1,0 +1,86 @@
+"""The rules held against what is known: which texts match, and which match is the cause.
+
+A strong text wins over a weak one; among equals, one in the root cause's own message wins over one elsewhere, an error
+over a warning, and an earlier line over a later one. A weak text does not hide a real error that no rule knows.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.diagnosis.rootcause import REAL, RootCause
+from orchestrator.diagnosis.rule import Strength
+from orchestrator.diagnosis.rules import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from orchestrator.diagnosis.rule import Pattern, Rule
+    from orchestrator.diagnosis.tracebacks import Findings
+
+_LOG = tuple((rule, pattern) for rule in RULES for pattern in rule.log)
+_QUIET = tuple((rule, pattern) for rule in RULES for pattern in rule.quiet)
+_SOURCE = tuple((rule, pattern) for rule in RULES for pattern in rule.source)
+_ENGINE = tuple((rule, pattern) for rule in RULES for pattern in rule.engine)
+
+
+@dataclass(frozen=True)
+class Match:
+    """A rule that fits."""
+
+    rule: Rule
+    where: RootCause | None
+    """The line that shows it; None if only the exit code does."""
+    groups: Mapping[str, str]
+    """What the text names."""
+    notes: tuple[str, ...] = ()
+    """Advice for words of the line."""
+
+
+def engine_match(words: str) -> Match | None:
+    """Return the rule that fits what the Docker engine says."""
+    return next(_matches(_ENGINE, words, RootCause(words, 0, "")), None)
+
+
+def best_match(findings: Findings, root: RootCause | None, exit_code: int | None) -> Match | None:
+    """Return the rule that fits best, or None."""
+    candidates = sorted(_candidates(findings, root), key=lambda item: item[0])
+    if candidates and candidates[0][1].rule.strength < Strength.SYMPTOM:
+        return candidates[0][1]
+    by_code = next((rule for rule in RULES if exit_code in rule.exit_codes), None)
+    if by_code is not None:
+        return Match(by_code, None, {})
+    if candidates and (root is None or root.tier > REAL or _shows(candidates[0][1], root)):
+        return candidates[0][1]
+    return None
+
+
+def _shows(match: Match, root: RootCause) -> bool:
+    return match.where is not None and match.where.number in root.lines
+
+
+def _candidates(findings: Findings, root: RootCause | None) -> Iterator[tuple[tuple[int, bool, bool, int], Match]]:
+    own = root.lines if root else range(0)
+    for line in findings.messages:
+        where = RootCause(line.text, line.number, line.process)
+        for match in _matches(_QUIET if line.is_quiet else _LOG, line.text, where):
+            yield (match.rule.strength, line.level == "WARNING", line.number not in own, line.number), match
+    for failure in findings.failures:
+        where = RootCause(failure.text, failure.line.number, failure.line.process)
+        for match in _matches(_SOURCE, failure.source, where):
+            yield (match.rule.strength, False, failure.line.number not in own, failure.line.number), match
+
+
+def _matches(patterns: Iterable[tuple[Rule, Pattern]], text: str, where: RootCause) -> Iterator[Match]:
+    for rule, pattern in patterns:
+        if found := pattern.search(text):
+            groups = {name: value for name, value in found.groupdict().items() if value}
+            yield Match(rule, where, groups, tuple(_notes(rule, text)))
+
+
+def _notes(rule: Rule, text: str) -> Iterator[str]:
+    for word, note in rule.notes.items():
+        if re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text.replace("_", "-")):
+            yield note

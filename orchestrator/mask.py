@@ -1,0 +1,74 @@
+"""Secrets masked in whatever passes through, also where a value is split between two pieces.
+
+A value is recognised as it is, and as base64, URL escapes, JSON escapes and Python's repr write it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import urllib.parse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+MASKED = b"********"
+
+
+class Mask:
+    """What hides a set of secret values."""
+
+    def __init__(self, values: Iterable[str] = ()) -> None:
+        forms = {form for value in values if value for form in _forms(value)}
+        self._forms = sorted(forms, key=len, reverse=True)
+        self._pattern = re.compile(b"|".join(map(re.escape, self._forms))) if forms else None
+        self._reach = max(map(len, forms), default=1) - 1
+
+    def apply(self, data: bytes) -> bytes:
+        """Return the data without the values."""
+        return data if self._pattern is None else self._pattern.sub(MASKED, data)
+
+    def stream(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the pieces without the values; what could be the beginning of one waits for the next piece."""
+        pattern = self._pattern
+        if pattern is None:
+            yield from pieces
+            return
+        pending = b""
+        for piece in pieces:
+            pending += piece
+            done, out = 0, []
+            for match in pattern.finditer(pending):
+                out += [pending[done : match.start()], MASKED]
+                done = match.end()
+            keep = max(done, len(pending) - self._held_back(pending[done:]))
+            out.append(pending[done:keep])
+            pending = pending[keep:]
+            if any(out):
+                yield b"".join(out)
+        if pending:
+            yield self.apply(pending)
+
+    def _held_back(self, tail: bytes) -> int:
+        """Return how many bytes at the end are the beginning of a value."""
+        lengths = range(min(self._reach, len(tail)), 0, -1)
+        return next((length for length in lengths if self._begins(tail[-length:])), 0)
+
+    def _begins(self, text: bytes) -> bool:
+        return any(form.startswith(text) for form in self._forms)
+
+
+def _forms(value: str) -> set[bytes]:
+    raw = value.encode()
+    encoded = {base64.b64encode(raw), base64.urlsafe_b64encode(raw)}
+    texts = {
+        urllib.parse.quote(value, safe=""),
+        urllib.parse.quote(value),
+        urllib.parse.quote_plus(value),
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+        repr(value)[1:-1],
+    }
+    return {raw, *encoded, *(form.rstrip(b"=") for form in encoded), *(text.encode() for text in texts)}

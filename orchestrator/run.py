@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.atomic import write_atomic
 from orchestrator.bench.measure import Step, Sweep
+from orchestrator.bench.session import Driver
 from orchestrator.deployment.attach import whole_log
 from orchestrator.deployment.launch import Launch, Prepared, launched
 from orchestrator.deployment.preflight import check_context
 from orchestrator.deployment.server import Server
 from orchestrator.deployment.watchdog import Watch, Watchdog
+from orchestrator.errors import EngineError
 from orchestrator.record import bench_of
 from orchestrator.runs.records import DeploymentFacts, RunState
 from orchestrator.sweep import sweep, warmup
@@ -38,7 +41,12 @@ class Reports:
 
 
 def measure(
-    engine: Engine, directory: RunDirectory, profile: Profile, deployment: Deployment, reports: Reports
+    engine: Engine,
+    directory: RunDirectory,
+    profile: Profile,
+    deployment: Deployment,
+    reports: Reports,
+    driver: Driver | None = None,
 ) -> None:
     """Measure what the run has not done yet; each record is on disk as soon as its measurement has ended.
 
@@ -58,10 +66,17 @@ def measure(
         directory.set_aside(point, repetition)
     log = directory.server_log
     server = Server(engine, profile, deployment, log, reports.phase, bench.stall)
-    under_way = Sweep(server, profile, bench, directory, reports.step, reports.failure)
+    under_way = Sweep(server, profile, bench, directory, reports.step, reports.failure, driver)
     try:
-        client = under_way.driver
-        facts = facts.model_copy(update={"client_version": client.vllm_version, "client_python": client.python_version})
+        found = under_way.driver.client()
+        facts = facts.model_copy(
+            update={
+                "client": bench.client,
+                "client_version": found.vllm_version,
+                "client_python": found.python_version,
+                "client_mode": "fork" if found.fork else f"process: {found.reason}",
+            }
+        )
         directory.update(deployment=facts)
         wanted = [item for item in sweep(bench) if (item.point.id, item.repetition) in missing]
         under_way.run(warmup(bench), wanted)
@@ -73,9 +88,18 @@ def measure(
 def measure_launched(
     launch: Launch, ready: Prepared, directory: RunDirectory, interruption: Interruption, reports: Reports
 ) -> None:
-    """Bring a deployment up, measure, and tear it down, whatever happens."""
-    with launched(launch, ready, interruption, reports.phase, directory) as (_, deployment):
-        measure(launch.engine, directory, launch.profile, deployment, reports)
+    """Bring a deployment up, measure, and tear it down, whatever happens.
+
+    The driver is started with the server, so that it imports vLLM while the weights load.
+    """
+    drivers: list[Driver] = []
+
+    def start_driver(container: str) -> None:
+        with contextlib.suppress(EngineError):  # the server has ended at once; its own failure says more
+            drivers.append(Driver(launch.engine, container, bench_of(launch.profile).client))
+
+    with launched(launch, ready, interruption, reports.phase, directory, start_driver) as (_, deployment):
+        measure(launch.engine, directory, launch.profile, deployment, reports, *drivers)
 
 
 def measure_attached(

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.plan.bench_command import bench_argv
 from orchestrator.runs.directory import now
 from orchestrator.runs.records import MeasurementRecord, RunState
 from orchestrator.vllm.results import UnreadableResultError, incompleteness, read_metrics
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestrator.bench.session import ClientRun
-    from orchestrator.profile.schema import Profile
     from orchestrator.sweep import Measurement
 
 
-def begin(profile: Profile, measurement: Measurement, version: str) -> MeasurementRecord:
-    """Return the record of a measurement that is about to run with the client of a vLLM version."""
+def begin(measurement: Measurement, argv: Sequence[str]) -> MeasurementRecord:
+    """Return the record of a measurement that is about to run with a client's command."""
     point = measurement.point
     return MeasurementRecord(
         point=point.id,
@@ -25,7 +25,7 @@ def begin(profile: Profile, measurement: Measurement, version: str) -> Measureme
         parameters=point.parameters(),
         seed=measurement.seed,
         state=RunState.RUNNING,
-        argv=tuple(bench_argv(profile, measurement, version)),
+        argv=tuple(argv),
         started=now(),
     )
 
@@ -56,6 +56,7 @@ def judge(running: MeasurementRecord, measurement: Measurement, outcome: ClientR
             "state": RunState.FAILED if reasons else RunState.DONE,
             "reasons": tuple(reasons),
             "wall_s": outcome.wall_s,
+            "cpu_s": outcome.cpu_s,
             "client_code": outcome.code,
             "metrics": metrics,
         }

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from orchestrator.bench.judge import begin, failed, judge
 from orchestrator.bench.session import Driver
 from orchestrator.errors import BenchmarkFailed, ServerFailed
-from orchestrator.plan.bench_command import job_name
+from orchestrator.plan.bench_command import bench_argv, client_target, job_name
 from orchestrator.runs.records import RunState
-from orchestrator.vllm.client import RESULT_NAME
+from orchestrator.vllm.client import RESULT_NAME, dialect_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,16 +48,17 @@ class Sweep:
         directory: RunDirectory,
         on_step: Callable[[Step], None],
         on_failure: Callable[[OrchError], None],
+        driver: Driver | None = None,
     ) -> None:
-        """Start the driver; raise BenchmarkFailed if the image has no benchmark client."""
+        """Take over the driver, or start one."""
         self._server = server
-        self._profile = profile
+        self._target = client_target(profile)
         self._bench = bench
         self._directory = directory
         self._on_step = on_step
         self._on_failure = on_failure
         self._restarts = 0
-        self.driver = Driver(server.engine, server.container)
+        self.driver = driver or Driver(server.engine, server.container, bench.client)
 
     def run(self, warmup: Measurement | None, measurements: Sequence[Measurement]) -> None:
         """Take the measurements in order; their records tell what came of them.
@@ -86,7 +87,9 @@ class Sweep:
 
     def _take(self, measurement: Measurement, index: int, total: int) -> ServerFailed | BenchmarkFailed | None:
         """Take one measurement; return what has failed beneath it, if the next one cannot be taken like that."""
-        running = begin(self._profile, measurement, self.driver.vllm_version)
+        client = self.driver.client()
+        dialect = dialect_of(self._bench.client, client.vllm_version, client.options)
+        running = begin(measurement, bench_argv(self._bench, self._target, measurement, dialect))
         self._directory.write_record(running)
         self._on_step(Step(index, total, running))
         failure: ServerFailed | BenchmarkFailed | None = None
@@ -120,7 +123,7 @@ class Sweep:
         self._on_failure(failure)
         if isinstance(failure, ServerFailed):
             self._server.restart()
-        self.driver = Driver(self._server.engine, self._server.container)
+        self.driver = Driver(self._server.engine, self._server.container, self._bench.client)
 
 
 def first_line(error: OrchError) -> str:

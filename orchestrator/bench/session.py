@@ -15,16 +15,33 @@ from orchestrator.plan.bench_command import job_folder
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from orchestrator.engine import Engine, ExecSession
+    from orchestrator.engine import Engine
     from orchestrator.errors import ServerFailed
 
-HELLO_S = 60.0
+PREPARE_S = 600.0
+"""How long importing vLLM may take; ten seconds are usual, minutes are seen where weights load at the same time."""
 LOOK_S = 0.25
 """How often the wait for a client looks at the server."""
 MARGIN_S = 30.0
 """What the driver may need beyond a client's deadline to kill it and answer."""
-CLIENT_ENV = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
+NO_PROXY = ["env", "NO_PROXY=127.0.0.1,localhost", "no_proxy=127.0.0.1,localhost"]
 """vLLM's client honours proxy variables; the server is never behind one."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """What the driver found in the container."""
+
+    vllm_version: str
+    python_version: str
+    options: frozenset[str] | None
+    """Every option that the client's parser knows; None where it could not be asked."""
+    fork: bool
+    """Each client is a fork of the driver instead of a process that imports everything anew."""
+    reason: str
+    """Why it is not."""
+    import_s: float
+    """How long importing took."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +53,8 @@ class ClientRun:
     timed_out: bool
     """It was killed at its deadline."""
     wall_s: float
+    cpu_s: float
+    """Processor time that the client used."""
     result: bytes | None
     """Its result file, byte for byte, if it left one."""
     log: bytes
@@ -45,18 +64,42 @@ class ClientRun:
 class Driver:
     """The driver in a container; closing it, or the end of orch, ends what it runs."""
 
-    def __init__(self, engine: Engine, container: str) -> None:
-        """Start it; raise BenchmarkFailed if the image's Python cannot run it or has no vLLM."""
-        self._session: ExecSession = engine.run_session(container, ["python3", "-u", "-c", program_text(driver)])
-        hello = self._receive(HELLO_S)
-        self.python_version = str(hello["python"])
-        if hello["vllm"] is None:
-            self.close()
-            raise BenchmarkFailed(
-                f"the container's python3 has no vLLM: {hello.get('problem')}",
-                "The benchmark client is the image's own; use an image whose python3 can import vllm.",
+    def __init__(self, engine: Engine, container: str, client: str) -> None:
+        """Start it, and let it import vLLM's benchmark code while others have something to do.
+
+        Args:
+            engine: The engine that the container is on.
+            container: A running container.
+            client: What will be run: `vllm`, or the path of benchmark_serving.py in the container.
+        """
+        program = [*NO_PROXY, "python3", "-u", "-c", program_text(driver)]
+        self._session = engine.run_session(container, program)
+        self._session.send(json.dumps({"prepare": client}).encode())
+        self._client: Client | None = None
+
+    def client(self) -> Client:
+        """Return what the driver found, once it is prepared.
+
+        Raises:
+            BenchmarkFailed: When the image's Python cannot run it, or has no vLLM.
+        """
+        if self._client is None:
+            hello, prepared = self._receive(PREPARE_S), self._receive(PREPARE_S)
+            if hello["vllm"] is None:
+                raise BenchmarkFailed(
+                    f"the container's python3 has no vLLM: {hello.get('problem')}",
+                    "The benchmark client is the image's own; use an image whose python3 can import vllm.",
+                )
+            options = prepared["options"]
+            self._client = Client(
+                vllm_version=hello["vllm"],
+                python_version=hello["python"],
+                options=None if options is None else frozenset(options),
+                fork=prepared["fork"],
+                reason=prepared["reason"],
+                import_s=prepared["seconds"],
             )
-        self.vllm_version = str(hello["vllm"])
+        return self._client
 
     def run(
         self, job: str, argv: Sequence[str], result: str, deadline_s: float, failure: Callable[[], ServerFailed | None]
@@ -77,7 +120,6 @@ class Driver:
         message = {
             "id": job,
             "argv": list(argv),
-            "env": CLIENT_ENV,
             "folder": job_folder(job),
             "result": result,
             "deadline_s": deadline_s,
@@ -89,6 +131,7 @@ class Driver:
             code=answer["code"],
             timed_out=answer["timed_out"],
             wall_s=answer["wall_s"],
+            cpu_s=answer["cpu_s"],
             result=None if raw is None else base64.b64decode(raw),
             log=base64.b64decode(answer["log"] or ""),
         )

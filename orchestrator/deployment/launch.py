@@ -111,7 +111,12 @@ def prepared(
 
 @contextlib.contextmanager
 def launched(
-    launch: Launch, ready: Prepared, interruption: Interruption, progress: Progress, run: RunDirectory | None = None
+    launch: Launch,
+    ready: Prepared,
+    interruption: Interruption,
+    progress: Progress,
+    run: RunDirectory | None = None,
+    on_started: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[Guard, Deployment]]:
     """Yield the guard and the healthy deployment; it is torn down on the way out unless it was handed over.
 
@@ -121,6 +126,7 @@ def launched(
         interruption: The signals in force.
         progress: Told each phase.
         run: Run directory that gets the server's log, and that is marked when orch is killed.
+        on_started: Told the container's id as soon as it runs.
     """
     identity = new_identity(launch.state, launch.name)
     folder = make_deployment_folder(launch.state, identity, launch.profile, ready.secrets)
@@ -141,7 +147,7 @@ def launched(
     with guarded(
         launch.engine, identity, interruption, launch.environ, logs / "watchdog.log", ready.hold, path
     ) as guard:
-        deployment = bring_up(guard, launch.profile, ready.image, server_log, progress)
+        deployment = bring_up(guard, launch.profile, ready.image, server_log, progress, on_started)
         seen = {
             "container": deployment.container,
             "docker_run": deployment.docker_run,

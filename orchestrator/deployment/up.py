@@ -44,7 +44,14 @@ class Deployment:
     """Longest context in tokens, as the server says."""
 
 
-def bring_up(guard: Guard, profile: Profile, image: ImageFacts, log_path: Path, progress: Progress) -> Deployment:
+def bring_up(
+    guard: Guard,
+    profile: Profile,
+    image: ImageFacts,
+    log_path: Path,
+    progress: Progress,
+    on_started: Callable[[str], None],
+) -> Deployment:
     """Return the deployment once it is healthy.
 
     Whatever goes wrong, the container may exist by then; the guard removes it.
@@ -60,6 +67,7 @@ def bring_up(guard: Guard, profile: Profile, image: ImageFacts, log_path: Path, 
     engine.start(container)
     log = ServerLog(log_path, progress)
     log.follow(engine, container, Path(identity.folder))
+    on_started(container)
     api = server_api(profile)
     wait_until_healthy(engine, container, Path(identity.folder), api, log, profile.health.deadline)
     model = check_identity(api, served_model(server.model, server.flags))

@@ -31,7 +31,7 @@ LONGEST_SHOWN = 600
 _VERSION = re.compile(
     r"vLLM (?:API )?server version (\d[\w.+-]*)|█ {1,4}version (\d[\w.+-]*)|LLM engine \(v(\d[\w.+-]*)\)"
 )
-_BY_ID = {rule.id: rule for rule in RULES}
+_OOM = next(rule for rule in RULES if rule.is_oom)
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     root = root_cause(findings)
     known = {"version": evidence.vllm_version or _version(lines)}
     if evidence.oom_killed:
-        return _named(_BY_ID["killed-for-memory"], root, known)
+        return _named(_OOM, root, known)
     match = best_match(findings, root, evidence.exit_code)
     if match is not None:
         return _named(match.rule, match.where or root, {**known, **match.groups}, match.notes)

@@ -1,8 +1,8 @@
 """A server's log as lines: number in the file, process and level of each, prefixes taken off.
 
-Known are the prefixes of vLLM 0.8.5 (`ERROR 07-11 …`, `(VllmWorker rank=1 pid=70)`) to 0.33 (`(Worker_TP3 pid=9)`), of
-torch (`[rank0]:`, `W1124 …]`), of uvicorn and of the engine's time stamps. Reading takes time linear in the size of the
-log, and of a huge log only its beginning and its end are read, because that is where errors of a start and of an end are.
+Known are the prefixes of vLLM 0.8.5 (`ERROR 07-11 …`, `(VllmWorker rank=1 pid=70)`) to 0.33 (`(Worker_TP3 pid=9)`),
+of torch (`[rank0]:`, `W1124 …]`), of uvicorn and of the engine's time stamps. Reading takes time linear in the size of
+the log, and of a huge log only the beginning and the end are read: that is where errors of a start and of an end are.
 """
 
 from __future__ import annotations

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from orchestrator.diagnosis.rule import Pattern, Rule
     from orchestrator.diagnosis.tracebacks import Findings
 
+Rank = tuple[int, bool, bool, int, int]
+"""Strength, whether only a warning, whether outside the root cause, line, and whether without its source line."""
 _LOG = tuple((rule, pattern) for rule in RULES for pattern in rule.log)
 _QUIET = tuple((rule, pattern) for rule in RULES for pattern in rule.quiet)
 _SOURCE = tuple((rule, pattern) for rule in RULES for pattern in rule.source)
@@ -61,16 +63,17 @@ def _shows(match: Match, root: RootCause) -> bool:
     return match.where is not None and match.where.number in root.lines
 
 
-def _candidates(findings: Findings, root: RootCause | None) -> Iterator[tuple[tuple[int, bool, bool, int], Match]]:
+def _candidates(findings: Findings, root: RootCause | None) -> Iterator[tuple[Rank, Match]]:
     own = root.lines if root else range(0)
     for line in findings.messages:
         where = RootCause(line.text, line.number, line.process)
         for match in _matches(_QUIET if line.is_quiet else _LOG, line.text, where):
-            yield (match.rule.strength, line.level == "WARNING", line.number not in own, line.number), match
+            yield (match.rule.strength, line.level == "WARNING", line.number not in own, line.number, 1), match
     for failure in findings.failures:
-        where = RootCause(failure.text, failure.line.number, failure.line.process)
-        for match in _matches(_SOURCE, failure.source, where):
-            yield (match.rule.strength, False, failure.line.number not in own, failure.line.number), match
+        number = failure.line.number
+        where = RootCause(failure.text, number, failure.line.process)
+        for match in _matches(_SOURCE, f"{failure.source} → {failure.line.text}", where):
+            yield (match.rule.strength, False, number not in own, number, 0), match
 
 
 def _matches(patterns: Iterable[tuple[Rule, Pattern]], text: str, where: RootCause) -> Iterator[Match]:

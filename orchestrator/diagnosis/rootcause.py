@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from orchestrator.diagnosis.lines import Line
-    from orchestrator.diagnosis.tracebacks import Findings
+    from orchestrator.diagnosis.tracebacks import Failure, Findings
 
 WRAPPERS = re.compile(
     r"Engine core initialization failed|EngineCore failed to start|EngineCore encountered (?:a fatal error|an issue)"
@@ -28,8 +28,8 @@ WRAPPERS = re.compile(
 )
 """Messages that say that another process, or an earlier error, is the cause."""
 CONSEQUENCES = re.compile(
-    r"(?:\w+\.){0,8}(?:SystemExit|KeyboardInterrupt|CancelledError|BrokenPipeError|EOFError|GeneratorExit|ConnectionAbortedError"
-    r"|ConnectionResetError|ConnectionRefusedError|ZMQError|DistNetworkError|DistStoreError)\b"
+    r"(?:\w+\.){0,8}(?:SystemExit|KeyboardInterrupt|CancelledError|BrokenPipeError|EOFError|GeneratorExit"
+    r"|ConnectionAbortedError|ConnectionResetError|ConnectionRefusedError|ZMQError|DistNetworkError|DistStoreError)\b"
     r"|RuntimeError: cancelled$|.*(?:Connection reset by peer|Connection closed by peer|Broken pipe"
     r"|remote process exited or there was a network error|Did the remote server shutdown or crash)"
 )

@@ -27,7 +27,7 @@ class Strength(enum.IntEnum):
     CAUSE = 1
     """An error that has no other known reason."""
     SYMPTOM = 2
-    """Something that happens for several reasons; named when nothing better is found."""
+    """Something general, that has several reasons; named when nothing better is found."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,13 @@ class Rule:
     quiet: tuple[Pattern, ...] = ()
     """Texts that the log has at level INFO or DEBUG."""
     source: tuple[Pattern, ...] = ()
-    """Source lines inside a traceback, for exceptions without a message."""
+    """A source line and the exception that it raised, with an arrow between them."""
     engine: tuple[Pattern, ...] = ()
     """Texts of the Docker engine."""
     exit_codes: tuple[int, ...] = ()
     """Exit codes of the container that mean this when the log says nothing better."""
+    is_oom: bool = False
+    """Whether this is what the engine's `OOMKilled` means."""
     strength: Strength = Strength.CAUSE
     versions: str = "all"
     """Versions of vLLM that have the text."""

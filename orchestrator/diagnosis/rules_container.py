@@ -168,14 +168,16 @@ RULES = (
             "Without python3 in the image set container.supervise to false.",
         ),
         log=texts(
+            r"(?:line \d+|sh: \d+|exec): (?P<command>[\w./+-]+): (?:command )?not found$",
             (
-                r"(?:^|: )(?:line \d+: )?(?:exec: )?(?P<command>[\w./+-]+): (?:command not found|not found"
+                r"line \d+: (?P<command>/[\w./+-]+): (?:No such file or directory"
                 r"|cannot execute: required file not found)$"
             ),
-            r"\benv: [‘'\"]?(?P<command>[\w./+-]+)[’'\"]?: No such file or directory",
-            r"FileNotFoundError: \[Errno 2\] No such file or directory: '(?P<command>[\w.+-]+)'$",
-            r"exec:? [\"']?(?P<command>[\w./+-]+)[\"']?:? (?:failed: No such file or directory|not found)",
-            r"exec (?P<command>[\w./+-]+) failed: No such file or directory",
+            r"env: [‘'\"]?(?P<command>[\w./+-]+)[’'\"]?: No such file or directory",
+            r"FATAL tini \(\d+\)\] exec (?P<command>\S+) failed: No such file or directory",
+        ),
+        source=texts(
+            r"raise child_exception_type\(.*FileNotFoundError: .*: '(?P<command>[^']+)'",
         ),
         engine=texts(
             r"exec: \"(?P<command>[^\"]+)\": (?:executable file not found|stat \S+: no such file)",
@@ -202,10 +204,13 @@ RULES = (
             "Check that the image is for this machine: docker image inspect --format '{{.Architecture}}' IMAGE",
         ),
         log=texts(
-            (
-                r"exec (?P<command>[\w./+-]+) failed: (?:Permission denied|Exec format error)"
-                r"|cannot execute binary file|Exec format error"
-            ),
+            r"FATAL tini \(\d+\)\] exec (?P<command>\S+) failed: (?:Permission denied|Exec format error)",
+            r"cannot execute binary file|[Ee]xec format error",
+            r"line \d+: (?P<command>[\w./+-]+): Permission denied$",
+            r"env: [‘'\"]?(?P<command>[\w./+-]+)[’'\"]?: Permission denied",
+        ),
+        source=texts(
+            r"raise child_exception_type\(.*(?:PermissionError|OSError): .*: '(?P<command>[^']+)'",
         ),
         engine=texts(
             r"exec: .*: permission denied|exec format error",

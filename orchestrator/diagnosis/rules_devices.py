@@ -1,4 +1,4 @@
-"""Causes in accelerators: whether they are there, whether they may be used, whether they fit the image and each other."""
+"""Causes in accelerators: whether they are there, may be used, fit the image and can talk to each other."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ RULES = (
             r"Inconsistent GPU visibility env vars",
         ),
         source=texts(
-            r"^\s*assert val == cuda_val",
+            r"assert val == cuda_val → AssertionError",
         ),
         versions="0.8.5: an AssertionError without words; later: Inconsistent GPU visibility env vars",
     ),

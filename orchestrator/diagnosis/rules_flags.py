@@ -9,7 +9,7 @@ from orchestrator.diagnosis.rule import Rule, Strength, texts
 REMOVED = MappingProxyType(
     {
         "--enable-reasoning": "--enable-reasoning is gone since vLLM 0.10: give server.flags.reasoning-parser alone.",
-        "--disable-log-requests": "--disable-log-requests is gone since vLLM 0.17, where requests are not logged anyway.",
+        "--disable-log-requests": "--disable-log-requests is gone since vLLM 0.17: requests are not logged anyway.",
         "--num-scheduler-steps": "--num-scheduler-steps is gone since vLLM 0.10.1: leave it out.",
         "--multi-step-stream-outputs": "--multi-step-stream-outputs is gone since vLLM 0.10.1: leave it out.",
         "--use-v2-block-manager": "--use-v2-block-manager is gone since vLLM 0.10: leave it out.",
@@ -25,7 +25,9 @@ REMOVED = MappingProxyType(
         "--rope-scaling": "--rope-scaling is gone since vLLM 0.11.1: use server.flags.hf-overrides.",
         "--rope-theta": "--rope-theta is gone since vLLM 0.11.1: use server.flags.hf-overrides.",
         "--cuda-graph-sizes": "--cuda-graph-sizes is gone since vLLM 0.13: use server.flags.cudagraph-capture-sizes.",
-        "--disable-frontend-multiprocessing": "--disable-frontend-multiprocessing is gone since vLLM 0.19: leave it out.",
+        "--disable-frontend-multiprocessing": (
+            "--disable-frontend-multiprocessing is gone since vLLM 0.19: leave it out."
+        ),
     }
 )
 """Flags that this version may no longer know, and what to use in their place."""
@@ -87,6 +89,7 @@ RULES = (
             ),
             r"error: argument -(?P<flag>\w)(?:/\S+)?: (?:invalid|expected)",
         ),
+        strength=Strength.SYMPTOM,
     ),
     Rule(
         id="settings-rejected",

@@ -120,11 +120,11 @@ RULES = (
             "Free memory on the node: free -g, and dmesg | grep -i oom names who was killed.",
             "On a CPU, lower VLLM_CPU_KVCACHE_SPACE (GiB) in server.env.",
         ),
-        strength=Strength.CERTAIN,
+        is_oom=True,
     ),
     Rule(
         id="shm-too-small",
-        title="/dev/shm is too small",
+        title="shared memory (/dev/shm) is too small",
         why=(
             "The processes of a server talk through shared memory; a container has 64 MiB of it unless told otherwise."
         ),
@@ -136,7 +136,7 @@ RULES = (
             ),
         ),
         log=texts(
-            r"/dev/shm\S* .*No space left on device|No space left on device.*/dev/shm",
+            r"No space left on device.*/dev/shm|/dev/shm\S* .*No space left on device",
             (
                 r"NCCL WARN .*(?:shared memory segment|posix_fallocate|shmOpen"
                 r"|failed to extend).*(?:No space left on device|size \d+\)$)"
@@ -144,9 +144,6 @@ RULES = (
             r"unable to (?:write to|open|resize|mmap \d+ bytes from) file </?torch_\S+>: No space left on device",
             r"unexpected bus error encountered in worker|insufficient shared memory \(shm\)",
             r"(?:^|: )Bus error\b",
-        ),
-        source=texts(
-            r"os\.(?:posix_fallocate|ftruncate)\(self\._fd, size\)|_posixshmem\.shm_open",
         ),
         exit_codes=(135,),
         strength=Strength.CERTAIN,

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.vllm.client import Target, client_argv
+from orchestrator.vllm.client import ClientDialect, Target, client_argv
 from orchestrator.vllm.flags import lookup, served_model
 
 if TYPE_CHECKING:
-    from orchestrator.profile.schema import Profile
+    from orchestrator.profile.schema import Bench, Profile
     from orchestrator.sweep import Measurement
 
 
-def bench_argv(profile: Profile, measurement: Measurement, version: str) -> list[str]:
-    """Return the command that takes a measurement with the client of a vLLM version."""
-    flags = profile.bench.client_flags if profile.bench else {}
-    return client_argv(version, client_target(profile), measurement, flags, job_folder(job_name(measurement)))
+def bench_argv(bench: Bench, target: Target, measurement: Measurement, dialect: ClientDialect) -> list[str]:
+    """Return the command that takes a measurement."""
+    folder = job_folder(job_name(measurement))
+    return client_argv(bench.client, dialect, target, measurement, bench.client_flags, folder)
 
 
 def client_target(profile: Profile) -> Target:

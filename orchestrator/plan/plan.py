@@ -6,16 +6,16 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.plan.bench_command import bench_argv
+from orchestrator.plan.bench_command import bench_argv, client_target
 from orchestrator.plan.container import BY_HAND, ContainerSpec, Identity, container_spec, server_argv
 from orchestrator.plan.docker_run import docker_run_line
 from orchestrator.plan.estimate import Estimated, estimate
 from orchestrator.plan.weakening import weakenings
 from orchestrator.sweep import Measurement, sweep, warmup
-from orchestrator.vllm.client import LATEST, version_in_image
+from orchestrator.vllm.client import LATEST, dialect_of, version_in_image
 
 if TYPE_CHECKING:
-    from orchestrator.profile.schema import Profile
+    from orchestrator.profile.schema import Bench, Profile
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ def plan(profile: Profile, name: str, folder: str) -> Plan:
     named = version_in_image(profile.container.image)
     version = named or LATEST
     bench = profile.bench
+    planned = [] if bench is None else [_planned(profile, bench, item, version) for item in sweep(bench)]
     first = None if bench is None else warmup(bench)
     return Plan(
         spec=spec,
@@ -63,12 +64,13 @@ def plan(profile: Profile, name: str, folder: str) -> Plan:
         serve=shlex.join(server_argv(profile)),
         vllm_version=version,
         assumed=named is None,
-        warmup=None if first is None else _planned(profile, first, version),
-        measurements=() if bench is None else tuple(_planned(profile, item, version) for item in sweep(bench)),
+        warmup=None if bench is None or first is None else _planned(profile, bench, first, version),
+        measurements=tuple(planned),
         weakenings=tuple(weakenings(profile.container)),
         estimate=estimate(profile),
     )
 
 
-def _planned(profile: Profile, measurement: Measurement, version: str) -> PlannedMeasurement:
-    return PlannedMeasurement(measurement, shlex.join(bench_argv(profile, measurement, version)))
+def _planned(profile: Profile, bench: Bench, measurement: Measurement, version: str) -> PlannedMeasurement:
+    argv = bench_argv(bench, client_target(profile), measurement, dialect_of(bench.client, version))
+    return PlannedMeasurement(measurement, shlex.join(argv))

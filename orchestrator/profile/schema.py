@@ -298,7 +298,7 @@ class Dataset(_Model):
     """Where prompts come from."""
 
     name: Text = "random"
-    """A dataset name of vLLM's client; `random` makes prompts of the asked length, give or take what tokenising them again changes."""
+    """A dataset name of vLLM's client; `random` makes prompts of the asked length, but for tokens that merge."""
     path: AbsolutePath | None = None
     """File in the container, for datasets that are files."""
 
@@ -386,6 +386,8 @@ class Bench(_Model):
     """How many times each point is measured."""
     warmup: Annotated[int, Field(ge=0, strict=True)] = 4
     """Requests sent before the first point, in its shape; recorded, and left out of every result."""
+    client: Literal["vllm"] | AbsolutePath = "vllm"
+    """What measures: `vllm`, which is `vllm bench serve` of the image, or the path of a benchmark_serving.py in it."""
     dataset: Dataset = Dataset()
     """Where prompts come from."""
     seed: Annotated[int, Field(ge=0, strict=True)] = 0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from orchestrator.vllm.flags import to_argv
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from pydantic import JsonValue
 
@@ -22,6 +22,8 @@ RESULT_NAME = "result.json"
 PERCENTILES = (50, 90, 95, 99)
 LATENCIES = ("ttft", "tpot", "itl", "e2el")
 
+VLLM = "vllm"
+"""The client that `vllm bench serve` starts."""
 Version = tuple[int, int, int]
 
 
@@ -30,11 +32,15 @@ class ClientDialect:
     """What `vllm bench serve` wants to hear, from one version on."""
 
     since: Version
-    """First version it holds for."""
+    """First version it holds for, and only where the parser cannot be asked."""
     protocol: tuple[str, ...]
     """Flags that choose the OpenAI completions protocol."""
     sampling: tuple[str, ...]
     """Flags that make sampling greedy; empty where greedy is the default or the flag is missing or broken."""
+
+    def needs(self) -> set[str]:
+        """Return the options that a parser must know."""
+        return {word for word in (*self.protocol, *self.sampling) if word.startswith("--")}
 
 
 DIALECTS = (
@@ -43,6 +49,8 @@ DIALECTS = (
     ClientDialect((0, 11, 0), ("--backend", "openai"), ()),
     ClientDialect((0, 15, 0), ("--backend", "openai"), ("--temperature", "0")),
 )
+SCRIPT_DIALECT = ClientDialect((0, 7, 0), ("--backend", "openai"), ())
+"""The script benchmark_serving.py, which the vLLM repository had until 0.10.1."""
 LATEST = "0.33.0"
 
 
@@ -71,17 +79,30 @@ def version_in_image(image: str) -> str | None:
     return match[1] if match else None
 
 
-def client_dialect(version: str) -> ClientDialect:
-    """Return the dialect of a version; versions older than the table get its first row, unknown ones its last."""
+def dialect_of(client: str, version: str, options: Collection[str] | None = None) -> ClientDialect:
+    """Return the dialect of a client, which is the script's if the client is a script."""
+    return client_dialect(version, options) if client == VLLM else SCRIPT_DIALECT
+
+
+def client_dialect(version: str, options: Collection[str] | None = None) -> ClientDialect:
+    """Return the dialect of a client.
+
+    Args:
+        version: Version of vLLM; one older than the table gets its first row, an unknown one its last.
+        options: What its parser knows, if it was asked: a vendor's build may differ from the version it bears.
+    """
     parsed = parse_version(version)
     if parsed is None or parsed == (0, 0, 0):
-        return DIALECTS[-1]
-    fitting = [dialect for dialect in DIALECTS if dialect.since <= parsed]
-    return fitting[-1] if fitting else DIALECTS[0]
+        parsed = DIALECTS[-1].since
+    newest_first = sorted(DIALECTS, key=lambda dialect: (dialect.since <= parsed, dialect.since), reverse=True)
+    if options is None:
+        return newest_first[0] if newest_first[0].since <= parsed else DIALECTS[0]
+    return next((dialect for dialect in newest_first if dialect.needs() <= set(options)), DIALECTS[0])
 
 
 def client_argv(
-    version: str,
+    client: str,
+    dialect: ClientDialect,
     target: Target,
     measurement: Measurement,
     client_flags: Mapping[str, JsonValue],
@@ -89,11 +110,19 @@ def client_argv(
 ) -> list[str]:
     """Return the command that measures one point once and leaves `RESULT_NAME` in a folder of the container.
 
+    Args:
+        client: `vllm`, or the path of benchmark_serving.py in the container.
+        dialect: How it wants to be called.
+        target: The server.
+        measurement: What is to be measured.
+        client_flags: Further flags.
+        result_dir: The folder; it exists.
+
     `--random-range-ratio` is never passed: its meaning changed between versions, and the default is exact in all.
     """
-    dialect = client_dialect(version)
     point = measurement.point
-    argv = ["vllm", "bench", "serve", *dialect.protocol]
+    argv = ["vllm", "bench", "serve"] if client == VLLM else ["python3", client]
+    argv += dialect.protocol
     argv += ["--host", target.host, "--port", str(target.port), "--model", target.model]
     if target.served_model != target.model:
         argv += ["--served-model-name", target.served_model]

@@ -1,0 +1,1 @@
+"""A fault-injecting stand-in for vLLM that orch's engine tests run instead of the real thing."""

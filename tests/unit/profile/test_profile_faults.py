@@ -1,0 +1,237 @@
+"""F4: every fault of a profile at once, each with its place, its key and the nearest valid name."""
+
+# ruff: noqa: E501 - a row holds an input and the exact text that it gives
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from profile_folder import GOOD
+
+from orchestrator.errors import ExitCode, ProfileError
+from orchestrator.profile import schema
+from orchestrator.profile.faults import faults_of
+from orchestrator.profile.jsonschema import json_schema
+from orchestrator.profile.tree import Mark, Node
+
+if TYPE_CHECKING:
+    from profile_folder import Folder
+
+HEAD = "container:\n  image: i:1\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "faults"),
+    [
+        ("  shmsize: 1g", ["p.yaml:3:3 container.shmsize — unknown key; did you mean 'shm_size'?"]),
+        ("  shm-size: 1g", ["p.yaml:3:3 container.shm-size — unknown key; did you mean 'shm_size'?"]),
+        ("  port: 1", ["p.yaml:3:3 container.port — unknown key here; 'port' belongs to server"]),
+        ("  concurrency: 1", ["p.yaml:3:3 container.concurrency — unknown key here; 'concurrency' belongs to bench"]),
+        ("  zzz: 1", ["p.yaml:3:3 container.zzz — unknown key"]),
+        ("  shm_size: 1x", ["p.yaml:3:13 container.shm_size — '1x' is not a size; write bytes or a number with k, m, g or t, such as 64G"]),
+        ("  shm_size: -1", ["p.yaml:3:13 container.shm_size — must be 0 or more"]),
+        ("  shm_size: 1.5", ["p.yaml:3:13 container.shm_size — must be a whole number"]),
+        ("  shm_size: true", ["p.yaml:3:13 container.shm_size — must be a whole number"]),
+        ("  privileged: no", ["p.yaml:3:15 container.privileged — must be true or false"]),
+        ("  privileged: 1", ["p.yaml:3:15 container.privileged — must be true or false"]),
+        ("  pull: allways", ["p.yaml:3:9 container.pull — must be one of missing, always, never; did you mean 'always'?"]),
+        ("  pull: 5", ["p.yaml:3:9 container.pull — must be one of missing, always, never"]),
+        ("  network: 5", ["p.yaml:3:12 container.network — must be text; put it in quotes"]),
+        ("  network: [a]", ["p.yaml:3:12 container.network — must be text"]),
+        ("  network: ''", ["p.yaml:3:12 container.network — must not be empty"]),
+        ("  ipc: hots", ["p.yaml:3:8 container.ipc — must be private, shareable, host, none or container:NAME"]),
+        ("  gpus: some", ["p.yaml:3:9 container.gpus — must be all, a number of devices, or a list of device ids"]),
+        ("  holds: card0", ["p.yaml:3:10 container.holds — must be auto or a list of names"]),
+        ("  holds: [a b]", ["p.yaml:3:11 container.holds[0] — must be letters, digits, '.', '_' and '-', a letter or digit first"]),
+        ("  holds: {a: 1}", ["p.yaml:3:3 container.holds — must be a list"]),
+        ("  gpus: 0", ["p.yaml:3:9 container.gpus — must be 1 or more"]),
+        ("  gpus: true", ["p.yaml:3:9 container.gpus — must be a whole number"]),
+        ("  gpus: {a: 1}", ["p.yaml:3:3 container.gpus — must be a whole number"]),
+        ("  user: true", ["p.yaml:3:9 container.user — must be text; put it in quotes"]),
+        ("  devices: /dev/kfd", ["p.yaml:3:12 container.devices — must be a list"]),
+        ("  devices: [dev/kfd]", [
+            "p.yaml:3:13 container.devices[0] — source must be an absolute path",
+            "p.yaml:3:13 container.devices[0] — target must be an absolute path",
+        ]),
+        ("  devices: ['/dev/kfd:/dev/kfd:rx']", ["p.yaml:3:13 container.devices[0] — permissions must be of the letters r, w and m"]),
+        ("  devices: [5]", ["p.yaml:3:13 container.devices[0] — must be a mapping of keys to values"]),
+        ("  mounts: ['/a']", ["p.yaml:3:12 container.mounts[0] — '/a' is not a mount; write /on/the/node:/in/the/container, then :ro for read-only"]),
+        ("  mounts: ['/a:/b:RO']", ["p.yaml:3:12 container.mounts[0] — '/a:/b:RO' is not a mount; write /on/the/node:/in/the/container, then :ro for read-only"]),
+        ("  mounts: ['~/a:/b']", ["p.yaml:3:12 container.mounts[0] — source must be an absolute path"]),
+        ("  mounts: ['/a:/x', '/b:/x/']", ["p.yaml:1:1 container — two mounts share the target /x"]),
+        ("  mounts: [{source: /a}]", ["p.yaml:3:12 container.mounts[0].target — required key is missing"]),
+        ("  mounts: [{source: /a, taget: /b}]", ["p.yaml:3:25 container.mounts[0].taget — unknown key; did you mean 'target'?"]),
+        ("  ulimits: {memlock: x}", ["p.yaml:3:22 container.ulimits.memlock — must be a whole number"]),
+        ("  ulimits: {memlock: -2}", ["p.yaml:3:22 container.ulimits.memlock — must be -1 or more"]),
+        ("  ulimits: {memlock: {soft: 1}}", ["p.yaml:3:13 container.ulimits.memlock.hard — required key is missing"]),
+        ("  ulimits: {MEMLOCK: 1}", ["p.yaml:3:13 container.ulimits.MEMLOCK — must be a limit's name, such as memlock"]),
+        ("  ulimits: {memlock: {soft: 2, hard: 1}}", ["p.yaml:3:13 container.ulimits.memlock — the soft limit 2 is above the hard limit 1"]),
+        ("  ulimits: 5", ["p.yaml:3:12 container.ulimits — must be a mapping of keys to values"]),
+        ("  env: [A=1]", ["p.yaml:3:8 container.env — must be a mapping of keys to values"]),
+        ("  env: {A: true}", ['p.yaml:3:12 container.env.A — an environment variable is text: write "1", "0", "true" or "false" in quotes']),
+        ("  env: {A: [hush]}", ["p.yaml:3:12 container.env.A — must be text"]),
+        ("  env: {A-B: 1}", ["p.yaml:3:9 container.env.A-B — must be a variable's name: letters, digits and _, not beginning with a digit"]),
+        ('  env: {"A\\n": 1}', ["p.yaml:3:9 container.env.'A\\n' — must be a variable's name: letters, digits and _, not beginning with a digit"]),
+        ("  env: {A: {from_evn: B}}", ["p.yaml:3:13 container.env.A.from_evn — unknown key; did you mean 'from_env'?"]),
+        ("  env: {A: {from_env: B-C}}", ["p.yaml:3:23 container.env.A.from_env — must be a variable's name: letters, digits and _, not beginning with a digit"]),
+        ("  env: {A: {from_file: x}}", ["p.yaml:3:24 container.env.A.from_file — must be an absolute path"]),
+        ("  env: {A: {value: hush}}", [
+            "p.yaml:3:9 container.env.A.from_env — required key is missing",
+            "p.yaml:3:13 container.env.A.value — unknown key; known here: from_env, from_file",
+        ]),
+        ("  env: {A: {from_env: A, from_file: /a}}", ["p.yaml:3:13 container.env.A.from_env — unknown key; did you mean 'from_env'?"]),
+        ("  supervise: false\n  env: {A: {from_env: A}}", ["p.yaml:1:1 — secrets are handed to the server by the supervisor; set container.supervise to true or remove A"]),
+    ],
+)  # fmt: skip
+def test_faults_of_the_container_are_told_in_plain_words(folder: Folder, lines: str, faults: list[str]) -> None:
+    assert folder.faults_in(f"{HEAD}{lines}\nserver: {{model: /m}}\n") == faults
+
+
+@pytest.mark.parametrize(
+    ("lines", "faults"),
+    [
+        ("server: {}", ["p.yaml:3:1 server.model — required key is missing"]),
+        ("server: {modle: x}", ["p.yaml:3:10 server.modle — unknown key; did you mean 'model'?"]),
+        ("server: {model: ~}", ["p.yaml:3:1 server.model — required key is missing"]),
+        ("server: 5", ["p.yaml:3:9 server — must be a mapping of keys to values"]),
+        ("server: {model: m, host: localhost}", ["p.yaml:3:26 server.host — 'localhost' is not an IP address; write 127.0.0.1 for this node alone"]),
+        ("server: {model: m, port: 0}", ["p.yaml:3:26 server.port — must be 1 or more"]),
+        ("server: {model: m, port: 65536}", ["p.yaml:3:26 server.port — must be 65535 or less"]),
+        ("server: {model: m, port: '8000'}", ["p.yaml:3:26 server.port — must be a whole number"]),
+        ("server: {model: m, port: true}", ["p.yaml:3:26 server.port — must be a whole number"]),
+        ("server: {model: m, command: []}", ["p.yaml:3:29 server.command — must hold at least one value"]),
+        ("server: {model: m, max_model_len: 5}", ["p.yaml:3:20 server.max_model_len — unknown key; known here: model, command, host, port, flags, env"]),
+        ("server: {model: m, flags: {--x: 1}}", ["p.yaml:3:28 server.flags.--x — must be a flag's name without its leading dashes"]),
+        ("server: {model: m, flags: {port: 1}}", ["p.yaml:3:20 server.flags — 'port' is set by server.port"]),
+        ("server: {model: m, flags: {a-b: 1, a_b: 1}}", ["p.yaml:3:20 server.flags — 'a_b' and 'a-b' are the same flag"]),
+        ("server: {model: m}\nhealth: {deadline: 0}", ["p.yaml:4:20 health.deadline — must be more than 0"]),
+        ("server: {model: m}\nhealth: {deadline: 1y}", ["p.yaml:4:20 health.deadline — '1y' is not a duration; write seconds or a form such as 90s, 30m or 1h30m"]),
+        ("server: {model: m}\nhealth: {deadline: true}", ["p.yaml:4:20 health.deadline — must be a number"]),
+        ("server: {model: m}\nhealth: {expected: {wieghts: 1m}}", ["p.yaml:4:21 health.expected.wieghts — unknown key; did you mean 'weights'?"]),
+        ("server: {model: m}\nhealth: {expected: {zzz: 1m}}", ["p.yaml:4:21 health.expected.zzz — unknown key; known here: image, container, weights, graphs"]),
+        ("server: {model: m}\nname: a b", ["p.yaml:4:7 name — must be letters, digits, '.', '_' and '-', a letter or digit first"]),
+        ("server: {model: m}\nbnech: {}", ["p.yaml:4:1 bnech — unknown key; did you mean 'bench'?"]),
+        ("server: {model: m}\nimage: x", ["p.yaml:4:1 image — unknown key here; 'image' belongs to container"]),
+        ("server: {model: m}\ninput: x", ["p.yaml:4:1 input — unknown key here; 'input' belongs to bench.lengths"]),
+        ("server: {model: m}\nsource: x", ["p.yaml:4:1 source — unknown key here; 'source' belongs to container or container.devices or container.mounts"]),
+        ("server: {model: m}\nzzz: x", ["p.yaml:4:1 zzz — unknown key; known here: name, description, container, server, health, bench"]),
+        ("server: {model: m}\nextends: 5", ["p.yaml:4:10 extends — must be a profile's name, a path, or a list of them"]),
+        ("server: {model: m}\nextends: [{a: b}]", ["p.yaml:4:11 extends — must be a profile's name, a path, or a list of them"]),
+    ],
+)  # fmt: skip
+def test_faults_of_the_other_sections_are_told_in_plain_words(folder: Folder, lines: str, faults: list[str]) -> None:
+    assert folder.faults_in(f"{HEAD}{lines}\n") == faults
+
+
+@pytest.mark.parametrize(
+    ("bench", "faults"),
+    [
+        ("{lengths: [[1, 1]]}", ["p.yaml:3:1 bench — give either num_prompts or prompts_per_concurrency"]),
+        ("{lengths: [[1, 1]], num_prompts: 1, prompts_per_concurrency: 1}", ["p.yaml:3:1 bench — give either num_prompts or prompts_per_concurrency"]),
+        ("{lengths: [[1, 1]], prompts_per_concurrency: 1}", ["p.yaml:3:1 bench — prompts_per_concurrency multiplies concurrency, which is not given"]),
+        ("{num_prompts: 1}", ["p.yaml:3:1 bench — the random dataset needs lengths, such as [[512, 512], [1024, 1024]]"]),
+        ("{num_prompts: 1, lengths: [[1, 1]], dataset: {name: sharegpt}}", ["p.yaml:3:1 bench — lengths belong to the random dataset; give 'sharegpt' its flags in client_flags"]),
+        ("{num_prompts: 1, lengths: [[1]]}", ["p.yaml:3:35 bench.lengths[0] — write an input and an output length, such as [512, 512]"]),
+        ("{num_prompts: 1, lengths: [1, 2]}", [
+            "p.yaml:3:35 bench.lengths[0] — write an input and an output length, such as [512, 512]",
+            "p.yaml:3:38 bench.lengths[1] — write an input and an output length, such as [512, 512]",
+        ]),
+        ("{num_prompts: 1, lengths: [[1, 0]]}", ["p.yaml:3:39 bench.lengths[0][1] — must be 1 or more"]),
+        ("{num_prompts: 1, lengths: 5}", ["p.yaml:3:34 bench.lengths — must be a list"]),
+        ("{num_prompts: 1, lengths: {inptu: [1], output: [1]}}", ["p.yaml:3:35 bench.lengths.inptu — unknown key; did you mean 'input'?"]),
+        ("{num_prompts: 1, lengths: {input: [], output: [1]}}", ["p.yaml:3:42 bench.lengths.input — must hold at least one value"]),
+        ("{num_prompts: [], lengths: [[1, 1]]}", ["p.yaml:3:22 bench.num_prompts — must hold at least one value"]),
+        ("{num_prompts: [1, x], lengths: [[1, 1]]}", ["p.yaml:3:26 bench.num_prompts[1] — must be a whole number"]),
+        ("{num_prompts: x, lengths: [[1, 1]]}", ["p.yaml:3:22 bench.num_prompts — must be a whole number"]),
+        ("{num_prompts: true, lengths: [[1, 1]]}", ["p.yaml:3:22 bench.num_prompts — must be a list"]),
+        ("{num_prompts: 1, request_rate: 0, lengths: [[1, 1]]}", ["p.yaml:3:39 bench.request_rate — must be more than 0"]),
+        ("{num_prompts: 1, request_rate: [1, fast], lengths: [[1, 1]]}", ["p.yaml:3:43 bench.request_rate[1] — must be requests per second, or inf to send everything at once"]),
+        ("{num_prompts: 1, request_rate: [true], lengths: [[1, 1]]}", ["p.yaml:3:40 bench.request_rate[0] — must be requests per second, or inf to send everything at once"]),
+        ("{num_prompts: 1, lengths: [[1, 1]], client_flags: {result-dir: x}}", ["p.yaml:3:44 bench.client_flags — 'result-dir' is set by orch itself"]),
+        ("{num_prompts: 1, lengths: [[1, 1]], seed: -1}", ["p.yaml:3:50 bench.seed — must be 0 or more"]),
+        ("{num_prompts: 1, lengths: [[1, 1]], dataset: {path: x}}", ["p.yaml:3:60 bench.dataset.path — must be an absolute path"]),
+    ],
+)  # fmt: skip
+def test_faults_of_the_sweep_are_told_in_plain_words(folder: Folder, bench: str, faults: list[str]) -> None:
+    assert folder.faults_in(f"{GOOD}bench: {bench}\n") == faults
+
+
+def test_all_faults_of_all_files_come_at_once_the_profile_first_each_from_its_top(folder: Folder) -> None:
+    folder.write("_base.yaml", "container:\n  image: 5\n  shm: 1\nserver: {port: x}\n")
+    folder.write(
+        "p.yaml",
+        """
+        extends: _base
+        server:
+          model: m
+          modle: n
+          model: o
+        bench: {num_prompts: 0}
+        """,
+    )
+    assert folder.faults("p", "server.host=", "health.dedline=5", "oops") == [
+        "p.yaml:4:3 server.modle — unknown key; did you mean 'model'?",
+        "p.yaml:5:3 server.model — duplicate key; first given at line 3, column 3",
+        "p.yaml:6:22 bench.num_prompts — must be 1 or more",
+        "_base.yaml:2:10 container.image — must be text; put it in quotes",
+        "_base.yaml:3:3 container.shm — unknown key; did you mean 'shm_size'?",
+        "_base.yaml:4:16 server.port — must be a whole number",
+        "--set health.dedline:1:8 health.dedline — unknown key; did you mean 'deadline'?",
+        "--set:1:1 — write KEY=VALUE, such as server.port=8010",
+    ]
+
+
+def test_a_file_that_cannot_be_read_does_not_make_keys_missing(folder: Folder) -> None:
+    folder.write("_base.yaml", "container: [\n")
+    assert folder.faults_in("extends: _base\nserver: {prot: 1}\nbench: {lengths: [[1, 1]]}\n") == [
+        "p.yaml:2:10 server.prot — unknown key; did you mean 'port'?",
+        "_base.yaml:2:1 — not YAML: expected the node content, but found '<stream end>'",
+    ]
+
+
+def test_the_error_lists_every_fault_on_a_line_of_its_own_and_exits_2(folder: Folder) -> None:
+    path = folder.write("p.yaml", "container: {image: 5}\nserver: {}\n")
+    with pytest.raises(ProfileError) as caught:
+        folder.load()
+    assert caught.value.message == (
+        "profile 'p' has 2 faults\n"
+        f"{path}:1:20 container.image — must be text; put it in quotes\n"
+        f"{path}:2:1 server.model — required key is missing"
+    )
+    assert caught.value.hint == "`orch profile schema` and docs/profile.md tell every key"
+    assert caught.value.exit_code is ExitCode.USAGE
+
+
+def test_one_fault_is_called_one(folder: Folder) -> None:
+    folder.write("p.yaml", "container: {image: x}\n")
+    with pytest.raises(ProfileError, match=r"^profile 'p' has a fault\n.*:1:1 server — required key is missing$"):
+        folder.load()
+
+
+def test_a_file_name_that_cannot_be_a_profile_name_asks_for_one(folder: Folder) -> None:
+    folder.write("my profile.yaml", GOOD)
+    assert folder.faults("my profile") == [
+        "my profile.yaml:1:1 name — must be letters, digits, '.', '_' and '-', a letter or digit first"
+    ]
+
+
+def test_what_an_environment_variable_holds_is_in_no_message(folder: Folder) -> None:
+    text = "container: {image: x, env: {A: [hush], B: {x: hush}, C: true}}\nserver: {model: m}\n"
+    sets = ["server.env.D=[hush", "server.env.E=*hush", "server.env.F=!hush x", "server.env.G=hush: hush: hush"]
+    faults = folder.faults_in(text, *sets)
+    assert len(faults) == 8
+    assert "hush" not in "\n".join(faults)
+
+
+def test_every_pattern_of_the_schema_has_a_sentence() -> None:
+    patterns = {value for name, value in vars(schema).items() if name.endswith("_PATTERN")}
+    found = set(re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', json.dumps(json_schema())))
+    in_units = {r"^[0-9.]+\s*[kKmMgGtT]?i?[bB]?$", r"^[0-9.]+\s*(ms|s|m|h|d)?"}
+    assert {json.loads(pattern) for pattern in found} - in_units <= patterns
+    for pattern in patterns:
+        error: Any = {"type": "string_pattern_mismatch", "loc": (), "msg": "", "input": "", "ctx": {"pattern": pattern}}
+        (fault,) = faults_of([error], Node(Mark("f", 1, 1), "x"), incomplete=False)
+        assert "match" not in fault.problem

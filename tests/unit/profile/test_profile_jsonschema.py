@@ -1,0 +1,121 @@
+"""C4: the committed JSON Schema and the reference page are what the models say, and accept what orch accepts."""
+
+# ruff: noqa: E501 - a row holds an input and the exact text that it gives
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from profile_folder import SHIPPED
+
+import orchestrator.profile
+from orchestrator.profile.jsonschema import json_schema, schema_text
+from orchestrator.profile.reference import reference
+from orchestrator.profile.schema import Profile
+
+PACKAGE = Path(orchestrator.profile.__file__).parent
+COMMITTED = PACKAGE / "profile.schema.json"
+PAGE = PACKAGE.parents[1] / "docs" / "profile.md"
+
+
+def validate(text: str) -> None:
+    jsonschema.Draft202012Validator(json_schema()).validate(yaml.safe_load(text))
+
+
+def test_the_committed_schema_is_the_one_of_the_models() -> None:
+    assert COMMITTED.read_text(encoding="utf-8") == schema_text(), (
+        "python -m orchestrator.profile.jsonschema > orchestrator/profile/profile.schema.json"
+    )
+
+
+def test_the_reference_page_is_the_one_of_the_models() -> None:
+    assert PAGE.read_text(encoding="utf-8") == reference(), "python -m orchestrator.profile.reference > docs/profile.md"
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [("orchestrator.profile.jsonschema", schema_text()), ("orchestrator.profile.reference", reference())],
+)
+def test_both_can_be_written_from_the_command_line(
+    module: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.warns(RuntimeWarning, match="found in sys.modules"):
+        runpy.run_module(module, run_name="__main__")
+    assert capsys.readouterr().out == expected
+
+
+def test_the_schema_is_valid_draft_2020_12() -> None:
+    jsonschema.Draft202012Validator.check_schema(json_schema())
+    assert json_schema()["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def test_every_key_has_a_description_in_the_schema_and_a_row_on_the_page() -> None:
+    schema = json_schema()
+    page = PAGE.read_text(encoding="utf-8")
+    for section in (schema, *schema["$defs"].values()):
+        for key, value in section.get("properties", {}).items():
+            row = next(line for line in page.splitlines() if line.startswith(f"| `{key}` |"))
+            assert row.rpartition(" | ")[2] != " |", key
+            assert "description" in value or "$ref" in json.dumps(value), key
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_file_validates_and_points_to_the_schema(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    validate(text)
+    line = re.match(r"# yaml-language-server: \$schema=(\S+)\n", text)
+    assert line is not None
+    assert (path.parent / line[1]).resolve() == COMMITTED.resolve()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        "extends: [a, ./b.yaml]\nserver: {port: null, flags: {x: null}, env: {A: null}}\nbench: null\n",
+        "container: {shm_size: 64G, gpus: 2, user: 0, ulimits: {memlock: -1}, mounts: [/a:/b, {source: /a, target: /b}]}",
+        "container: {env: {A: 1, B: x, C: {from_env: C}, D: {from_file: /d}}}",
+        "bench: {lengths: {input: [1], output: [2]}, num_prompts: 5, concurrency: [1, 2], request_rate: [inf, 2.5]}",
+        "health: {deadline: 1h30m, expected: {weights: 90}}",
+        "server: {flags: {speculative_config: {a: [1, {b: null}]}}}",
+    ],
+)
+def test_what_a_file_may_say_validates(text: str) -> None:
+    validate(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "extnds: a",
+        "container: {shmsize: 1}",
+        "container: {shm_size: big}",
+        "container: {mounts: [{source: /a}]}",
+        "container: {env: {A-B: 1}}",
+        "container: {privileged: 'no'}",
+        "server: {port: 0}",
+        "server: {flags: {--x: 1}}",
+        "health: {expected: {wieghts: 1}}",
+        "bench: {lengths: [[1]]}",
+        "bench: {num_prompts: []}",
+        "bench: {request_rate: 0}",
+    ],
+)
+def test_what_orch_refuses_does_not_validate(text: str) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        validate(text)
+
+
+def test_a_resolved_profile_validates_too() -> None:
+    profile = Profile.model_validate(
+        {"name": "p", "container": {"image": "i"}, "server": {"model": "m"}, "bench": {"lengths": [[1, 1]], "num_prompts": 1}}
+    )  # fmt: skip
+    data: dict[str, Any] = profile.model_dump(mode="json")
+    jsonschema.Draft202012Validator(json_schema()).validate(data)

@@ -27,7 +27,7 @@ def down(name: str | None, everything: bool, force: bool, as_json: bool) -> None
 
     Without NAME the only one there is. Nothing to end is no error, so that it can be called twice.
     """
-    from orchestrator.cli.output import emit, emit_json
+    from orchestrator.cli.output import emit, emit_json, say
     from orchestrator.deployment.folder import drop_folder
     from orchestrator.deployment.registry import choose, deployments
     from orchestrator.deployment.teardown import teardown
@@ -39,6 +39,8 @@ def down(name: str | None, everything: bool, force: bool, as_json: bool) -> None
         chosen = [deployment for deployment in found if not deployment.tenure.owned]
     elif not any(name in (None, deployment.name) for deployment in found):
         chosen = []
+        if found:
+            say(f"no deployment is named {name}; there is {', '.join(deployment.name for deployment in found)}")
     else:
         chosen = [choose(found, name)]
         if chosen[0].tenure.owned and not force:

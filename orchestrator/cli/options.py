@@ -39,7 +39,7 @@ name = click.option(
     "--name",
     metavar="NAME",
     callback=_name,
-    help="Name of the deployment.  [default: the profile's name, or the only one]",
+    help="Name of the deployment.  [default: the profile's name; for bench the only one that is up]",
 )
 sets = click.option(
     "--set",
@@ -62,7 +62,7 @@ resume = click.option(
     help="Go on with a run that is not complete.",
 )
 dry_run = click.option("--dry-run", is_flag=True, help="Show the plan and do nothing.")
-quiet = click.option("-q", "--quiet", is_flag=True, help="Say only what is wrong.")
+quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing unless something is wrong.")
 
 
 def complete_run(incomplete: str) -> list[CompletionItem]:

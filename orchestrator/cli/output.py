@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 SCHEMA_VERSION = 1
+WIDEST = 1000
 
 
 def say(line: str) -> None:
@@ -37,11 +38,17 @@ def emit_json(kind: str, body: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
 
 
-def emit_table(table: Table) -> None:
-    """Write a table to standard output, as wide as it needs to be where no terminal limits it."""
+def emit_table(table: Table, narrow: Table | None = None) -> None:
+    """Write a table to standard output, or a narrow one where the terminal is too small for it.
+
+    No figure is ever cut: a table that is wider than its terminal is written as wide as it is.
+    """
     out = console(stderr=False)
+    unlimited = out.options.update(width=WIDEST)
+    if narrow is not None and out.measure(table, options=unlimited).maximum > out.width:
+        table = narrow
     with out.capture() as captured:
-        out.print(table)
+        out.print(table, width=out.measure(table, options=unlimited).maximum, soft_wrap=True)
     click.echo(captured.get(), nl=False, color=not out.no_color)
 
 

@@ -12,7 +12,7 @@ from orchestrator.report.table import Cell, Row, guide_rows, wide_rows
 from orchestrator.runs.records import RunState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from rich.table import Table
 
@@ -27,14 +27,16 @@ SHOWN = {
     "out tok/s": "output_throughput",
     "total tok/s": "total_token_throughput",
     "TTFT ms": "mean_ttft_ms",
-    "P99": "p99_ttft_ms",
+    "P99 TTFT": "p99_ttft_ms",
     "TPOT ms": "mean_tpot_ms",
-    "P99 ": "p99_tpot_ms",
+    "P99 TPOT": "p99_tpot_ms",
     "ITL ms": "mean_itl_ms",
-    "P99  ": "p99_itl_ms",
+    "P99 ITL": "p99_itl_ms",
     "state": "state",
 }
 """Columns of the table on the screen and what fills them; the CSV has them all."""
+NARROW = ("batch", "in/out", "out tok/s", "total tok/s", "TTFT ms", "TPOT ms", "ITL ms", "state")
+"""The columns that are left where the terminal is too narrow for all."""
 
 
 @contextlib.contextmanager
@@ -52,15 +54,16 @@ def kept(directory: RunDirectory, *, as_json: bool) -> Iterator[None]:
 
 
 def report(directory: RunDirectory, *, as_json: bool, quiet: bool) -> ExitCode:
-    """Show a run that was carried through and say where it lies; return the exit code that it stands for."""
-    show_run(directory, as_json=as_json)
+    """Show a run that was carried through and say where it lies; return the exit code that it stands for.
+
+    Quiet, a run in which all is well is not shown; JSON that was asked for always is.
+    """
     failed = [record for record in directory.records() if record.state is not RunState.DONE]
+    if as_json or failed or not quiet:
+        show_run(directory, as_json=as_json)
     if failed or not quiet:
         say(f"run: {directory.path}")
         say(f"csv: {directory.summary_csv}")
-    for record in failed:
-        say(f"failed: {record.label}: {'; '.join(record.reasons)}")
-        say(f"        {directory.client_log(record)}")
     return ExitCode.RUN_FAILED if failed else ExitCode.OK
 
 
@@ -73,12 +76,16 @@ def show_run(directory: RunDirectory, *, as_json: bool) -> None:
             "run", {"path": str(directory.path), "manifest": manifest, "results": rows, "guide": guide_rows(rows)}
         )
     else:
-        emit_table(_table(directory, rows))
+        emit_table(_table(directory, rows, SHOWN), _table(directory, rows, NARROW))
+    for record in directory.records():
+        if record.state is not RunState.DONE:
+            say(f"{record.state.value}: {record.label}: {'; '.join(record.reasons)}")
+            say(f"        {directory.client_log(record)}")
     for error in directory.torn():
         say(f"not trusted: {error.message}")
 
 
-def _table(directory: RunDirectory, rows: list[Row]) -> Table:
+def _table(directory: RunDirectory, rows: list[Row], headings: Iterable[str]) -> Table:
     from rich import box
     from rich.table import Table
 
@@ -86,20 +93,16 @@ def _table(directory: RunDirectory, rows: list[Row]) -> Table:
     version = manifest.deployment.vllm_version if manifest.deployment else None
     title = f"{manifest.id}   {manifest.profile}   vLLM {version or '?'}   {manifest.state.value}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in SHOWN:
-        table.add_column(heading.strip(), justify="left" if heading == "state" else "right", no_wrap=heading != "state")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == "state" else "right", no_wrap=True)
     for row in rows:
-        cells = {**row, "lengths": _lengths(row), "state": _state(row)}
-        table.add_row(*(_text(cells[source]) for source in SHOWN.values()))
+        cells = {**row, "lengths": _lengths(row)}
+        table.add_row(*(_text(cells[SHOWN[heading]]) for heading in headings))
     return table
 
 
 def _lengths(row: Row) -> Cell:
     return row["dataset"] if row["input_len"] is None else f"{row['input_len']}/{row['output_len']}"
-
-
-def _state(row: Row) -> Cell:
-    return f"{row['state']}: {row['reasons']}".partition("\n")[0] if row["reasons"] else row["state"]
 
 
 def _text(value: Cell) -> str:

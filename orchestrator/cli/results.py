@@ -31,12 +31,13 @@ def list_(as_json: bool) -> None:
     """List the runs, newest last."""
     from orchestrator.cli.output import emit, emit_json, emit_table
     from orchestrator.errors import UsageError
-    from orchestrator.runs.directory import list_runs
+    from orchestrator.runs.directory import list_runs, settle
     from orchestrator.runs.records import RunState
 
     rows: list[dict[str, Any]] = []
     for run in list_runs(settings().runs):
         try:
+            settle(run.path)
             manifest, records = run.manifest(), run.records()
         except UsageError as error:
             rows.append({"id": run.path.name, "state": "unreadable", "reason": error.message})

@@ -37,11 +37,12 @@ def up(
     """Start a container with a vLLM server and wait until it is healthy.
 
     The deployment stays until `orch down`, or until its --ttl is over. If the same deployment is up and healthy
-    already, nothing is done.
+    already, nothing is done but to begin its --ttl anew.
     """
     from orchestrator.cli.plan import show_plan
     from orchestrator.cli.progress import Reporter
     from orchestrator.deployment.launch import Launch, find_up, launched, prepared
+    from orchestrator.deployment.lease import renew
     from orchestrator.interruption import Interruption
 
     resolved = options.load(profile, sets)
@@ -54,6 +55,8 @@ def up(
         engine = options.engine_swept(here)
         existing = find_up(engine, name)
         if existing is not None and _is_healthy(engine, existing, resolved):
+            if ttl is not None:
+                renew(existing.folder, ttl)
             reporter.line(f"{name} is up already")
         else:
             launch = Launch(engine, resolved, name, here.state, here.locks, here.environ, wait)

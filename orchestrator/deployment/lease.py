@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.errors import Busy
+from orchestrator.errors import Busy, EnvironmentFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,6 +61,19 @@ class Lease:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+def renew(folder: Path, ttl_s: float) -> None:
+    """Begin the time to live of a deployment anew; raise EnvironmentFault if it is another user's."""
+    try:
+        with (folder / FILE).open("r+b", buffering=0) as file:
+            text = json.dumps(deadline(ttl_s)).encode()
+            file.write(text)
+            file.truncate()
+    except OSError as error:
+        raise EnvironmentFault(
+            f"the time to live cannot be renewed: {error.strerror}", "Only who made a deployment can."
+        ) from error
 
 
 @contextlib.contextmanager

@@ -31,6 +31,8 @@ LONGEST_SHOWN = 600
 _VERSION = re.compile(
     r"vLLM (?:API )?server version (\d[\w.+-]*)|█ {1,4}version (\d[\w.+-]*)|LLM engine \(v(\d[\w.+-]*)\)"
 )
+_VALIDATION_TAIL = re.compile(r" \[type=\w+, input_value=.*")
+"""What pydantic adds to a message: the input, which is all settings at once."""
 _OOM = next(rule for rule in RULES if rule.is_oom)
 
 
@@ -143,6 +145,7 @@ def _version(lines: Sequence[Line]) -> str:
 
 
 def _shortened(text: str) -> str:
+    text = _VALIDATION_TAIL.sub("", text.strip())
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"
 
 

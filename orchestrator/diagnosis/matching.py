@@ -10,22 +10,41 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.diagnosis.readable import anchors
 from orchestrator.diagnosis.rootcause import REAL, RootCause
 from orchestrator.diagnosis.rule import Strength
 from orchestrator.diagnosis.rules import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from orchestrator.diagnosis.rule import Pattern, Rule
     from orchestrator.diagnosis.tracebacks import Findings
 
 Rank = tuple[int, bool, bool, int, int]
 """Strength, whether only a warning, whether outside the root cause, line, and whether without its source line."""
-_LOG = tuple((rule, pattern) for rule in RULES for pattern in rule.log)
-_QUIET = tuple((rule, pattern) for rule in RULES for pattern in rule.quiet)
-_SOURCE = tuple((rule, pattern) for rule in RULES for pattern in rule.source)
-_ENGINE = tuple((rule, pattern) for rule in RULES for pattern in rule.engine)
+
+
+@dataclass(frozen=True)
+class _Text:
+    """One text of a rule."""
+
+    anchor: str
+    """Words that a matching line holds; looking for them is ten times as fast as the expression."""
+    rule: Rule
+    pattern: Pattern
+
+
+def _texts(of: Callable[[Rule], Iterable[Pattern]]) -> tuple[_Text, ...]:
+    return tuple(
+        _Text(anchor, rule, pattern) for rule in RULES for pattern in of(rule) for anchor in anchors(pattern.pattern)
+    )
+
+
+_LOG = _texts(lambda rule: rule.log)
+_QUIET = _texts(lambda rule: rule.quiet)
+_SOURCE = _texts(lambda rule: rule.source)
+_ENGINE = _texts(lambda rule: rule.engine)
 
 
 @dataclass(frozen=True)
@@ -76,14 +95,14 @@ def _candidates(findings: Findings, root: RootCause | None) -> Iterator[tuple[Ra
             yield (match.rule.strength, False, number not in own, number, 0), match
 
 
-def _matches(patterns: Iterable[tuple[Rule, Pattern]], text: str, where: RootCause) -> Iterator[Match]:
-    for rule, pattern in patterns:
-        if found := pattern.search(text):
+def _matches(texts: Iterable[_Text], words: str, where: RootCause) -> Iterator[Match]:
+    for text in texts:
+        if text.anchor in words and (found := text.pattern.search(words)):
             groups = {name: value for name, value in found.groupdict().items() if value}
-            yield Match(rule, where, groups, tuple(_notes(rule, text)))
+            yield Match(text.rule, where, groups, tuple(_notes(text.rule, words)))
 
 
-def _notes(rule: Rule, text: str) -> Iterator[str]:
+def _notes(rule: Rule, words: str) -> Iterator[str]:
     for word, note in rule.notes.items():
-        if re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text.replace("_", "-")):
+        if re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", words.replace("_", "-")):
             yield note

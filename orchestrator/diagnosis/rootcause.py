@@ -34,15 +34,14 @@ CONSEQUENCES = re.compile(
     r"|remote process exited or there was a network error|Did the remote server shutdown or crash)"
 )
 """Errors that a process raises because another one has gone."""
-_ENGINE_SIDE = re.compile(
-    r"Worker|VllmWorker|RayWorker|EngineCore|engine|SpawnProcess|ForkProcess|rank\d", re.IGNORECASE
-)
+_ENGINE_SIDE = re.compile(r"(?:vllm|ray)?worker|engine|spawnprocess|forkprocess|rank\d", re.IGNORECASE)
 _USAGE = re.compile(r"(?:[\w./-]+ ){1,4}?error: \S|[\w./-]+: error: \S")
 _NATIVE = re.compile(
     r"Fatal Python error|Segmentation fault|Bus error|Illegal instruction|Aborted|terminate called after"
-    r"|Memory access fault|symbol lookup error|error while loading shared libraries|free\(\): |double free|malloc\(\): "
-    r"|corrupted |orch: cannot source|\S+: (?:command )?not found$|\S+: line \d+: |env: |exec: |FATAL|fatal error|panic:"
-    r"|.*(?:Error|error|ERROR|failed|Failed|FAILED|Cannot|cannot|denied|not permitted)\b"
+    r"|Memory access fault|symbol lookup error|free\(\): |double free|malloc\(\): |corrupted |env: |exec: |FATAL|panic:"
+)
+_TROUBLE = re.compile(
+    r"(?:[Ee]rror|ERROR|[Ff]ailed|FAILED|[Cc]annot|denied|not permitted)\b|not found$|\bline \d+: |No space left"
 )
 SHOWN_ERRORS = 5
 REAL, LOGGED, PLAIN, CONSEQUENCE, WARNED, WRAPPER = range(6)
@@ -118,4 +117,4 @@ def _message_tier(line: Line) -> int | None:
         return None
     if _USAGE.match(line.text):
         return REAL
-    return PLAIN if _NATIVE.match(line.text) else None
+    return PLAIN if _NATIVE.match(line.text) or _TROUBLE.search(line.text) else None

@@ -47,15 +47,15 @@ RULES = (
             ),
         ),
         log=texts(
-            r"(?:LocalEntryNotFoundError|OfflineModeIsEnabled)\b",
+            r"LocalEntryNotFoundError|OfflineModeIsEnabled",
             r"We couldn't connect to 'https?://\S+' to load",
             (
                 r"Can't load (?:the configuration|the model|tokenizer|config) (?:of"
                 r"|for) '\S+'\. If you were trying to load"
             ),
             r"Cannot find an appropriate cached snapshot folder|outgoing traffic has been disabled",
-            r"(?:Max retries exceeded with url|Failed to resolve|NameResolutionError).*hugg?ing",
-            r"huggingface\.co.*(?:Max retries exceeded|timed out|Failed to resolve)",
+            r"huggingface\.co.*(?:Max retries exceeded|timed out|Failed to resolve|NameResolutionError)",
+            r"Max retries exceeded with url.*NameResolutionError",
         ),
     ),
     Rule(
@@ -153,10 +153,10 @@ RULES = (
             "If they are of a few hundred bytes: git lfs pull in the model's folder.",
         ),
         log=texts(
-            r"SafetensorError: (?:Error while deserializing|invalid|InvalidHeader|incomplete|.*[Hh]eader)",
+            r"SafetensorError: (?:Error while deserializing|invalid|incomplete|.*[Hh]eader)",
             (
-                r"(?:HeaderTooLarge|MetadataIncompleteBuffer|InvalidHeaderDeserialization|HeaderTooSmall"
-                r"|incomplete metadata)"
+                r"HeaderTooLarge|HeaderTooSmall|MetadataIncompleteBuffer|InvalidHeaderDeserialization"
+                r"|incomplete metadata"
             ),
             r"PytorchStreamReader failed|UnpicklingError: invalid load key",
         ),

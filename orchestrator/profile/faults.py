@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestrator.profile import schema
-from orchestrator.profile.keys import homes, valid_keys
+from orchestrator.profile.keys import file_keys, homes
 from orchestrator.profile.names import did_you_mean, nearest
 from orchestrator.profile.tree import fault
 
@@ -131,7 +131,7 @@ def _problem(error: ErrorDetails, place: _Place) -> str:
 
 def _unknown_key(place: _Place) -> str:
     name = str(place.keys[-1])
-    known = valid_keys(place.keys[:-1])
+    known = file_keys(place.keys[:-1])
     near = _nearest_keys(place)
     if near:
         return f"unknown key{did_you_mean(near)}"
@@ -141,7 +141,7 @@ def _unknown_key(place: _Place) -> str:
 
 
 def _nearest_keys(place: _Place) -> list[str]:
-    return nearest(str(place.keys[-1]), valid_keys(place.keys[:-1]))
+    return nearest(str(place.keys[-1]), file_keys(place.keys[:-1]))
 
 
 def _not_one_of(allowed: list[str], given: object, loc: tuple[str | int, ...]) -> str:

@@ -32,6 +32,11 @@ def valid_keys(path: Keys) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for model in models for name in model.model_fields))
 
 
+def file_keys(path: Keys) -> tuple[str, ...]:
+    """Return the keys that a file may have at a path: the schema's, and `extends` at the top."""
+    return (*valid_keys(path), *(() if path else ("extends",)))
+
+
 def homes(name: str) -> tuple[str, ...]:
     """Return the sections of the schema that know a key of this name."""
     return tuple(section for section, names in _sections(Profile, "") if name in names)

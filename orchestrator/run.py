@@ -13,6 +13,7 @@ from orchestrator.deployment.attach import whole_log
 from orchestrator.deployment.launch import Launch, Prepared, launched
 from orchestrator.deployment.preflight import check_context
 from orchestrator.deployment.server import Server
+from orchestrator.deployment.up import server_api
 from orchestrator.deployment.watchdog import Watch, Watchdog
 from orchestrator.errors import EngineError
 from orchestrator.record import bench_of
@@ -93,10 +94,12 @@ def measure_launched(
     The driver is started with the server, so that it imports vLLM while the weights load.
     """
     drivers: list[Driver] = []
+    client = bench_of(launch.profile).client
+    key = server_api(launch.profile, ready.secrets).key
 
     def start_driver(container: str) -> None:
         with contextlib.suppress(EngineError):  # the server has ended at once; its own failure says more
-            drivers.append(Driver(launch.engine, container, bench_of(launch.profile).client))
+            drivers.append(Driver(launch.engine, container, client, key))
 
     with launched(launch, ready, interruption, reports.phase, directory, start_driver) as (_, deployment):
         measure(launch.engine, directory, launch.profile, deployment, reports, *drivers)

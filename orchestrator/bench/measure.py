@@ -58,7 +58,7 @@ class Sweep:
         self._on_step = on_step
         self._on_failure = on_failure
         self._restarts = 0
-        self.driver = driver or Driver(server.engine, server.container, bench.client)
+        self.driver = driver or self._new_driver()
 
     def run(self, warmup: Measurement | None, measurements: Sequence[Measurement]) -> None:
         """Take the measurements in order; their records tell what came of them.
@@ -70,10 +70,14 @@ class Sweep:
         self._warm_up(warmup, total)
         for index, measurement in enumerate(measurements, start=1):
             failure = self._take(measurement, index, total)
-            if failure is not None:
+            if failure is not None and index < total:
                 self._recover(failure)
-                if index < total:
-                    self._warm_up(warmup, total)
+                self._warm_up(warmup, total)
+            elif failure is not None:
+                self._on_failure(failure)
+
+    def _new_driver(self) -> Driver:
+        return Driver(self._server.engine, self._server.container, self._bench.client, self._server.key)
 
     def close(self) -> None:
         """End the driver and what it runs."""
@@ -123,7 +127,7 @@ class Sweep:
         self._on_failure(failure)
         if isinstance(failure, ServerFailed):
             self._server.restart()
-        self.driver = Driver(self._server.engine, self._server.container, self._bench.client)
+        self.driver = self._new_driver()
 
 
 def first_line(error: OrchError) -> str:

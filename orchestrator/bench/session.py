@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.errors import BenchmarkFailed
 from orchestrator.inside import driver, program_text
 from orchestrator.plan.bench_command import job_folder
+from orchestrator.vllm.flags import CLIENT_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,17 +65,19 @@ class ClientRun:
 class Driver:
     """The driver in a container; closing it, or the end of orch, ends what it runs."""
 
-    def __init__(self, engine: Engine, container: str, client: str) -> None:
+    def __init__(self, engine: Engine, container: str, client: str, key: str | None) -> None:
         """Start it, and let it import vLLM's benchmark code while others have something to do.
 
         Args:
             engine: The engine that the container is on.
             container: A running container.
             client: What will be run: `vllm`, or the path of benchmark_serving.py in the container.
+            key: What the server wants to be shown, if it wants a key.
         """
         program = [*NO_PROXY, "python3", "-u", "-c", program_text(driver)]
         self._session = engine.run_session(container, program)
-        self._session.send(json.dumps({"prepare": client}).encode())
+        env = {} if key is None else {CLIENT_KEY: key}  # over standard input: docker inspect shows what exec is told
+        self._session.send(json.dumps({"prepare": client, "env": env}).encode())
         self._client: Client | None = None
 
     def client(self) -> Client:

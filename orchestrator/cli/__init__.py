@@ -14,6 +14,7 @@ import click
 
 from orchestrator import __version__
 from orchestrator.cli import bench, deployments, plan, profile, results, run, up
+from orchestrator.cli.output import say
 from orchestrator.errors import ExitCode, Interrupted, OrchError
 
 
@@ -64,13 +65,13 @@ def main() -> None:
     except OrchError as error:
         if debug:
             raise
-        click.echo(describe(error), err=True)
+        say(describe(error))
         sys.exit(error.exit_code)
     except Exception as error:
         if debug:
             raise
-        click.echo(f"orch: this is a fault of orch itself: {type(error).__name__}: {error}", err=True)
-        click.echo("      Run it again with --debug for the traceback, and report that.", err=True)
+        say(f"orch: this is a fault of orch itself: {type(error).__name__}: {error}")
+        say("      Run it again with --debug for the traceback, and report that.")
         sys.exit(ExitCode.RUN_FAILED)
     sys.exit(outcome if isinstance(outcome, int) else ExitCode.OK)
 

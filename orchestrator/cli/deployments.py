@@ -140,12 +140,13 @@ def gc(as_json: bool) -> None:
 
 def _facts(engine: Engine, deployment: Listed) -> dict[str, Any]:
     from orchestrator.deployment.attach import made_from
+    from orchestrator.deployment.folder import read_values
     from orchestrator.deployment.up import server_api
     from orchestrator.errors import UsageError
 
     state = engine.state(deployment.container)
     try:
-        api = server_api(made_from(deployment))
+        api = server_api(made_from(deployment), read_values(deployment.folder))
     except UsageError:
         api = None
     healthy = state.running and api is not None and api.healthy()

@@ -5,6 +5,7 @@ Colour is used on a terminal unless NO_COLOR is set and not empty; JSON is never
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -23,8 +24,9 @@ WIDEST = 1000
 
 
 def say(line: str) -> None:
-    """Write a remark to standard error."""
-    click.echo(line, err=True)
+    """Write a remark to standard error; where that is gone, as with a closed terminal, nobody misses it."""
+    with contextlib.suppress(OSError):
+        click.echo(line, err=True)
 
 
 def emit(text: str) -> None:

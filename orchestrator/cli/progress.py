@@ -56,12 +56,15 @@ class Reporter:
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )
-        with Progress(*columns, console=out, transient=True) as progress:
-            self._progress, self._task = progress, progress.add_task("starting", total=None)
-            try:
-                yield self
-            finally:
-                self._progress, self._task = None, None
+        progress = Progress(*columns, console=out, transient=True)
+        progress.start()
+        self._progress, self._task = progress, progress.add_task("starting", total=None)
+        try:
+            yield self
+        finally:
+            self._progress, self._task = None, None
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                progress.stop()
 
     def phase(self, phase: Phase, detail: str) -> None:
         """Report that the deployment has reached a phase, or got on within it."""
@@ -99,7 +102,8 @@ class Reporter:
             return
         stamped = f"{time.monotonic() - self._began:7.1f} s  {text}"
         if self._progress is not None:
-            self._progress.console.print(stamped, markup=False)
+            with contextlib.suppress(OSError):
+                self._progress.console.print(stamped, markup=False)
         else:
             say(stamped)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from orchestrator.deployment.registry import Listed
     from orchestrator.engine import Engine
     from orchestrator.profile.schema import Profile
+    from orchestrator.vllm.api import Api
 
 
 @click.command()
@@ -41,8 +42,10 @@ def up(
     """
     from orchestrator.cli.plan import show_plan
     from orchestrator.cli.progress import Reporter
+    from orchestrator.deployment.folder import read_values
     from orchestrator.deployment.launch import Launch, find_up, launched, prepared
     from orchestrator.deployment.lease import renew
+    from orchestrator.deployment.up import server_api
     from orchestrator.interruption import Interruption
 
     resolved = options.load(profile, sets)
@@ -58,31 +61,33 @@ def up(
             if ttl is not None:
                 renew(existing.folder, ttl)
             reporter.line(f"{name} is up already")
+            api = server_api(resolved, read_values(existing.folder))
         else:
             launch = Launch(engine, resolved, name, here.state, here.locks, here.environ, wait)
             with (
                 prepared(launch, [], reporter.phase, reporter.line) as ready,
-                launched(launch, ready, interruption, reporter.phase) as (guard, _),
+                launched(launch, ready, interruption, reporter.phase) as (guard, deployment),
             ):
+                api = deployment.api
                 guard.hand_over(ttl)
-    _report(name, resolved, as_json=as_json)
+    _report(name, api, as_json=as_json)
 
 
 def _is_healthy(engine: Engine, existing: Listed, profile: Profile) -> bool:
     """Say whether what is up is handed over, healthy and made from these container and server sections."""
+    from orchestrator.deployment.folder import read_values
     from orchestrator.deployment.up import server_api
     from orchestrator.plan import labels
     from orchestrator.plan.container import serving_hash
 
     same = engine.find([f"{labels.LAUNCH}={existing.launch}", f"{labels.PROFILE_HASH}={serving_hash(profile)}"])
-    return bool(same) and not existing.tenure.owned and server_api(profile).healthy()
+    api = server_api(profile, read_values(existing.folder))
+    return bool(same) and not existing.tenure.owned and api.healthy()
 
 
-def _report(name: str, profile: Profile, *, as_json: bool) -> None:
+def _report(name: str, api: Api, *, as_json: bool) -> None:
     from orchestrator.cli.output import emit, emit_json
-    from orchestrator.deployment.up import server_api
 
-    api = server_api(profile)
     version = api.version()
     if as_json:
         emit_json("deployment", {"name": name, "url": api.url, "vllm_version": version, "state": "healthy"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.deployment.folder import PROFILE
+from orchestrator.deployment.folder import PROFILE, read_values
 from orchestrator.deployment.health import check_identity
 from orchestrator.deployment.log import read_log
 from orchestrator.deployment.up import Deployment, server_api
@@ -45,7 +45,7 @@ def check_fit(listed: Listed, wanted: Profile) -> None:
 
 def attach(engine: Engine, listed: Listed, profile: Profile) -> Deployment:
     """Return the deployment that is up; raise ServerFailed if it is not healthy or another server answers."""
-    api = server_api(profile)
+    api = server_api(profile, read_values(listed.folder))
     state = engine.state(listed.container)
     if not state.running or not api.healthy():
         ended = "" if state.running else f", exit code {state.exit_code}"

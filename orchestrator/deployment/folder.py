@@ -120,11 +120,16 @@ def read_record(folder: Path) -> Record | None:
 
 
 def read_mask(folder: Path) -> Mask:
-    """Return what hides the secrets of a deployment; nothing if there are none, or if they are another user's."""
+    """Return what hides the secrets of a deployment."""
+    return Mask(read_values(folder).values())
+
+
+def read_values(folder: Path) -> dict[str, str]:
+    """Return the secrets of a deployment by variable name; nothing if there are none, or they are another user's."""
     try:
-        return Mask(json.loads((folder / SECRETS).read_bytes()).values())
+        return dict(json.loads((folder / SECRETS).read_bytes()))
     except (OSError, ValueError):
-        return Mask()
+        return {}
 
 
 def drop_folder(folder: Path) -> None:

@@ -9,7 +9,6 @@ from tenacity.stop import stop_base
 
 from orchestrator.deployment.failure import server_failed
 from orchestrator.errors import ServerFailed
-from orchestrator.profile.units import format_duration
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,9 +47,8 @@ def wait_until_healthy(
     except tenacity.RetryError:
         if log.problem is not None:
             raise log.problem from None
-        ended = log.ended.is_set()
-        what = "the server ended" if ended else f"the server was not healthy after {format_duration(deadline_s)}"
-        raise server_failed(engine, container, folder, what, log.phase.label, log.path) from None
+        timed_out = not log.ended.is_set()
+        raise server_failed(engine, container, folder, log.phase.label, log.path, timed_out=timed_out) from None
 
 
 def check_identity(api: Api, served_model: str) -> ServedModel:

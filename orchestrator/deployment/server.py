@@ -38,6 +38,7 @@ class Server:
         self._profile = profile
         self._folder = Path(deployment.identity.folder)
         self._api = deployment.api
+        self.key = deployment.api.key
         self._log_path = log_path
         self._progress = progress
         self._watch = Watch(deployment.api, stall_s)
@@ -49,7 +50,7 @@ class Server:
 
     def explain(self, problem: str) -> ServerFailed:
         """Return what is known of a problem, from the container's state and the server's log."""
-        return server_failed(self.engine, self.container, self._folder, problem, "serving", self._log_path)
+        return server_failed(self.engine, self.container, self._folder, "serving", self._log_path, problem)
 
     def alive(self) -> bool:
         """Say whether the server answers at this moment."""

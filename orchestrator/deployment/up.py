@@ -6,17 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.deployment.failure import engine_refused
+from orchestrator.deployment.folder import read_values
 from orchestrator.deployment.groups import with_known_groups
 from orchestrator.deployment.health import check_identity, wait_until_healthy
 from orchestrator.deployment.log import ServerLog
+from orchestrator.errors import EnvironmentFault, ImageMissing
 from orchestrator.plan.container import container_spec
 from orchestrator.plan.docker_run import docker_run_line
 from orchestrator.vllm.api import Api
-from orchestrator.vllm.flags import served_model
+from orchestrator.vllm.flags import api_key, served_model
 from orchestrator.vllm.phases import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from orchestrator.deployment.guard import Guard
     from orchestrator.engine import ImageFacts
@@ -63,19 +66,26 @@ def bring_up(
     engine, identity, server = guard.engine, guard.identity, profile.server
     progress(Phase.CONTAINER, identity.container)
     spec = with_known_groups(engine, container_spec(profile, identity))
-    container = guard.create(spec)
-    engine.start(container)
+    try:
+        container = guard.create(spec)
+        engine.start(container)
+    except ImageMissing:
+        raise
+    except EnvironmentFault as error:
+        raise engine_refused(error) from error
     log = ServerLog(log_path, progress)
     log.follow(engine, container, Path(identity.folder))
     on_started(container)
-    api = server_api(profile)
+    api = server_api(profile, read_values(Path(identity.folder)))
     wait_until_healthy(engine, container, Path(identity.folder), api, log, profile.health.deadline)
     model = check_identity(api, served_model(server.model, server.flags))
     progress(Phase.READY, api.url)
     return Deployment(identity, container, image, docker_run_line(spec), api, api.version(), model.max_model_len)
 
 
-def server_api(profile: Profile) -> Api:
-    """Return where the server of a profile answers; a server on all addresses is asked on this node's own."""
+def server_api(profile: Profile, secrets: Mapping[str, str]) -> Api:
+    """Return where the server of a profile answers, and with which key; one on all addresses is asked on this node."""
     wildcard = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound
-    return Api(wildcard.get(profile.server.host, profile.server.host), profile.server.port)
+    server = profile.server
+    key = api_key(server.flags, {**profile.container.env, **server.env, **secrets})
+    return Api(wildcard.get(server.host, server.host), server.port, key=key)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-HEAD_BYTES = 2 << 20
-TAIL_BYTES = 6 << 20
+HEAD_BYTES = 1 << 20
+TAIL_BYTES = 3 << 20
 LONGEST_LINE = 2000
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
@@ -64,7 +64,7 @@ class Line:
 
 
 def read_lines(log: bytes | str | Sequence[bytes | str]) -> list[Line]:
-    """Return the lines of a log that are not empty; at most the first 2 and the last 6 MiB are read."""
+    """Return the lines of a log that are not empty; at most the first MiB and the last 3 are read."""
     return [
         line
         for number, raw in _numbered(_whole(log))

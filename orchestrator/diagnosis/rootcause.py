@@ -28,7 +28,7 @@ WRAPPERS = re.compile(
 )
 """Messages that say that another process, or an earlier error, is the cause."""
 CONSEQUENCES = re.compile(
-    r"(?:\w+\.){0,8}(?:SystemExit|KeyboardInterrupt|CancelledError|BrokenPipeError|EOFError|GeneratorExit"
+    r"(?:\w+\.){0,8}(?:SystemExit|StopIteration|KeyboardInterrupt|CancelledError|BrokenPipeError|EOFError|GeneratorExit"
     r"|ConnectionAbortedError|ConnectionResetError|ConnectionRefusedError|ZMQError|DistNetworkError|DistStoreError)\b"
     r"|RuntimeError: cancelled$|.*(?:Connection reset by peer|Connection closed by peer|Broken pipe"
     r"|remote process exited or there was a network error|Did the remote server shutdown or crash)"
@@ -75,8 +75,10 @@ def root_cause(findings: Findings) -> RootCause | None:
 
 def first_errors(findings: Findings) -> tuple[RootCause, ...]:
     """Return the first few different errors in the order of the log, wrappers only if there is nothing else."""
+    ranked = _ranked(findings)
+    telling = [cause for cause in ranked if cause.tier < WRAPPER]
     by_text: dict[str, RootCause] = {}
-    for cause in _ranked(findings):
+    for cause in telling or ranked:
         by_text.setdefault(cause.text, cause)
     few = list(by_text.values())[:SHOWN_ERRORS]
     return tuple(sorted(few, key=lambda cause: cause.number))

@@ -129,7 +129,10 @@ RULES = (
             "The processes of a server talk through shared memory; a container has 64 MiB of it unless told otherwise."
         ),
         advice=(
-            "Set container.shm_size, such as 16g.",
+            (
+                "Set container.shm_size: {needed} MiB are needed and {free} free; 16g is plenty.",
+                "Set container.shm_size, such as 16g.",
+            ),
             (
                 "With container.ipc: host the node's /dev/shm counts and container.shm_size does not: df -h "
                 "/dev/shm, and remove what crashed servers left there."
@@ -142,6 +145,7 @@ RULES = (
                 r"|failed to extend).*(?:No space left on device|size \d+\)$)"
             ),
             r"unable to (?:write to|open|resize|mmap \d+ bytes from) file </?torch_\S+>: No space left on device",
+            r"Insufficient space in /dev/shm .*: (?P<needed>\d+) MiB required, (?P<free>\d+) MiB free",
             r"unexpected bus error encountered in worker|insufficient shared memory \(shm\)",
             r"(?:^|: )Bus error\b",
         ),

@@ -20,7 +20,6 @@ RULES = (
         log=texts(
             r"HFValidationError: Repo id must be in the form 'repo_name' or 'namespace/repo_name': '(?P<path>[^']*)'",
             r"HFValidationError: Repo id must ",
-            r"Invalid repository ID or local directory specified: ?'?(?P<path>/[^']*)?",
             (
                 r"(?:OSError|ValueError): (?P<path>/\S+) (?:is not a local folder"
                 r"|does not appear to have a file named config\.json)"
@@ -53,6 +52,7 @@ RULES = (
                 r"Can't load (?:the configuration|the model|tokenizer|config) (?:of"
                 r"|for) '\S+'\. If you were trying to load"
             ),
+            r"Invalid repository ID or local directory specified: '[^/']",
             r"Cannot find an appropriate cached snapshot folder|outgoing traffic has been disabled",
             r"huggingface\.co.*(?:Max retries exceeded|timed out|Failed to resolve|NameResolutionError)",
             r"Max retries exceeded with url.*NameResolutionError",
@@ -121,7 +121,7 @@ RULES = (
             r"It looks like the config file at '(?P<path>[^']*)' is not (?:a )?valid JSON",
             r"Unrecognized model in (?P<path>\S+)\. Should have a `model_type` key",
             r"No supported config format found in",
-            r"Could not detect config format for no config file found",
+            r"Invalid repository ID or local directory specified: '(?P<path>/[^']*)'",
         ),
     ),
     Rule(

@@ -5,7 +5,7 @@ speaks JSON lines: first what it is, then an answer to each message. When its in
 client that is running and ends.
 
     ← {"python": "3.11.2", "vllm": "0.32.0"}
-    → {"prepare": "vllm" or the path of benchmark_serving.py}
+    → {"prepare": "vllm" or the path of benchmark_serving.py, "env": {…}}
     ← {"fork": true, "reason": "", "options": ["--backend", …] or null, "seconds": 12.1}
     → {"id": "…", "argv": […], "folder": "/tmp/…", "result": "result.json", "deadline_s": 600}
     ← {"id": "…", "code": 0, "timed_out": false, "wall_s": 0.4, "cpu_s": 0.2, "result": "<base64>", "log": "<base64>"}
@@ -207,6 +207,7 @@ def main() -> None:  # noqa: D103 - see the module
             pending += piece
         line, _, pending = pending.partition(b"\n")
         message = json.loads(line.decode())
+        os.environ.update(message.get("env", {}))
         answer = prepare(message["prepare"]) if "prepare" in message else run(message)
 
 

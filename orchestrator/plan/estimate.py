@@ -1,7 +1,8 @@
 """How long a run will take, roughly: start-up by the profile's hints, points by its guess of the server's speed.
 
 A point of n prompts at concurrency c is ⌈n / c⌉ waves, each of one time to first token and the rest of the output at
-the time per output token; a request rate stretches it to at least n / rate. Each client process adds its imports.
+the time per output token; a request rate stretches it to at least n / rate. Each client adds the cost of its fork;
+importing vLLM happens once, while the weights load.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from orchestrator.profile.schema import Bench, Profile
     from orchestrator.sweep import Point
 
-CLIENT_START_S = 15.0
-"""Imports of one `vllm bench serve` process: 13 to 16 s were measured for 0.32.0 on two cores."""
+CLIENT_START_S = 0.3
+"""What one forked client adds to its measurement; see benchmarks/sweep_overhead.py."""
 UNKNOWN_OUTPUT = 256
 """Output tokens of a request whose dataset decides."""
 

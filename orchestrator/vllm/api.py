@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 import http.client
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -56,6 +56,8 @@ class Api:
     host: str
     port: int
     timeout_s: float = 2.0
+    key: str | None = field(default=None, repr=False)
+    """What the server wants to be shown, if it was started with a key."""
 
     @property
     def url(self) -> str:
@@ -114,7 +116,7 @@ class Api:
     def _get(self, path: str) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout_s)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers={"Authorization": f"Bearer {self.key}"} if self.key else {})
             response = connection.getresponse()
             return response.status, response.read()
         finally:

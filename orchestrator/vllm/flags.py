@@ -57,6 +57,21 @@ def served_model(model: str, flags: Mapping[str, JsonValue]) -> str:
     return value if isinstance(value, str) else model
 
 
+API_KEY = "VLLM_API_KEY"
+"""Variable of the server that holds its key."""
+CLIENT_KEY = "OPENAI_API_KEY"
+"""Variable in which the benchmark client looks for it."""
+
+
+def api_key(flags: Mapping[str, JsonValue], env: Mapping[str, object]) -> str | None:
+    """Return the key that the server wants to be shown, from its flags or its environment, if it wants one."""
+    value = lookup(flags, "api-key")
+    if isinstance(value, list) and value:
+        value = value[0]
+    found = value if isinstance(value, str) else env.get(API_KEY)
+    return found if isinstance(found, str) else None
+
+
 def _scalar(value: JsonValue) -> str:
     if isinstance(value, bool) or value is None:
         return json.dumps(value)

@@ -106,7 +106,7 @@ def incompleteness(point: Point, metrics: Metrics) -> list[str]:
         "output throughput": metrics.output_throughput,
         "mean TTFT": metrics.ttft_ms.mean,
     }
-    for name, value in figures.items():
+    for name, value in figures.items() if not reasons else ():
         if value is None or not math.isfinite(value) or value <= 0:
             reasons.append(f"{name} is {value}")
     return reasons

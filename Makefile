@@ -12,7 +12,7 @@ help:  ## Say what can be made
 $(BIN)/orch: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "orch needs Python 3.10 or newer: make PYTHON=/path/to/python3 …" >&2; exit 3; }
-	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { rm -rf $(VENV); echo "python3-venv is missing: apt-get install python3-venv" >&2; exit 3; }
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { rm -rf $(VENV); docker/venv.sh $(PYTHON) && $(PYTHON) -m venv $(VENV); }
 	@$(BIN)/pip install --quiet --editable .
 	@touch $@
 
@@ -35,6 +35,10 @@ images: engine  ## Build the images that are not there: real vLLM on CPU (0.32.0
 demo: $(BIN)/orch engine  ## The whole job on this machine's CPU: real vLLM, a sweep, a table and a CSV
 	@$(PYTHON) docker/build.py cpu >/dev/null
 	@$(BIN)/orch run cpu-tiny
+
+.PHONY: kill-matrix
+kill-matrix: $(VENV)/test images  ## Kill orch N=1000 times at random moments and count what is left behind
+	@$(BIN)/python tests/engine/kill_matrix.py --kills $(or $(N),1000)
 
 .PHONY: test
 test: $(VENV)/test images  ## Run all tests: unit, engine, command line, end to end with real vLLM

@@ -31,6 +31,7 @@ _PLAIN_LEVEL = re.compile(r"(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL): {1,8}(
 _GLOG_LEVEL = re.compile(
     r"\[?(?P<level>[IWEF])\d{3,4} \d\d:\d\d:\d\d[\d.]* (?:\d{1,9} )?(?P<file>[\w./-]{1,120}):\d{1,6}\] ?"
 )
+_PYTHON_WARNING = re.compile(r"[\w./-]{1,300}\.py:\d{1,6}: \w{0,40}Warning: ")
 _GLOG_NAMES = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "CRITICAL"}
 _REPEATED = re.compile(r" \[repeated \d+x across cluster\]")
 _WRITERS = {"core.py": "EngineCore", "engine.py": "engine process"}
@@ -107,4 +108,6 @@ def _line(number: int, raw: str) -> Line:
         process = process or _WRITERS.get(match["file"], "")
         prefix += f"{level} {match['file']}"
         text = text[match.end() :]
+    elif _PYTHON_WARNING.match(text):
+        level = "WARNING"
     return Line(number, process, prefix, level, _REPEATED.sub("", text[:LONGEST_LINE]).rstrip())

@@ -18,6 +18,7 @@ from orchestrator.diagnosis.rules import RULES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from orchestrator.diagnosis.lines import Line
     from orchestrator.diagnosis.rule import Pattern, Rule
     from orchestrator.diagnosis.tracebacks import Findings
 
@@ -67,19 +68,13 @@ def engine_match(words: str) -> Match | None:
 
 def best_match(findings: Findings, root: RootCause | None, exit_code: int | None) -> Match | None:
     """Return the rule that fits best, or None."""
-    candidates = sorted(_candidates(findings, root), key=lambda item: item[0])
-    if candidates and candidates[0][1].rule.strength < Strength.SYMPTOM:
-        return candidates[0][1]
+    rank, best = min(_candidates(findings, root), key=lambda item: item[0], default=(None, None))
+    if rank is not None and rank[0] < Strength.SYMPTOM:
+        return best
     by_code = next((rule for rule in RULES if exit_code in rule.exit_codes), None)
     if by_code is not None:
         return Match(by_code, None, {})
-    if candidates and (root is None or root.tier > REAL or _shows(candidates[0][1], root)):
-        return candidates[0][1]
-    return None
-
-
-def _shows(match: Match, root: RootCause) -> bool:
-    return match.where is not None and match.where.number in root.lines
+    return best if root is None or root.tier > REAL or (rank is not None and rank[3] in root.lines) else None
 
 
 def _candidates(findings: Findings, root: RootCause | None) -> Iterator[tuple[Rank, Match]]:
@@ -87,12 +82,17 @@ def _candidates(findings: Findings, root: RootCause | None) -> Iterator[tuple[Ra
     for line in findings.messages:
         where = RootCause(line.text, line.number, line.process)
         for match in _matches(_QUIET if line.is_quiet else _LOG, line.text, where):
-            yield (match.rule.strength, line.level == "WARNING", line.number not in own, line.number, 1), match
+            yield (_strength(match, line), line.level == "WARNING", line.number not in own, line.number, 1), match
     for failure in findings.failures:
         number = failure.line.number
         where = RootCause(failure.text, number, failure.line.process)
         for match in _matches(_SOURCE, f"{failure.source} → {failure.line.text}", where):
             yield (match.rule.strength, False, number not in own, number, 0), match
+
+
+def _strength(match: Match, line: Line) -> int:
+    """Return how much a text says here: in a warning it is a symptom at best."""
+    return max(match.rule.strength, Strength.SYMPTOM if line.level == "WARNING" else Strength.CERTAIN)
 
 
 def _matches(texts: Iterable[_Text], words: str, where: RootCause) -> Iterator[Match]:

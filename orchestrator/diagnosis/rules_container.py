@@ -45,9 +45,7 @@ RULES = (
             "Check on the node: ls -ld {path}",
             "Correct container.mounts, or make the folder.",
         ),
-        engine=texts(
-            r"bind source path does not exist: (?P<path>\S.*)",
-        ),
+        engine=texts(r"bind source path does not exist: (?P<path>\S.*)"),
     ),
     Rule(
         id="mount-kind-differs",
@@ -67,18 +65,14 @@ RULES = (
             "Give the number: container.group_add: [N], where N comes from stat -c %g /dev/kfd on the node.",
             "A server that runs as root needs no groups: remove {group} from container.group_add.",
         ),
-        engine=texts(
-            r"[Uu]nable to find group (?P<group>[^:\s]+)",
-        ),
+        engine=texts(r"[Uu]nable to find group (?P<group>[^:\s]+)"),
     ),
     Rule(
         id="user-missing",
         title="the image has no user {user}",
         why="container.user takes names from the image, not from the node.",
         advice=("Give numbers in container.user, such as 1000:1000.",),
-        engine=texts(
-            r"[Uu]nable to find user (?P<user>[^:\s]+)",
-        ),
+        engine=texts(r"[Uu]nable to find user (?P<user>[^:\s]+)"),
     ),
     Rule(
         id="runtime-unknown",
@@ -135,9 +129,7 @@ RULES = (
             "See which there are: docker network ls",
             "Use host or bridge in container.network.",
         ),
-        engine=texts(
-            r"network (?P<network>\S+) not found",
-        ),
+        engine=texts(r"network (?P<network>\S+) not found"),
     ),
     Rule(
         id="option-refused",
@@ -176,9 +168,7 @@ RULES = (
             r"env: [‘'\"]?(?P<command>[\w./+-]+)[’'\"]?: No such file or directory",
             r"FATAL tini \(\d+\)\] exec (?P<command>\S+) failed: No such file or directory",
         ),
-        source=texts(
-            r"raise child_exception_type\(.*FileNotFoundError: .*: '(?P<command>[^']+)'",
-        ),
+        source=texts(r"raise child_exception_type\(.*FileNotFoundError: .*: '(?P<command>[^']+)'"),
         engine=texts(
             r"exec: \"(?P<command>[^\"]+)\": (?:executable file not found|stat \S+: no such file)",
             r"stat (?P<command>/\S+): no such file or directory",
@@ -190,9 +180,7 @@ RULES = (
         title="a file to be sourced is not in the image",
         why="container.source names a file that the container does not have or may not read.",
         advice=("Correct container.source; see: docker run --rm --entrypoint ls IMAGE -l {file}",),
-        log=texts(
-            r"orch: cannot source (?P<file>\S+)",
-        ),
+        log=texts(r"orch: cannot source (?P<file>\S+)"),
         strength=Strength.CERTAIN,
     ),
     Rule(
@@ -209,12 +197,8 @@ RULES = (
             r"line \d+: (?P<command>[\w./+-]+): Permission denied$",
             r"env: [‘'\"]?(?P<command>[\w./+-]+)[’'\"]?: Permission denied",
         ),
-        source=texts(
-            r"raise child_exception_type\(.*(?:PermissionError|OSError): .*: '(?P<command>[^']+)'",
-        ),
-        engine=texts(
-            r"exec: .*: permission denied|exec format error",
-        ),
+        source=texts(r"raise child_exception_type\(.*(?:PermissionError|OSError): .*: '(?P<command>[^']+)'"),
+        engine=texts(r"exec: .*: permission denied|exec format error"),
         exit_codes=(126,),
     ),
 )

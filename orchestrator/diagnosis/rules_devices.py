@@ -80,9 +80,7 @@ RULES = (
             r"Failed to infer device type",
             r"Device string must not be empty",
         ),
-        quiet=texts(
-            r"No platform detected, vLLM is running on UnspecifiedPlatform",
-        ),
+        quiet=texts(r"No platform detected, vLLM is running on UnspecifiedPlatform"),
     ),
     Rule(
         id="devices-not-visible",
@@ -135,12 +133,8 @@ RULES = (
                 "container.env."
             ),
         ),
-        log=texts(
-            r"Inconsistent GPU visibility env vars",
-        ),
-        source=texts(
-            r"assert val == cuda_val → AssertionError",
-        ),
+        log=texts(r"Inconsistent GPU visibility env vars"),
+        source=texts(r"assert val == cuda_val → AssertionError"),
         versions="0.8.5: an AssertionError without words; later: Inconsistent GPU visibility env vars",
     ),
     Rule(
@@ -188,9 +182,7 @@ RULES = (
         title="workers were forked after the accelerator was in use",
         why="A forked process cannot use a device that its parent has opened.",
         advice=("Set VLLM_WORKER_MULTIPROC_METHOD: spawn in server.env.",),
-        log=texts(
-            r"Cannot re-initialize (?:CUDA|HIP) in forked subprocess",
-        ),
+        log=texts(r"Cannot re-initialize (?:CUDA|HIP) in forked subprocess"),
     ),
     Rule(
         id="collective-library",
@@ -267,9 +259,7 @@ RULES = (
             r"No available shared memory broadcast block found",
             r"RPC call to \w+ timed out|sample_tokens timed out",
         ),
-        quiet=texts(
-            r"No available shared memory broadcast block found",
-        ),
+        quiet=texts(r"No available shared memory broadcast block found"),
         strength=Strength.SYMPTOM,
         versions="DEBUG level in 0.8.5, INFO later",
     ),

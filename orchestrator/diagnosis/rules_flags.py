@@ -42,9 +42,7 @@ RULES = (
             "See which flags the image knows: docker run --rm IMAGE vllm serve --help (0.10 and later: --help=all)",
             "The image has vLLM {version}.",
         ),
-        log=texts(
-            r"error: unrecognized arguments: (?P<flag>\S.*)",
-        ),
+        log=texts(r"error: unrecognized arguments: (?P<flag>\S.*)"),
         notes=REMOVED,
     ),
     Rule(
@@ -99,9 +97,7 @@ RULES = (
             "The line says which; correct it in server.flags.",
             "The image has vLLM {version}; others take other values.",
         ),
-        log=texts(
-            r"\d+ validation errors? for \w+",
-        ),
+        log=texts(r"\d+ validation errors? for \w+"),
         strength=Strength.SYMPTOM,
         versions="0.9 and later",
     ),
@@ -132,9 +128,7 @@ RULES = (
             "Raise server.flags.max-num-batched-tokens from {batched} to {length} or more.",
             "Set server.flags.enable-chunked-prefill to true, or lower server.flags.max-model-len.",
         ),
-        log=texts(
-            r"max_num_batched_tokens \((?P<batched>\d+)\) is smaller than max_model_len \((?P<length>\d+)\)",
-        ),
+        log=texts(r"max_num_batched_tokens \((?P<batched>\d+)\) is smaller than max_model_len \((?P<length>\d+)\)"),
     ),
     Rule(
         id="port-in-use",

@@ -75,9 +75,7 @@ RULES = (
             ),
             "Lower server.flags.max-num-seqs or server.flags.max-num-batched-tokens: both take working memory.",
         ),
-        log=texts(
-            r"No available memory for the cache blocks",
-        ),
+        log=texts(r"No available memory for the cache blocks"),
     ),
     Rule(
         id="out-of-device-memory",
@@ -160,11 +158,7 @@ RULES = (
             "See which: df -h on the node, and docker system df.",
             "Mount a roomier folder for the caches with container.mounts, such as on /root/.cache.",
         ),
-        log=texts(
-            r"\[Errno 28\] No space left on device|No space left on device|Disk quota exceeded",
-        ),
-        engine=texts(
-            r"no space left on device",
-        ),
+        log=texts(r"\[Errno 28\] No space left on device|No space left on device|Disk quota exceeded"),
+        engine=texts(r"no space left on device"),
     ),
 )

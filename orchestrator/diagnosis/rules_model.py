@@ -87,9 +87,7 @@ RULES = (
             ),
             "Or use an image with a newer transformers.",
         ),
-        log=texts(
-            r"Tokenizer class (?P<name>\w+) does not exist or is not currently imported",
-        ),
+        log=texts(r"Tokenizer class (?P<name>\w+) does not exist or is not currently imported"),
         versions="transformers 4",
     ),
     Rule(

@@ -133,9 +133,7 @@ RULES = (
                 "short."
             ),
         ),
-        log=texts(
-            r"orch: the server's (?:owner is gone|time is up), stopping it",
-        ),
+        log=texts(r"orch: the server's (?:owner is gone|time is up), stopping it"),
         strength=Strength.CERTAIN,
     ),
     Rule(
@@ -148,9 +146,7 @@ RULES = (
             "See whether it was for memory: dmesg | grep -i -E 'oom|killed process' on the node.",
             "If so, free memory on the node or raise container.memory.",
         ),
-        log=texts(
-            r"Failed core proc\(s\): \{.*: -9\b|died unexpectedly \(exit code:? -9\)|died, exit code: -9\b",
-        ),
+        log=texts(r"Failed core proc\(s\): \{.*: -9\b|died unexpectedly \(exit code:? -9\)|died, exit code: -9\b"),
         exit_codes=(137,),
     ),
     Rule(
@@ -158,10 +154,9 @@ RULES = (
         title="the server was asked to end (SIGTERM)",
         why="Somebody stopped the container or the process: docker stop, a process manager, a shutdown of the node.",
         advice=("See who: docker events --since 1h, and the node's own log.",),
-        exit_codes=(
-            143,
-            130,
-        ),
+        strength=Strength.SYMPTOM,
+        quiet=texts(r"\[shutdown\] API server: shutdown triggered"),
+        exit_codes=(143, 130),
     ),
     Rule(
         id="aborted",
@@ -171,9 +166,7 @@ RULES = (
             "Read the lines before it in the log.",
             "Set NCCL_DEBUG: INFO in server.env if it happened between devices.",
         ),
-        log=texts(
-            r"terminate called (?:after throwing|without)|Failed core proc\(s\): \{.*: -6\b|exit code: -6\b",
-        ),
+        log=texts(r"terminate called (?:after throwing|without)|Failed core proc\(s\): \{.*: -6\b|exit code: -6\b"),
         exit_codes=(134,),
         strength=Strength.SYMPTOM,
     ),

@@ -1,0 +1,163 @@
+"""What all rings share: the installed command in folders of its own, and the checks of the engine and its images.
+
+A missing engine or image is a failure with the command that mends it, never a skipped test. Every test leaves the node
+as it found it; so does the whole session, and a container that is not orch's is there to prove it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+from engine.kit import containers
+from engine.kit.command import STUB, Orch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+REAL_IMAGES = ("orch-cpu:0.32.0", "orch-cpu:0.8.5")
+WATCHDOGS_S = 90.0
+"""The watchdog of a killed orch looks for latecomers for 20 s; this is long enough on any machine."""
+FAILED = pytest.StashKey[bool]()
+
+
+@dataclass
+class Session:
+    """What this session calls its own."""
+
+    prefix: str
+    """Names of all its deployments begin with it."""
+    folder: Path
+    cleanup: ExitStack = field(default_factory=ExitStack)
+    """What is needed until the last watchdog has ended."""
+    count: itertools.count[int] = field(default_factory=itertools.count)
+
+    def orch(self, label: str) -> Orch:
+        """Return the command for one test."""
+        number = next(self.count)
+        folder = self.folder / f"{number}-{label[:40]}"
+        folder.mkdir()
+        return Orch(folder, f"{self.prefix}-{number}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report
+
+
+@pytest.fixture(scope="session")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    return Session(f"t{secrets.token_hex(3)}", tmp_path_factory.mktemp("orch"))
+
+
+@pytest.fixture(scope="session")
+def engine(session: Session) -> Iterator[None]:
+    """Say that the engine answers; at the end, that nothing of this session is on it and nothing runs any more."""
+    need(["docker", "version"], "no Docker engine answers", "dockerd >/tmp/dockerd.log 2>&1 &   (as root)")
+    yield
+    with session.cleanup:
+        end = time.monotonic() + WATCHDOGS_S
+        while (watchdogs := running_watchdogs(session)) and time.monotonic() < end:
+            time.sleep(0.2)
+        left = containers.listed(session.prefix)
+        containers.remove(left)
+        assert not watchdogs, "watchdogs that do not end"
+        assert not left, "containers of this session"
+
+
+@pytest.fixture(scope="session")
+def stub_node(session: Session, engine: None) -> Iterator[None]:  # noqa: ARG001 - in this order
+    """Provide the stub's image, beside a container that looks like ours and is not."""
+    need(
+        ["docker", "image", "inspect", STUB], f"the image {STUB} is missing", f"{sys.executable} docker/build.py stub"
+    )
+    name = f"orch-{session.prefix}-foreign"
+    containers.docker("run", "--detach", "--init", "--name", name, "--label", "orch=no", STUB, "sleep", "infinity")
+    before = containers.inspect(name)
+    yield
+    after = containers.inspect(name)
+    containers.docker("rm", "--force", name)
+    assert (after["Id"], after["State"]) == (before["Id"], before["State"]), "orch touched a container that is not its"
+
+
+@pytest.fixture(scope="session")
+def vllm_node(engine: None) -> None:  # noqa: ARG001 - in this order
+    """Provide the images with real vLLM."""
+    for image in REAL_IMAGES:
+        build = f"{sys.executable} docker/build.py cpu --vllm-version {image.partition(':')[2]}"
+        need(["docker", "image", "inspect", image], f"the image {image} is missing", build)
+
+
+@pytest.fixture
+def orch(request: pytest.FixtureRequest, session: Session) -> Iterator[Orch]:
+    """Return the installed command with folders and names that belong to this test alone."""
+    yield from provide(request, session, request.node.name)
+
+
+@pytest.fixture(scope="module")
+def module_orch(request: pytest.FixtureRequest, session: Session) -> Iterator[Orch]:
+    """Return the installed command for what the tests of a module look at together."""
+    yield from provide(request, session, Path(request.node.name).stem)
+
+
+def provide(request: pytest.FixtureRequest, session: Session, label: str) -> Iterator[Orch]:
+    """Yield the command; afterwards nothing of its deployments may be there."""
+    engines = {"engine": "stub_node", "e2e": "vllm_node"}
+    needed = [node for marker, node in engines.items() if request.node.get_closest_marker(marker)]
+    for node in needed:
+        request.getfixturevalue(node)
+    orch = session.orch(label)
+    yield orch
+    for started in orch.started:
+        started.kill()
+    if not needed:
+        return
+    left = containers.listed(f"{orch.prefix}-")
+    containers.remove(left)
+    assert not left or request.node.stash.get(FAILED, False), f"left behind: {left}"  # noqa: FBT003 - the default
+
+
+@pytest.fixture
+def proxied(session: Session) -> Callable[..., object]:
+    """Return a maker of ways to the engine that can be slow; they last as long as the session."""
+    from engine.kit.proxy import Proxy  # noqa: PLC0415 - few tests need it
+
+    def make(create_delay_s: float = 0.0) -> Proxy:
+        proxy = Proxy(session.folder / f"engine{next(session.count)}.sock", create_delay_s)
+        session.cleanup.callback(proxy.close)
+        return proxy
+
+    return make
+
+
+def need(command: list[str], problem: str, remedy: str) -> None:
+    """Fail with what mends it unless a command succeeds."""
+    try:
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False)
+        said, ok = done.stderr.strip(), done.returncode == 0
+    except (OSError, subprocess.TimeoutExpired) as error:
+        said, ok = str(error), False
+    if not ok:
+        pytest.fail(f"{problem}: {said}\nTry: {remedy}", pytrace=False)
+
+
+def running_watchdogs(session: Session) -> list[psutil.Process]:
+    """Return the watchdogs of this session's commands."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if "orchestrator.deployment.watchdog" in words and str(session.folder) in words[-1]:
+            found.append(process)
+    return found

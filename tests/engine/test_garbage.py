@@ -1,0 +1,161 @@
+"""T6, T7, T9: `ps` and `gc` tell and clean the truth; what is wanted, or is not ours, is never touched."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+from engine.kit import containers
+from engine.kit.command import STUB
+from engine.kit.moments import Stage
+from engine.kit.together import together
+
+if TYPE_CHECKING:
+    from conftest import Session
+    from engine.kit.command import Orch
+
+pytestmark = pytest.mark.engine
+
+
+def test_gc_removes_what_a_killed_orch_left_and_nothing_else(orch: Orch, session: Session) -> None:
+    other = orch.another_user()
+    kept, theirs = orch.profile("kept"), orch.profile("theirs")
+    orch.ok("up", kept)
+    other.ok("up", theirs)
+    owned = Stage(orch, session).begin("loading weights", label="owned-")
+    dead = Stage(orch, session).begin("capturing graphs", label="dead-")
+    foreign = containers.docker("run", "--detach", "--name", f"orch-{orch.prefix}-x", STUB, "sleep", "inf").strip()
+    try:
+        kill_with_watchdog(dead.started.process.pid)
+        dead.started.wait()
+        told = other.json("gc")
+        assert containers.listed(dead.name) == []
+        assert not {row["name"] for row in told["removed"]} & {kept, theirs, owned.name}
+        assert {row["name"] for row in told["removed"]} >= {dead.name}
+        states = {container.deployment: container.state for container in containers.listed(orch.prefix)}
+        assert states == {kept: "running", theirs: "running", owned.name: "running"}
+        assert containers.inspect(foreign)["State"]["Running"]
+        again = orch.json("gc")
+        assert not {row["name"] for row in again["removed"]} & set(states)
+    finally:
+        containers.docker("rm", "--force", foreign)
+    owned.started.signal(signal.SIGINT)
+    assert owned.started.wait() == 130
+    assert orch.json("status", kept)["healthy"]
+    assert other.json("status", theirs)["healthy"]
+    orch.ok("down", kept)
+    other.ok("down", theirs)
+
+
+def test_ps_tells_whose_a_deployment_is(orch: Orch, session: Session) -> None:
+    run = Stage(orch, session).begin("sizing the KV cache")
+    row = next(row for row in orch.json("ps")["deployments"] if row["name"] == run.name)
+    assert row["owned"]
+    assert f"pid {run.started.pid}" in row["held"]
+    done = orch("down", run.name)
+    assert done.returncode == 75, "a living orch owns it"
+    assert "--force" in done.stderr
+    assert orch.ok("down", run.name, "--force") == f"{run.name} is down\n"
+    assert run.started.wait() == 1
+    assert containers.listed(run.name) == []
+
+
+def test_two_users_see_and_spare_each_others_deployments(orch: Orch, session: Session) -> None:
+    other = orch.another_user()
+    mine = orch.profile("mine")
+    orch.ok("up", mine)
+    running = Stage(other, session).begin("measuring")
+    for user in (orch, other):
+        assert {mine, running.name} <= {row["name"] for row in user.json("ps")["deployments"]}
+        removed = {row["name"] for row in user.json("gc")["removed"]}
+        assert not removed & {mine, running.name}
+        assert user.json("status", mine)["healthy"]
+    done = other("up", mine, "--set", "server.port=20002")
+    assert done.returncode == 75
+    assert f"the deployment {mine} exists" in done.stderr
+    running.started.signal(signal.SIGTERM)
+    assert running.started.wait() == 143
+    assert {container.deployment for container in containers.listed(orch.prefix)} == {mine}
+    orch.ok("down", mine)
+
+
+def test_a_time_to_live_ends_the_server_without_any_client(orch: Orch) -> None:
+    name = orch.profile("ttl")
+    told = orch.json("up", name, "--ttl", "4s")
+    assert told["state"] == "healthy"
+    row = next(row for row in orch.json("ps")["deployments"] if row["name"] == name)
+    assert not row["owned"]
+    assert row["until"] is not None
+    end = time.monotonic() + 30
+    while containers.only(name).state == "running":
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    assert "orch: the server's time is up, stopping it" in containers.docker("logs", f"orch-{name}", both=True)
+    assert orch("status", name).returncode == 1
+    held = next(row["held"] for row in orch.json("ps")["deployments"] if row["name"] == name)
+    assert held == "nobody"
+    assert name in {row["name"] for row in orch.json("gc")["removed"]}
+    assert containers.listed(name) == []
+
+
+def test_a_time_that_is_no_time(orch: Orch) -> None:
+    done = orch("up", orch.profile("ttl"), "--ttl", "soon")
+    assert done.returncode == 2
+    assert "'soon' is not a duration" in done.stderr
+
+
+def test_down_four_times_at_once(orch: Orch) -> None:
+    name = orch.profile("four", server={"env": {"STUB_IGNORE_SIGTERM": "1"}})
+    orch.ok("up", name)
+    codes = together(lambda _: orch("down", name).returncode, range(4))
+    assert list(codes.values()) == [0, 0, 0, 0]
+    assert containers.listed(name) == []
+    assert orch.ok("down", name) == "nothing was up\n"
+
+
+def test_a_server_deaf_to_signals_with_a_child_of_its_own_session_is_ended(orch: Orch) -> None:
+    name = orch.profile("deaf", server={"env": {"STUB_IGNORE_SIGTERM": "1", "STUB_SPAWN_CHILD": "1"}})
+    orch.ok("up", name)
+    pids = [int(line.split()[0]) for line in containers.processes(f"orch-{name}")]
+    assert len(pids) >= 3
+    orch.ok("down", name)
+    assert not [pid for pid in pids if psutil.pid_exists(pid)]
+
+
+def test_racers_for_one_device_have_one_winner(orch: Orch) -> None:
+    names = [orch.profile(f"racer{number}", container={"holds": ["test-device"]}) for number in range(8)]
+    done = together(lambda name: orch("up", name), names)
+    codes = [result.returncode for result in done.values()]
+    assert sorted(codes) == [0, *[75] * 7]
+    winner = next(name for name, result in done.items() if result.returncode == 0)
+    assert {container.deployment for container in containers.listed(orch.prefix)} == {winner}
+    for name, result in done.items():
+        if name != winner:
+            assert "test-device" in result.stderr
+            assert winner in result.stderr
+    orch.ok("down", winner)
+
+
+def test_the_lock_of_a_killed_orch_is_held_until_its_container_is_gone(orch: Orch) -> None:
+    first = orch.profile(
+        "first",
+        container={"holds": ["test-device"]},
+        server={"env": {"STUB_PHASE_HANG": "memory", "STUB_IGNORE_SIGTERM": "1"}},
+    )
+    second = orch.profile("second", container={"holds": ["test-device"]})
+    started = orch.start("up", first)
+    started.wait_for("sizing the KV cache")
+    started.kill()
+    orch.ok("up", second, "--wait", "60s")
+    assert {container.deployment for container in containers.listed(orch.prefix)} == {second}
+    orch.ok("down", second)
+
+
+def kill_with_watchdog(pid: int) -> None:
+    """Kill a run of orch and its watchdog in the same instant."""
+    for victim in [*(child.pid for child in psutil.Process(pid).children()), pid]:
+        os.kill(victim, signal.SIGKILL)

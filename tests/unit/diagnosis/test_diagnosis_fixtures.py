@@ -1,0 +1,66 @@
+"""Each cause is found in the text of a real failure, and nothing else is."""
+
+from __future__ import annotations
+
+import pytest
+from diagnosis_fixtures import FIXTURES, Fixture
+
+from orchestrator.diagnosis import diagnose
+from orchestrator.diagnosis.lines import read_lines
+from orchestrator.diagnosis.readable import anchors
+from orchestrator.diagnosis.rules import RULES
+
+CAUSES = [rule.id for rule in RULES]
+PATTERNS = [pattern for rule in RULES for pattern in (*rule.log, *rule.quiet, *rule.engine)]
+
+
+def by_name(fixture: Fixture) -> str:
+    return fixture.name
+
+
+@pytest.mark.parametrize("fixture", FIXTURES, ids=by_name)
+def test_the_cause_of_a_real_failure_is_named(fixture: Fixture) -> None:
+    assert diagnose(fixture.evidence).cause == fixture.cause
+
+
+@pytest.mark.parametrize("fixture", [one for one in FIXTURES if "root" in one.head], ids=by_name)
+def test_the_root_cause_line_is_the_first_real_error(fixture: Fixture) -> None:
+    diagnosis = diagnose(fixture.evidence)
+    assert diagnosis.root_line.startswith(fixture.head["root"])
+    assert diagnosis.process == fixture.head.get("process", "")
+
+
+@pytest.mark.parametrize("fixture", [one for one in FIXTURES if one.evidence.log], ids=by_name)
+def test_the_root_cause_line_can_be_found_in_the_log_by_its_number(fixture: Fixture) -> None:
+    diagnosis = diagnose(fixture.evidence)
+    if diagnosis.line_number is not None:
+        assert isinstance(fixture.evidence.log, bytes)
+        line = fixture.evidence.log.decode().split("\n")[diagnosis.line_number - 1]
+        beginning, _, _ = diagnosis.root_line.partition(" at: ")
+        assert beginning.removesuffix("…")[:200] in line
+
+
+@pytest.mark.parametrize("fixture", FIXTURES, ids=by_name)
+def test_looking_for_words_first_misses_no_line(fixture: Fixture) -> None:
+    lines = {line.text for line in read_lines(fixture.evidence.log or fixture.evidence.engine_error)}
+    for pattern in PATTERNS:
+        words = anchors(pattern.pattern)
+        for text in lines:
+            assert not pattern.search(text) or any(word in text for word in words)
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_every_cause_has_a_fixture(cause: str) -> None:
+    assert cause in {fixture.cause for fixture in FIXTURES}
+
+
+def test_every_fixture_belongs_to_a_cause_and_says_where_it_is_from() -> None:
+    assert {fixture.cause for fixture in FIXTURES} <= {*CAUSES, "unknown"}
+    assert [fixture.name for fixture in FIXTURES if not fixture.head.get("source")] == []
+
+
+@pytest.mark.parametrize("fixture", FIXTURES, ids=by_name)
+def test_advice_names_what_the_text_names_and_leaves_no_place_open(fixture: Fixture) -> None:
+    diagnosis = diagnose(fixture.evidence)
+    assert diagnosis.advice
+    assert not [line for line in diagnosis.advice if "{" in line.replace("{{", "").replace("{m", "").replace("{n", "")]

@@ -1,0 +1,154 @@
+"""Profiles, records and runs that tests begin with; a test says only what it is about."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.profile.schema import Bench, Profile
+from orchestrator.runs.directory import RunDirectory, create_run
+from orchestrator.runs.records import DeploymentFacts, Manifest, MeasurementRecord, NodeFacts, RunState
+from orchestrator.sweep import Measurement, Point, sweep
+from orchestrator.vllm.results import read_metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+CANARY = "s3cr3t/+'\"\n=%41"
+"""A secret as hard to hide as they come."""
+
+
+def a_profile(
+    *,
+    container: Mapping[str, Any] | None = None,
+    server: Mapping[str, Any] | None = None,
+    bench: Mapping[str, Any] | None = None,
+    **rest: object,
+) -> Profile:
+    """A small profile; sections are laid over it."""
+    return Profile.model_validate(
+        {
+            "name": "tiny",
+            "container": {"image": "vllm:0.8.5", **(container or {})},
+            "server": {"model": "/models/tiny", **(server or {})},
+            "bench": {"lengths": [[64, 16]], "num_prompts": [2, 4], **(bench or {})},
+            **rest,
+        }
+    )
+
+
+def a_bench(**keys: object) -> Bench:
+    return Bench.model_validate({"lengths": [[64, 16]], "num_prompts": 4, **keys})
+
+
+def a_point(**parameters: object) -> Point:
+    usual: dict[str, Any] = {
+        "dataset": "random",
+        "dataset_path": None,
+        "input_len": 64,
+        "output_len": 16,
+        "num_prompts": 8,
+        "max_concurrency": None,
+        "request_rate": "inf",
+    }
+    return Point(**{**usual, **parameters})
+
+
+def a_measurement(**parameters: object) -> Measurement:
+    return Measurement(a_point(**parameters), 1, 7)
+
+
+def a_result(**keys: object) -> dict[str, Any]:
+    """What the client of vLLM 0.32 writes about 8 prompts of 64 + 16 tokens, all of them complete."""
+    usual: dict[str, Any] = {
+        "date": "20261124-035130",
+        "num_prompts": 8,
+        "request_rate": "inf",
+        "duration": 0.25,
+        "completed": 8,
+        "failed": 0,
+        "total_input_tokens": 512,
+        "total_output_tokens": 128,
+        "request_throughput": 32.0,
+        "request_goodput": None,
+        "output_throughput": 512.0,
+        "total_token_throughput": 2560.0,
+    }
+    for index, name in enumerate(("ttft", "tpot", "itl", "e2el"), start=1):
+        for statistic in ("mean", "median", "std", "p50", "p90", "p95", "p99"):
+            usual[f"{statistic}_{name}_ms"] = index + 0.5
+    return {**usual, **keys}
+
+
+def result_bytes(**keys: object) -> bytes:
+    return json.dumps(a_result(**keys)).encode()
+
+
+def a_record(measurement: Measurement | None = None, **fields: object) -> MeasurementRecord:
+    """The record of a measurement that is done."""
+    measurement = measurement or a_measurement()
+    point = measurement.point
+    usual: dict[str, Any] = {
+        "point": point.id,
+        "repetition": measurement.repetition,
+        "label": point.label(),
+        "parameters": point.parameters(),
+        "seed": measurement.seed,
+        "state": RunState.DONE,
+        "argv": ("vllm", "bench", "serve"),
+        "started": "2026-11-24T03:51:30.000+00:00",
+        "wall_s": 15.5,
+        "client_code": 0,
+        "metrics": read_metrics(result_bytes()),
+    }
+    return MeasurementRecord(**{**usual, **fields})
+
+
+def a_manifest(profile: Profile | None = None, **fields: object) -> Manifest:
+    profile = profile or a_profile()
+    measurements = sweep(profile.bench) if profile.bench else ()
+    usual: dict[str, Any] = {
+        "id": "20261124-035130-tiny-0a1b",
+        "state": RunState.PLANNED,
+        "orch_version": "0.1.0",
+        "profile": profile.name,
+        "profile_hash": "0123456789abcdef",
+        "created": "2026-11-24T03:51:30.000+00:00",
+        "tensor_parallel_size": 8,
+        "dtype": "float16",
+        "node": NodeFacts(
+            hostname="node",
+            kernel="6.1",
+            architecture="x86_64",
+            cpu_model="a processor",
+            cpus=2,
+            numa_nodes=1,
+            memory_bytes=2**34,
+            accelerators=(),
+            engine_version="20.10",
+        ),
+        "measurements": tuple((item.point.id, item.repetition) for item in measurements),
+    }
+    return Manifest(**{**usual, **fields})
+
+
+def deployment_facts(**fields: object) -> DeploymentFacts:
+    usual: dict[str, Any] = {
+        "name": "tiny",
+        "launch": "0a1b2c3d",
+        "container": "c" * 64,
+        "image": "vllm:0.8.5",
+        "image_id": "sha256:" + "1" * 64,
+        "image_digests": (),
+        "docker_run": "docker run …",
+        "url": "http://127.0.0.1:8000",
+        "vllm_version": "0.8.5",
+    }
+    return DeploymentFacts(**{**usual, **fields})
+
+
+def a_run(runs: Path, profile: Profile | None = None, **fields: object) -> RunDirectory:
+    """A run directory on disk, planned unless told otherwise."""
+    profile = profile or a_profile()
+    return create_run(runs, profile, a_manifest(profile, **fields))

@@ -1,0 +1,121 @@
+"""Joining what is up: only a healthy deployment that is what the profile asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from fake_engine import FakeEngine, deployed, exited
+from samples import a_profile
+from test_deployment_registry import listed
+from web import VLLM, answering, free_port
+
+from orchestrator.deployment.attach import attach, check_fit, made_from, whole_log
+from orchestrator.deployment.folder import PROFILE, make_deployment_folder, new_identity
+from orchestrator.deployment.launch import find_up, refuse_if_up
+from orchestrator.deployment.up import server_api
+from orchestrator.engine import ImageFacts
+from orchestrator.errors import Busy, ProfileError, ServerFailed, UsageError
+
+if TYPE_CHECKING:
+    from orchestrator.profile.schema import Profile
+
+
+class Engine(FakeEngine):
+    """An engine with one image."""
+
+    def image(self, reference: str) -> ImageFacts:
+        return ImageFacts(reference, ())
+
+    def inspect(self, container: str) -> dict[str, Any]:
+        return {"Id": container, "Image": "sha256:1"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return make_deployment_folder(tmp_path, new_identity(tmp_path, "tiny"), a_profile(), {})
+
+
+def test_a_deployment_tells_the_profile_that_it_was_made_from(folder: Path) -> None:
+    assert made_from(listed(folder=folder)) == a_profile()
+    changed = made_from(listed(folder=folder), ("bench.seed=5", "bench.repetitions=3"))
+    assert changed.bench is not None
+    assert (changed.bench.seed, changed.bench.repetitions) == (5, 3)
+
+
+def test_a_deployment_without_a_record_can_only_be_ended() -> None:
+    with pytest.raises(UsageError, match="the deployment tiny has no record on this node") as caught:
+        made_from(listed())
+    assert "orch down" in caught.value.hint
+
+
+def test_a_record_that_was_tampered_with_is_not_trusted(folder: Path) -> None:
+    (folder / PROFILE).write_text("name: 5\nnonsense: true\n", encoding="utf-8")
+    with pytest.raises(ProfileError):
+        made_from(listed(folder=folder))
+
+
+def test_another_sweep_fits_and_another_server_does_not(folder: Path) -> None:
+    check_fit(listed(folder=folder), a_profile(bench={"seed": 5}, name="other"))
+    wanted = a_profile(server={"flags": {"dtype": "float16"}}, container={"image": "vllm:0.9.0"}, name="other")
+    with pytest.raises(UsageError) as caught:
+        check_fit(listed(folder=folder), wanted)
+    assert caught.value.message.splitlines() == [
+        "the deployment tiny is not what the profile other asks for:",
+        '  container.image: "vllm:0.8.5" → "vllm:0.9.0"',
+        '  server.flags.dtype: nothing → "float16"',
+    ]
+    assert caught.value.hint.startswith("orch down tiny")
+
+
+def served_at(port: int) -> Profile:
+    return a_profile(server={"port": port, "flags": {"served-model-name": "tiny"}})
+
+
+def test_a_healthy_deployment_is_joined(folder: Path) -> None:
+    with answering(VLLM) as port:
+        found = attach(Engine(), listed(folder=folder), served_at(port))  # type: ignore[arg-type]
+    assert (found.identity.name, found.identity.launch, found.container) == ("tiny", "0a1b2c3d", "c" * 64)
+    assert (found.image.id, found.vllm_version, found.max_model_len) == ("sha256:1", "0.32.0", 2048)
+
+
+def test_a_deployment_that_does_not_answer_is_not_joined(folder: Path) -> None:
+    with pytest.raises(ServerFailed, match=r"the deployment tiny is not healthy \(container running\)"):
+        attach(Engine(), listed(folder=folder), served_at(free_port()))  # type: ignore[arg-type]
+
+
+def test_a_deployment_that_has_ended_is_not_joined(folder: Path) -> None:
+    with answering(VLLM) as port, pytest.raises(ServerFailed, match=r"\(container exited, exit code 137\)"):
+        attach(Engine(ended=exited(137)), listed(folder=folder), served_at(port))  # type: ignore[arg-type]
+
+
+def test_a_deployment_whose_port_another_server_has_is_not_joined(folder: Path) -> None:
+    with answering({**VLLM, "/v1/models": {"data": [{"id": "foreign"}]}}) as port:
+        with pytest.raises(ServerFailed, match="offers foreign, not tiny"):
+            attach(Engine(), listed(folder=folder), served_at(port))  # type: ignore[arg-type]
+
+
+def test_the_whole_log_of_a_deployment_can_be_had(folder: Path) -> None:
+    engine = Engine(output=[b"one\n", b"two\n"])
+    with answering(VLLM) as port:
+        found = attach(engine, listed(folder=folder), served_at(port))  # type: ignore[arg-type]
+    assert whole_log(engine, found) == b"one\ntwo\n"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"),
+    [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("10.0.0.1", "10.0.0.1")],  # noqa: S104 - not bound
+)
+def test_a_server_on_all_addresses_is_asked_on_this_node_s_own(host: str, asked: str) -> None:
+    assert server_api(a_profile(server={"host": host})).host == asked
+
+
+def test_a_name_is_used_once(folder: Path) -> None:
+    engine = Engine([deployed("tiny", folder)])
+    found = find_up(engine, "tiny")  # type: ignore[arg-type]
+    assert found is not None
+    with pytest.raises(Busy, match=r"the deployment tiny exists \(running, owner unknown\)"):
+        refuse_if_up(engine, "tiny")  # type: ignore[arg-type]
+    assert find_up(engine, "other") is None  # type: ignore[arg-type]
+    refuse_if_up(engine, "other")  # type: ignore[arg-type]

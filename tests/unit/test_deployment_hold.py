@@ -1,0 +1,288 @@
+"""Promise K1: nothing that a deployment uses is used by another one, and whoever is in the way is named."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from fake_engine import FakeEngine, deployed
+from processes import python
+from samples import a_profile
+
+from orchestrator.accelerators import collide, held_by, node_accelerators
+from orchestrator.deployment import hold as module
+from orchestrator.deployment.hold import Hold, take
+from orchestrator.deployment.lease import Lease
+from orchestrator.errors import Busy, EnvironmentFault, ExitCode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from orchestrator.engine import Found
+
+HOLDER = """
+import json, sys, time
+from pathlib import Path
+from orchestrator.deployment.hold import take
+class Engine:
+    def find(self, labels):
+        return []
+hold = take(tuple(json.loads(sys.argv[2])), Path(sys.argv[1]), Engine(), "another", None, print)
+print("held", flush=True)
+time.sleep(600)
+"""
+
+RACER = """
+import sys
+from pathlib import Path
+from orchestrator.deployment.hold import take
+from orchestrator.errors import Busy
+class Engine:
+    def find(self, labels):
+        return []
+sys.stdin.read()
+try:
+    hold = take(("accelerators",), Path(sys.argv[1]), Engine(), "racer", None, print)
+    print("won", flush=True)
+    sys.stdin.close()
+    import time; time.sleep(600)
+except Busy as busy:
+    print("lost", flush=True)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "POLL_S", 0.01)
+
+
+def take_at_once(folder: Path, *names: str, engine: FakeEngine | None = None) -> Hold:
+    return take(names, folder, engine or FakeEngine(), "me, pid 1", None, pytest.fail)  # type: ignore[arg-type]
+
+
+def test_what_is_held_is_not_held_twice_until_it_is_let_go(tmp_path: Path) -> None:
+    hold = take_at_once(tmp_path / "locks", "gpu-box")
+    with pytest.raises(Busy, match=r"gpu-box is held by me, pid 1 since 20\d\d-") as caught:
+        take_at_once(tmp_path / "locks", "gpu-box")
+    assert caught.value.exit_code == ExitCode.BUSY
+    hold.release()
+    hold.release()
+    take_at_once(tmp_path / "locks", "gpu-box").release()
+
+
+def test_different_things_are_held_beside_each_other(tmp_path: Path) -> None:
+    one, other = take_at_once(tmp_path, "accelerator-0", "accelerator-1"), take_at_once(tmp_path, "accelerator-2")
+    with pytest.raises(Busy, match="accelerator-1 is held"):
+        take_at_once(tmp_path, "accelerator-1", "accelerator-3")
+    take_at_once(tmp_path, "accelerator-3").release()
+    one.release()
+    other.release()
+
+
+def test_all_accelerators_and_one_of_them_exclude_each_other(tmp_path: Path) -> None:
+    single = take_at_once(tmp_path, "accelerator-0")
+    with pytest.raises(Busy):
+        take_at_once(tmp_path, "accelerators")
+    single.release()
+    everything = take_at_once(tmp_path, "accelerators")
+    with pytest.raises(Busy):
+        take_at_once(tmp_path, "accelerator-0")
+    everything.release()
+
+
+def test_nothing_is_always_granted(tmp_path: Path) -> None:
+    assert take_at_once(tmp_path / "locks").files == ()
+    assert not (tmp_path / "locks").exists()
+
+
+def test_a_hold_ends_with_its_holder(tmp_path: Path) -> None:
+    argv = python("-c", HOLDER, str(tmp_path), '["accelerators"]')
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(Busy, match="accelerators is held by another since"):
+            take_at_once(tmp_path, "accelerators")
+        holder.kill()
+    take_at_once(tmp_path, "accelerators").release()
+
+
+def test_a_hold_lasts_as_long_as_whoever_inherits_it(tmp_path: Path) -> None:
+    hold = take_at_once(tmp_path, "accelerators")
+    with subprocess.Popen(["sleep", "600"], pass_fds=hold.files) as heir:
+        hold.release()
+        with pytest.raises(Busy):
+            take_at_once(tmp_path, "accelerators")
+        heir.kill()
+    take_at_once(tmp_path, "accelerators").release()
+
+
+def test_a_hold_is_not_inherited_by_others(tmp_path: Path) -> None:
+    hold = take_at_once(tmp_path, "accelerators")
+    with subprocess.Popen(["sleep", "600"], close_fds=False) as child:
+        hold.release()
+        take_at_once(tmp_path, "accelerators").release()
+        child.kill()
+
+
+def test_of_twenty_racers_one_wins(tmp_path: Path) -> None:
+    argv = python("-c", RACER, str(tmp_path))
+    racers = [subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(20)]
+    try:
+        for racer in racers:
+            assert racer.stdin is not None
+            racer.stdin.close()
+        said = [racer.stdout.readline().strip() for racer in racers if racer.stdout]
+        assert sorted(said) == [b"lost"] * 19 + [b"won"]
+    finally:
+        for racer in racers:
+            racer.kill()
+            racer.wait()
+            assert racer.stdout is not None
+            racer.stdout.close()
+
+
+def test_one_who_queues_is_told_once_why_and_gets_it_when_it_is_free(tmp_path: Path) -> None:
+    first = take_at_once(tmp_path, "accelerators")
+    told: list[str] = []
+
+    def on_wait(message: str) -> None:
+        told.append(message)
+        first.release()
+
+    take(("accelerators",), tmp_path, FakeEngine(), "me", 60.0, on_wait).release()  # type: ignore[arg-type]
+    assert len(told) == 1
+    assert told[0].startswith("accelerators is held by me, pid 1")
+
+
+def test_one_who_queues_in_vain_is_told_who_was_in_the_way(tmp_path: Path) -> None:
+    first = take_at_once(tmp_path, "accelerators")
+    with pytest.raises(Busy, match="held by me, pid 1"):
+        take(("accelerators",), tmp_path, FakeEngine(), "other", 0.05, lambda _: None)  # type: ignore[arg-type]
+    first.release()
+
+
+def up(tmp_path: Path, holds: str, until: float | None = None, status: str = "running") -> Found:
+    folder = tmp_path / "kept-00000001"
+    folder.mkdir()
+    Lease(folder).hand_over(until)
+    return deployed("kept", folder, holds=holds, status=status)
+
+
+def test_a_deployment_that_was_handed_over_holds_by_its_label(tmp_path: Path) -> None:
+    engine = FakeEngine([up(tmp_path, "accelerator-0,accelerator-1")])
+    with pytest.raises(Busy, match=r"accelerator-0, accelerator-1 is held by the deployment kept \(until orch down\)"):
+        take_at_once(tmp_path / "locks", "accelerator-1", engine=engine)
+    take_at_once(tmp_path / "locks", "accelerator-2", engine=engine).release()
+    with pytest.raises(Busy):
+        take_at_once(tmp_path / "locks", "accelerators", engine=engine)
+
+
+def test_a_refusal_lets_go_of_what_was_taken_for_it(tmp_path: Path) -> None:
+    engine = FakeEngine([up(tmp_path, "accelerator-0")])
+    with pytest.raises(Busy):
+        take_at_once(tmp_path / "locks", "accelerator-0", engine=engine)
+    take_at_once(tmp_path / "locks", "accelerator-0").release()
+
+
+@pytest.mark.parametrize(("holds", "status"), [("", "running"), ("accelerators", "exited")])
+def test_a_deployment_that_holds_nothing_or_has_ended_is_not_in_the_way(
+    tmp_path: Path, holds: str, status: str
+) -> None:
+    engine = FakeEngine([up(tmp_path, holds, status=status)])
+    take_at_once(tmp_path / "locks", "accelerators", engine=engine).release()
+
+
+def test_all_users_of_the_node_share_the_locks_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        take_at_once(tmp_path / "locks", "a").release()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "locks").stat().st_mode) == 0o1777
+    assert stat.S_IMODE((tmp_path / "locks" / "a").stat().st_mode) == 0o666
+
+
+def test_a_lock_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("mine", encoding="utf-8")
+    (tmp_path / "a").symlink_to(tmp_path / "precious")
+    with pytest.raises(EnvironmentFault, match="cannot be opened"):
+        take_at_once(tmp_path, "a")
+    assert (tmp_path / "precious").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize("told", ["nonsense", "[]", '{"who": "somebody"}', ""])
+def test_a_holder_that_says_something_else_is_told_as_it_says(tmp_path: Path, told: str) -> None:
+    hold = take_at_once(tmp_path, "a")
+    (tmp_path / "a").write_text(told, encoding="utf-8")
+    with pytest.raises(Busy) as caught:
+        take_at_once(tmp_path, "a")
+    assert caught.value.message == f"a is held by {told or 'another orch process'}"
+    hold.release()
+
+
+DCU = {"devices": ["/dev/kfd", "/dev/dri"]}
+HELD: list[tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = [
+    ({}, {}, ()),
+    (DCU, {}, ("accelerators",)),
+    ({"privileged": True}, {}, ("accelerators",)),
+    ({"gpus": "all"}, {}, ("accelerators",)),
+    ({"gpus": 2}, {}, ("accelerators",)),
+    ({"gpus": ["1", 0]}, {}, ("accelerator-0", "accelerator-1")),
+    (DCU, {"HIP_VISIBLE_DEVICES": "0, 2,"}, ("accelerator-0", "accelerator-2")),
+    ({**DCU, "env": {"HIP_VISIBLE_DEVICES": "0"}}, {"HIP_VISIBLE_DEVICES": "1"}, ("accelerator-1",)),
+    (DCU, {"ROCR_VISIBLE_DEVICES": "3", "CUDA_VISIBLE_DEVICES": "4"}, ("accelerator-4",)),
+    (DCU, {"HIP_VISIBLE_DEVICES": ""}, ("accelerators",)),
+    ({"devices": ["/dev/nvidia0"]}, {"CUDA_VISIBLE_DEVICES": "0"}, ("accelerator-0",)),
+    ({}, {"CUDA_VISIBLE_DEVICES": "0"}, ()),
+    ({**DCU, "holds": ["node", "a", "a"]}, {}, ("a", "node")),
+    ({**DCU, "holds": []}, {}, ()),
+]
+
+
+@pytest.mark.parametrize(("container", "env", "names"), HELD, ids=str)
+def test_a_deployment_keeps_the_accelerators_that_it_makes_visible(
+    container: dict[str, Any], env: dict[str, Any], names: tuple[str, ...]
+) -> None:
+    assert held_by(a_profile(container=container, server={"env": env})) == names
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "together"),
+    [
+        (("accelerator-0",), ("accelerator-1",), True),
+        (("accelerator-0",), ("accelerator-0", "accelerator-1"), False),
+        (("accelerators",), ("accelerator-1",), False),
+        (("accelerators",), ("accelerators",), False),
+        (("accelerators",), ("node",), True),
+        (("accelerators",), (), True),
+        ((), (), True),
+    ],
+)
+def test_two_deployments_get_on_unless_they_want_the_same(
+    one: tuple[str, ...], other: tuple[str, ...], *, together: bool
+) -> None:
+    assert collide(one, other) is collide(other, one) is not together
+
+
+def test_the_accelerators_of_a_node_are_told_by_the_kernel(tmp_path: Path) -> None:
+    cards = {
+        "0000:9f:00.0": ("0x1d94", "0x038000", "0x54b7"),
+        "0000:03:00.0": ("0x1002", "0x120000", "0x74a1"),
+        "0000:41:00.0": ("0x10de", "0x030200", "0x2330"),
+        "0000:05:00.0": ("0x1a03", "0x030000", "0x2000"),  # the screen of a management controller
+        "0000:06:00.0": ("0x1002", "0x040300", "0xab38"),  # a sound device of the same vendor
+    }
+    for address, facts in cards.items():
+        (tmp_path / address).mkdir()
+        for name, text in zip(("vendor", "class", "device"), facts, strict=True):
+            (tmp_path / address / name).write_text(text + "\n", encoding="utf-8")
+    (tmp_path / "0000:00:00.0").mkdir()
+    assert node_accelerators(tmp_path) == (
+        "AMD 0x74a1 0000:03:00.0",
+        "NVIDIA 0x2330 0000:41:00.0",
+        "Hygon 0x54b7 0000:9f:00.0",
+    )
+    assert node_accelerators(tmp_path / "none") == ()

@@ -1,0 +1,173 @@
+"""The house rules that a reader cannot check by eye: who may import whom, who may speak, how long a file is."""
+
+from __future__ import annotations
+
+import ast
+import statistics
+import sys
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orchestrator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(orchestrator.__file__).parent
+
+LAYERS = (
+    ("errors", "orchestrator"),
+    ("atomic", "interruption", "inside"),
+    ("profile",),
+    ("sweep", "accelerators"),
+    ("vllm",),
+    ("plan", "profile.lint", "profile.lint_container", "profile.lint_server", "profile.lint_sweep"),
+    ("engine", "runs"),
+    ("report", "node", "bench", "deployment"),
+    ("run",),
+    ("cli",),
+    ("__main__",),
+)
+"""From the bottom to the top: a module imports from its own package and from layers below, never sideways or up.
+
+The remarks on a profile (`profile.lint…`) judge flags and sweeps, so they stand above what they know of.
+"""
+
+PROCESSES = ("cli", "inside", "__main__", "deployment.watchdog")
+"""What is or belongs to the entry of a process, and so may speak, read the environment and exit."""
+
+
+def module_name(path: Path) -> str:
+    return (
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        .removesuffix(".__init__")
+        .replace("__init__", "orchestrator")
+    )
+
+
+SOURCES = {module_name(path): path for path in sorted(ROOT.rglob("*.py"))}
+
+
+@cache
+def nodes(module: str) -> tuple[ast.AST, ...]:
+    """Every node of a module but those of its `if __name__ == "__main__"`, which is the entry of a process."""
+    tree = ast.parse(SOURCES[module].read_bytes())
+    tree.body = [part for part in tree.body if not (isinstance(part, ast.If) and "__main__" in ast.unparse(part.test))]
+    return tuple(ast.walk(tree))
+
+
+def belongs_to(module: str, names: tuple[str, ...]) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in names)
+
+
+def imported(module: str) -> Iterator[str]:
+    """Everything that a module imports, anywhere in it, what only the type checker imports included."""
+    for node in nodes(module):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively"
+            yield str(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imported_of_ours(module: str) -> set[str]:
+    names = {name.removeprefix("orchestrator.") for name in imported(module) if name.startswith("orchestrator")}
+    return {name for name in names if name in SOURCES}
+
+
+def height(module: str) -> int:
+    """The layer of a module, counted from the bottom; the most exact entry that names it counts."""
+    entries = [
+        (len(name), index) for index, layer in enumerate(LAYERS) for name in layer if belongs_to(module, (name,))
+    ]
+    assert entries, f"{module} stands in no layer; say where it belongs"
+    return max(entries)[1]
+
+
+def package(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def may_import(module: str, other: str) -> bool:
+    if package(module) == package(other):
+        return height(other) <= height(module)
+    return height(other) < height(module)
+
+
+def offenders(modules: list[str], what: dict[str, set[str]]) -> dict[str, set[str]]:
+    return {module: what[module] for module in modules if what[module]}
+
+
+def test_imports_point_one_way() -> None:
+    wrong = {
+        module: {other for other in imported_of_ours(module) if not may_import(module, other)} for module in SOURCES
+    }
+    assert offenders(list(SOURCES), wrong) == {}
+
+
+def test_the_core_never_prints_reads_the_environment_or_exits() -> None:
+    called = {"print", "input", "exit", "quit", "sys.exit", "os._exit", "os.getenv"}
+    touched = {"os.environ", "os.environb", "sys.argv", "sys.stdin", "sys.stdout", "sys.stderr"}
+    core = [module for module in SOURCES if not belongs_to(module, PROCESSES)]
+    found = {}
+    for module in core:
+        calls = {ast.unparse(node.func) for node in nodes(module) if isinstance(node, ast.Call)}
+        attributes = {ast.unparse(node) for node in nodes(module) if isinstance(node, ast.Attribute)}
+        imports = set(imported(module))
+        found[module] = called & calls | touched & attributes | (called | touched) & imports
+        found[module] |= {name for name in imports if package(name) in ("click", "rich", "argparse")}
+    assert offenders(core, found) == {}
+
+
+def test_what_comes_before_a_deployment_knows_no_clock_no_chance_and_no_other_process() -> None:
+    pure = [module for module in SOURCES if package(module) in ("profile", "sweep", "plan", "vllm")]
+    pure.remove("vllm.api")  # asks a server
+    impure = {"time", "datetime", "random", "secrets", "uuid", "socket", "http", "subprocess", "threading"}
+    assert offenders(pure, {module: impure & set(map(package, imported(module))) for module in pure}) == {}
+
+
+def test_only_the_engine_package_knows_docker_and_what_lies_beneath_it() -> None:
+    others = [module for module in SOURCES if package(module) != "engine"]
+    found = {
+        module: {name for name in imported(module) if package(name) in ("docker", "requests", "urllib3")}
+        for module in others
+    }
+    assert offenders(others, found) == {}
+
+
+def is_version(node: ast.AST) -> bool:
+    """Whether an expression is three numbers in a tuple, or their text."""
+    if isinstance(node, ast.Tuple) and len(node.elts) == 3:
+        return all(isinstance(item, ast.Constant) and type(item.value) is int for item in node.elts)
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        numbers = node.value.split(".")
+        return len(numbers) == 3 and all(number.isdigit() for number in numbers)
+    return False
+
+
+def test_only_the_vllm_package_knows_versions_of_vllm() -> None:
+    others = [module for module in SOURCES if package(module) not in ("vllm", "orchestrator")]
+    found = {module: {ast.unparse(node) for node in nodes(module) if is_version(node)} for module in others}
+    assert offenders(others, found) == {}
+
+
+def test_modules_are_short() -> None:
+    lengths = {module: len(path.read_text(encoding="utf-8").splitlines()) for module, path in SOURCES.items()}
+    assert {module: length for module, length in lengths.items() if length > 500} == {}
+    assert statistics.median(lengths.values()) < 200
+
+
+def test_a_module_opens_by_saying_what_it_is_for() -> None:
+    opening = {
+        module: (ast.get_docstring(ast.parse(path.read_bytes())) or "").partition("\n\n")[0]
+        for module, path in SOURCES.items()
+    }
+    assert [module for module, text in opening.items() if not text.endswith((".", ":"))] == []
+
+
+def test_a_program_for_the_container_stands_alone_on_the_standard_library() -> None:
+    programs = [module for module in SOURCES if module.startswith("inside.")]
+    found = {module: {package(name) for name in imported(module)} - sys.stdlib_module_names for module in programs}
+    assert offenders(programs, found) == {}

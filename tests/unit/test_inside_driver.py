@@ -1,0 +1,364 @@
+"""The driver in the container: one client at a time, whole answers, deadlines that hold, and no client without orch.
+
+It runs here as it does in a container, with a shorter grace.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from processes import alive, eventually, program, python, started
+
+from orchestrator.inside import driver
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+CLIENT = "import os, sys; sys.stdout.write('out\\n'); sys.stdout.flush(); sys.stderr.write('err\\n'); "
+
+
+class Driven:
+    """A driver process, spoken to as orch does."""
+
+    def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
+        self.process = process
+        self.folder = folder
+
+    def send(self, job: str, argv: list[str], **keys: object) -> None:
+        message = {
+            "id": job,
+            "argv": argv,
+            "folder": str(self.folder / job),
+            "result": "result.json",
+            "deadline_s": 600,
+            **keys,
+        }
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(message).encode() + b"\n")
+        self.process.stdin.flush()
+
+    def receive(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        answer = dict(json.loads(self.process.stdout.readline()))
+        for name in ("result", "log"):
+            if answer.get(name) is not None:
+                answer[name] = base64.b64decode(answer[name], validate=True)
+        return answer
+
+    def run(self, job: str, argv: list[str], **keys: object) -> dict[str, Any]:
+        self.send(job, argv, **keys)
+        return self.receive()
+
+    def prepare(self, client: str) -> dict[str, Any]:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps({"prepare": client}).encode() + b"\n")
+        self.process.stdin.flush()
+        return self.receive()
+
+    def hang_up(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+
+
+@contextlib.contextmanager
+def driving(folder: Path, files: Mapping[str, str]) -> Iterator[Driven]:
+    """A driver whose Python can import what these files make."""
+    metadata = "vllm-0.8.5+das.opt1.dist-info/METADATA"
+    everything = {metadata: "Metadata-Version: 2.1\nName: vllm\nVersion: 0.8.5+das.opt1\n", **files}
+    for name, text in everything.items():
+        path = folder / "site" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    env = {**os.environ, "PYTHONPATH": str(folder / "site")}
+    argv = program(driver, {"GRACE_S = 5.0": "GRACE_S = 0.2"})
+    with started(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env) as process:
+        yield Driven(process, folder)
+
+
+@pytest.fixture
+def driven(tmp_path: Path) -> Iterator[Driven]:
+    with driving(tmp_path, {}) as made:
+        yield made
+
+
+@pytest.fixture
+def ready(driven: Driven) -> Driven:
+    driven.receive()
+    return driven
+
+
+def test_it_says_first_what_it_is(driven: Driven) -> None:
+    hello = driven.receive()
+    assert hello["vllm"] == "0.8.5+das.opt1"
+    assert hello["python"].split(".")[0] == "3"
+
+
+def test_without_vllm_it_says_why_there_is_none() -> None:
+    with started(program(driver, {}), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        hello = json.loads(process.stdout.readline())
+    assert hello["vllm"] is None
+    assert "PackageNotFoundError" in hello["problem"]
+
+
+def test_an_answer_holds_the_result_byte_for_byte_and_everything_that_was_printed(ready: Driven) -> None:
+    content = bytes(range(256)) * 300
+    (ready.folder / "content").write_bytes(content)
+    code = CLIENT + f"open('{ready.folder}/one/result.json', 'wb').write(open(sys.argv[1], 'rb').read()); sys.exit(3)"
+    answer = ready.run("one", python("-c", code, str(ready.folder / "content")))
+    assert answer.pop("wall_s") > 0
+    assert answer.pop("cpu_s") > 0
+    assert answer == {"id": "one", "code": 3, "timed_out": False, "result": content, "log": b"out\nerr\n"}
+
+
+def test_a_client_that_leaves_no_result_has_none(ready: Driven) -> None:
+    answer = ready.run("one", ["true"])
+    assert (answer["code"], answer["result"], answer["log"]) == (0, None, b"")
+
+
+def test_jobs_follow_one_another_and_leave_nothing_behind(ready: Driven) -> None:
+    for job in ("one", "two", "one"):
+        code = "import os, sys; print(sorted(os.listdir(sys.argv[1]))); open(sys.argv[1] + '/result.json', 'w').write('{}')"
+        answer = ready.run(job, python("-c", code, str(ready.folder / job)))
+        assert (answer["id"], answer["result"]) == (job, b"{}")
+        assert answer["log"] == b"['client.log']\n"
+        assert not (ready.folder / job).exists()
+
+
+def test_what_lies_in_the_folder_from_before_is_not_taken_for_a_result(ready: Driven) -> None:
+    (ready.folder / "one").mkdir()
+    (ready.folder / "one" / "result.json").write_text("old", encoding="utf-8")
+    assert ready.run("one", ["true"])["result"] is None
+
+
+def test_a_client_has_no_input_and_few_threads(ready: Driven) -> None:
+    code = "import os, sys; print(os.environ['OMP_NUM_THREADS'], os.environ['TOKENIZERS_PARALLELISM'], [sys.stdin.read()])"
+    assert ready.run("one", python("-c", code))["log"] == b"1 false ['']\n"
+
+
+def test_hostile_arguments_reach_the_client_untouched(ready: Driven) -> None:
+    words = ["$(id)", "a b", "", "'\"\\", "\n", "é中"]
+    answer = ready.run("one", python("-c", "import sys; sys.stdout.buffer.write(repr(sys.argv[1:]).encode())", *words))
+    assert answer["log"].decode() == repr(words)
+
+
+def test_a_command_that_is_not_there_is_code_127(ready: Driven) -> None:
+    answer = ready.run("one", ["/nonexistent/vllm", "bench"])
+    assert (answer["code"], answer["timed_out"], answer["result"]) == (127, False, None)
+    assert answer["log"] == b"cannot start /nonexistent/vllm: No such file or directory\n"
+    assert ready.run("two", ["true"])["code"] == 0
+
+
+def test_a_client_that_is_killed_has_the_signal_as_its_code(ready: Driven) -> None:
+    assert ready.run("one", ["sh", "-c", "kill -9 $$"])["code"] == -9
+
+
+def test_a_client_is_killed_at_its_deadline(ready: Driven) -> None:
+    answer = ready.run("one", ["sleep", "600"], deadline_s=0.1)
+    assert (answer["timed_out"], answer["code"]) == (True, -15)
+    assert ready.run("two", ["true"])["code"] == 0
+
+
+FAMILY = """
+[ "$1" = deaf ] && trap '' TERM
+(trap '' TERM; : > "$2.ready"; exec sleep 600) &
+while [ ! -e "$2.ready" ]; do sleep 0.01; done
+echo $$ $! > "$2.tmp"; mv "$2.tmp" "$2"
+wait
+"""
+"""A client with a child that ignores SIGTERM; it writes both pids down once both are ready."""
+
+
+def family(pids: Path, *, deaf_parent: bool) -> list[str]:
+    return ["sh", "-c", FAMILY, "sh", "deaf" if deaf_parent else "obedient", str(pids)]
+
+
+@pytest.mark.parametrize("deaf_parent", [False, True])
+def test_at_its_deadline_a_client_s_whole_group_is_killed(ready: Driven, *, deaf_parent: bool) -> None:
+    pids = ready.folder / "pids"
+    answer = ready.run("one", family(pids, deaf_parent=deaf_parent), deadline_s=1)
+    assert (answer["timed_out"], answer["code"]) == (True, -9 if deaf_parent else -15)
+    parent, child = map(int, pids.read_text(encoding="utf-8").split())
+    assert not alive(parent)
+    eventually(lambda: not alive(child), "the child is gone")
+
+
+@pytest.mark.parametrize("deaf_parent", [False, True])
+def test_when_orch_is_gone_the_running_client_is_killed(ready: Driven, *, deaf_parent: bool) -> None:
+    pids = ready.folder / "pids"
+    ready.send("one", family(pids, deaf_parent=deaf_parent))
+    eventually(pids.exists, "the client runs")
+    ready.hang_up()
+    assert ready.process.wait(timeout=30) == 1
+    for pid in map(int, pids.read_text(encoding="utf-8").split()):
+        eventually(lambda pid=pid: not alive(pid), "the client is gone")  # type: ignore[misc]
+
+
+def test_when_orch_is_gone_an_idle_driver_ends(ready: Driven) -> None:
+    ready.hang_up()
+    assert ready.process.wait(timeout=30) == 0
+
+
+def test_a_job_may_come_in_pieces(ready: Driven) -> None:
+    assert ready.process.stdin is not None
+    job = {"id": "x", "argv": ["true"], "folder": str(ready.folder / "x"), "result": "r", "deadline_s": 60}
+    text = json.dumps({**job, "pad": "x" * 200_000}).encode() + b"\n"
+    for start in range(0, len(text), 50_000):
+        ready.process.stdin.write(text[start : start + 50_000])
+        ready.process.stdin.flush()
+    assert ready.receive()["id"] == "x"
+
+
+def test_what_a_client_leaves_behind_ends_with_it(ready: Driven) -> None:
+    pids = ready.folder / "pids"
+    answer = ready.run("one", ["sh", "-c", 'sleep 600 & echo $! > "$1"', "sh", str(pids)])
+    assert (answer["code"], answer["timed_out"]) == (0, False)
+    child = int(pids.read_text(encoding="utf-8"))
+    eventually(lambda: not alive(child), "the child is gone")
+
+
+SERVE = """
+import json, os, sys
+imported_in = os.getpid()
+
+def add_cli_args(parser):
+    parser.add_argument("--backend")
+    parser.add_argument("--result-dir")
+    parser.add_argument("--exit")
+
+def main(args):
+    print("measured")
+    print("and warned", file=sys.stderr)
+    if args.exit:
+        sys.exit(eval(args.exit))
+    facts = {"imported_in": imported_in, "pid": os.getpid(), "leader": os.getsid(0), "input": sys.stdin.read()}
+    with open(args.result_dir + "/result.json", "w") as file:
+        json.dump(facts, file)
+"""
+PARSER = "from argparse import ArgumentParser as FlexibleArgumentParser\n"
+VLLM_0_32 = {
+    "vllm/__init__.py": "print('importing speaks')",
+    "vllm/benchmarks/__init__.py": "",
+    "vllm/benchmarks/serve.py": SERVE,
+    "vllm/utils/__init__.py": "",
+    "vllm/utils/argparse_utils.py": PARSER,
+}
+"""As much of vLLM's package as the driver looks at."""
+VLLM_0_8 = {**VLLM_0_32, "vllm/utils/__init__.py": PARSER}
+del VLLM_0_8["vllm/utils/argparse_utils.py"]
+BENCH = ["vllm", "bench", "serve"]
+
+
+@pytest.mark.parametrize("files", [VLLM_0_32, VLLM_0_8], ids=["0.32", "0.8"])
+def test_prepared_it_knows_the_client_s_options_and_forks_each_client(tmp_path: Path, files: dict[str, str]) -> None:
+    with driving(tmp_path, files) as driven:
+        driven.receive()
+        prepared = driven.prepare("vllm")
+        assert prepared.pop("seconds") >= 0
+        options = ["--backend", "--exit", "--help", "--result-dir", "-h"]
+        assert prepared == {"fork": True, "reason": "", "options": options}
+        facts = []
+        for job in ("one", "two"):
+            answer = driven.run(job, [*BENCH, "--result-dir", str(tmp_path / job)])
+            assert (answer["code"], answer["log"]) == (0, b"measured\nand warned\n")
+            facts.append(json.loads(answer["result"]))
+        assert {fact["imported_in"] for fact in facts} == {driven.process.pid}
+        assert len({fact["pid"] for fact in facts} - {driven.process.pid}) == 2
+        assert all(fact["leader"] == fact["pid"] and fact["input"] == "" for fact in facts)
+
+
+@pytest.fixture
+def forking(tmp_path: Path) -> Iterator[Driven]:
+    with driving(tmp_path, VLLM_0_32) as driven:
+        driven.receive()
+        driven.prepare("vllm")
+        yield driven
+
+
+@pytest.mark.parametrize(("end", "code"), [("0", 0), ("3", 3), ("None", 0), ("'words'", 1), ("1/0", 1)])
+def test_a_forked_client_has_an_exit_code_of_its_own(forking: Driven, end: str, code: int) -> None:
+    answer = forking.run("one", [*BENCH, "--exit", end])
+    assert answer["code"] == code
+    assert (b"ZeroDivisionError" in answer["log"]) == (end == "1/0")
+    assert forking.run("two", [*BENCH, "--exit", "0"])["code"] == 0
+
+
+def test_a_flag_that_the_client_does_not_know_is_code_2_with_its_own_words(forking: Driven) -> None:
+    answer = forking.run("one", [*BENCH, "--nonsense", "1"])
+    assert answer["code"] == 2
+    assert b"unrecognized arguments: --nonsense 1" in answer["log"]
+
+
+def test_a_forked_client_is_killed_at_its_deadline(forking: Driven) -> None:
+    answer = forking.run("one", [*BENCH, "--exit", "__import__('time').sleep(600)"], deadline_s=0.1)
+    assert (answer["timed_out"], answer["code"]) == (True, -15)
+
+
+def test_a_command_that_was_not_prepared_is_a_process_of_its_own(forking: Driven) -> None:
+    assert forking.run("one", ["sh", "-c", "echo $0"])["log"] == b"sh\n"
+
+
+SCRIPT = """
+import json, sys
+from sibling import NAME
+if __name__ == "__main__":
+    print(NAME, sys.argv[1:])
+    sys.exit(5)
+"""
+
+
+def test_a_script_is_imported_once_and_run_in_each_fork(tmp_path: Path) -> None:
+    files = {"scripts/benchmark_serving.py": SCRIPT, "scripts/sibling.py": "NAME = 'sibling'"}
+    script = str(tmp_path / "site" / "scripts" / "benchmark_serving.py")
+    with driving(tmp_path, files) as driven:
+        driven.receive()
+        prepared = driven.prepare(script)
+        assert (prepared["fork"], prepared["options"]) == (True, None)
+        (tmp_path / "site" / "scripts" / "sibling.py").unlink()
+        for job in ("one", "two"):
+            answer = driven.run(job, ["python3", script, "--seed", "1"])
+            assert (answer["code"], answer["log"]) == (5, b"sibling ['--seed', '1']\n")
+
+
+THREAD = "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()"
+CANNOT_FORK = {
+    "there is no vLLM": ({}, "ModuleNotFoundError"),
+    "importing it exits": ({**VLLM_0_32, "vllm/__init__.py": "raise SystemExit(1)"}, "SystemExit"),
+    "importing it starts threads": (
+        {**VLLM_0_32, "vllm/__init__.py": THREAD},
+        "Python threads",
+    ),
+    "importing it uses the devices": (
+        {
+            **VLLM_0_32,
+            "vllm/__init__.py": "import torch",
+            "torch.py": "class cuda:\n    @staticmethod\n    def is_initialized():\n        return True",
+        },
+        "the devices",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CANNOT_FORK)
+def test_where_forking_would_not_be_safe_each_client_is_a_process_of_its_own(tmp_path: Path, case: str) -> None:
+    files, reason = CANNOT_FORK[case]
+    with driving(tmp_path, files) as driven:
+        driven.receive()
+        prepared = driven.prepare("vllm")
+        assert prepared["fork"] is False
+        assert reason in prepared["reason"]
+        assert driven.run("one", ["true"])["code"] == 0
+
+
+def test_importing_cannot_disturb_the_answers(tmp_path: Path) -> None:
+    with driving(tmp_path, VLLM_0_32) as driven:
+        driven.receive()
+        assert driven.prepare("vllm")["fork"] is True
+        assert driven.run("one", ["true"])["id"] == "one"

@@ -1,0 +1,67 @@
+"""The benchmark client is aimed at the server as a process in the same container reaches it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from samples import a_bench, a_measurement, a_profile
+
+from orchestrator.plan.bench_command import bench_argv, client_target, job_folder, job_name
+from orchestrator.vllm.client import client_dialect, dialect_of
+
+
+@pytest.mark.parametrize(
+    ("network", "host", "reached"),
+    [
+        ("bridge", "127.0.0.1", "127.0.0.1"),
+        ("bridge", "10.0.0.1", "127.0.0.1"),
+        ("bridge", "0.0.0.0", "127.0.0.1"),  # noqa: S104 - never bound
+        ("host", "127.0.0.1", "127.0.0.1"),
+        ("host", "10.0.0.1", "10.0.0.1"),
+        ("host", "0.0.0.0", "127.0.0.1"),  # noqa: S104 - never bound
+    ],
+)
+def test_the_client_reaches_the_server_where_it_listens(network: str, host: str, reached: str) -> None:
+    target = client_target(a_profile(container={"network": network}, server={"host": host, "port": 8010}))
+    assert (target.host, target.port) == (reached, 8010)
+
+
+@pytest.mark.parametrize(
+    ("flags", "served", "trusted"),
+    [
+        ({}, "/models/tiny", False),
+        ({"served-model-name": ["alias", "other"], "trust-remote-code": True}, "alias", True),
+        ({"trust_remote_code": True}, "/models/tiny", True),
+        ({"trust-remote-code": False}, "/models/tiny", False),
+    ],
+)
+def test_the_client_asks_for_the_model_that_the_server_serves(
+    flags: dict[str, Any],
+    served: str,
+    trusted: bool,  # noqa: FBT001 - a parameter of the case
+) -> None:
+    target = client_target(a_profile(server={"flags": flags}))
+    assert (target.model, target.served_model, target.trust_remote_code) == ("/models/tiny", served, trusted)
+
+
+def test_a_job_has_a_name_and_a_folder_of_its_own() -> None:
+    measurement = a_measurement()
+    name = job_name(measurement)
+    assert name == f"{measurement.point.id}-r1"
+    assert job_folder(name).endswith(f"/{name}")
+
+
+def test_the_command_writes_into_the_folder_of_its_job_and_has_the_profile_s_flags() -> None:
+    measurement, target = a_measurement(), client_target(a_profile())
+    argv = bench_argv(a_bench(client_flags={"burstiness": 2}), target, measurement, client_dialect("0.8.5"))
+    assert argv[:3] == ["vllm", "bench", "serve"]
+    assert argv[-2:] == ["--burstiness", "2"]
+    assert argv[argv.index("--result-dir") + 1] == job_folder(job_name(measurement))
+
+
+def test_the_client_can_be_a_script() -> None:
+    script = "/opt/vllm-benchmarks/benchmark_serving.py"
+    bench = a_bench(client=script)
+    argv = bench_argv(bench, client_target(a_profile()), a_measurement(), dialect_of(bench.client, "0.8.5"))
+    assert argv[:2] == ["python3", script]

@@ -1,0 +1,94 @@
+"""The whole plan: pure, complete, and honest about what it guesses."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+from samples import a_bench, a_point, a_profile
+
+from orchestrator.plan.container import server_argv
+from orchestrator.plan.docker_run import docker_run_line
+from orchestrator.plan.estimate import CLIENT_START_S, UNKNOWN_OUTPUT, estimate, point_seconds
+from orchestrator.plan.plan import plan
+from orchestrator.profile.load import load_profile
+from orchestrator.sweep import sweep, warmup
+from orchestrator.vllm.client import LATEST
+
+PROFILES = Path(__file__).resolve().parents[2] / "profiles"
+
+
+def test_the_plan_of_the_guide_holds_everything_that_will_run() -> None:
+    profile = load_profile("ds-671b-awq", [PROFILES])
+    made = plan(profile, "mine", "/state/mine-by-hand")
+    assert profile.bench is not None
+    assert made.docker_run == docker_run_line(made.spec)
+    assert shlex.split(made.serve) == server_argv(profile)
+    assert [item.measurement for item in made.measurements] == list(sweep(profile.bench))
+    assert made.warmup is not None
+    assert made.warmup.measurement == warmup(profile.bench)
+    assert (made.vllm_version, made.assumed) == ("0.8.5", False)
+    assert all("--endpoint-type openai-comp" in item.command for item in made.measurements)
+    assert any(line.startswith("privileged: ") for line in made.weakenings)
+    assert made.spec.name == "orch-mine"
+
+
+def test_a_plan_is_the_same_every_time() -> None:
+    profile = load_profile("ds-671b-awq", [PROFILES])
+    assert plan(profile, "mine", "/state") == plan(profile, "mine", "/state")
+
+
+def test_a_version_that_the_image_does_not_name_is_a_guess() -> None:
+    made = plan(a_profile(container={"image": "mine:latest"}), "mine", "/state")
+    assert (made.vllm_version, made.assumed) == (LATEST, True)
+
+
+def test_a_profile_without_a_sweep_has_a_plan_without_measurements() -> None:
+    made = plan(a_profile().model_copy(update={"bench": None}), "mine", "/state")
+    assert (made.warmup, made.measurements) == (None, ())
+    assert (made.estimate.start_s, made.estimate.total_s) == (None, 0.0)
+    assert plan(a_profile(bench={"warmup": 0}), "mine", "/state").warmup is None
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in PROFILES.glob("[!_]*.yaml")))
+def test_every_shipped_profile_has_a_plan(name: str) -> None:
+    made = plan(load_profile(name, [PROFILES]), name, "/state")
+    assert made.measurements
+    assert made.estimate.total_s > 0
+
+
+def test_the_start_takes_as_long_as_the_profile_expects() -> None:
+    profile = a_profile(health={"expected": {"image": 5, "weights": "1m"}})
+    assert estimate(profile).start_s == 65
+    assert estimate(a_profile()).start_s is None
+
+
+def test_each_measurement_and_the_warm_up_start_a_client() -> None:
+    assert estimate(a_profile(bench={"repetitions": 3})).clients_s == 7 * CLIENT_START_S
+    assert estimate(a_profile(bench={"repetitions": 3, "warmup": 0})).clients_s == 6 * CLIENT_START_S
+
+
+def test_a_point_is_as_many_waves_as_its_concurrency_makes_of_its_prompts() -> None:
+    bench = a_bench(estimate={"ttft": 2.0, "tpot": 0.5})
+    wave = 2.0 + 15 * 0.5
+    assert point_seconds(a_point(), bench) == wave
+    assert point_seconds(a_point(max_concurrency=4), bench) == 2 * wave
+    assert point_seconds(a_point(max_concurrency=3), bench) == 3 * wave
+    assert point_seconds(a_point(max_concurrency=99), bench) == wave
+
+
+def test_a_request_rate_stretches_a_point() -> None:
+    bench = a_bench(estimate={"ttft": 0.001, "tpot": 0.001})
+    assert point_seconds(a_point(request_rate=0.5), bench) == 16.0
+
+
+def test_where_the_dataset_decides_the_output_is_a_guess() -> None:
+    bench = a_bench(estimate={"ttft": 1.0, "tpot": 1.0})
+    assert point_seconds(a_point(input_len=None, output_len=None), bench) == float(UNKNOWN_OUTPUT)
+
+
+def test_the_parts_add_up() -> None:
+    guessed = estimate(a_profile(health={"expected": {"image": 5}}))
+    assert guessed.total_s == 5 + guessed.clients_s + guessed.measuring_s
+    assert estimate(a_profile()).total_s == guessed.clients_s + guessed.measuring_s

@@ -1,0 +1,115 @@
+"""Promises D4 and C6: the tables are derived from the run alone; a missing figure is an empty cell, never a zero."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import a_profile, a_record, a_run, deployment_facts, result_bytes
+
+from orchestrator.report.table import GUIDE_COLUMNS, guide_csv, guide_rows, summary_csv, wide_row, wide_rows, write_csv
+from orchestrator.runs.records import RunState
+from orchestrator.sweep import sweep
+from orchestrator.vllm.results import read_metrics
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from orchestrator.runs.directory import RunDirectory
+
+PROFILE = a_profile(bench={"lengths": [[512, 512], [1024, 1024]], "num_prompts": [2, 4], "warmup": 0})
+assert PROFILE.bench is not None
+MEASUREMENTS = sweep(PROFILE.bench)
+GUIDE_HEADER = (
+    "tp,data_type,batch,prompt_tokens,completion_tokens,"
+    "TOTAL_THROUGHPUT(toks/s),generate_throughput(toks/s),TTFT(ms),TPOT(ms),ITL(ms)"
+)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    """A run of four measurements: done, failed, done and never begun."""
+    directory = a_run(tmp_path, PROFILE, deployment=deployment_facts())
+    directory.write_record(a_record(MEASUREMENTS[0]))
+    directory.write_record(a_record(MEASUREMENTS[1], state=RunState.FAILED, reasons=("7 of 8", "zero")))
+    directory.write_record(a_record(MEASUREMENTS[2]))
+    return directory
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+
+
+def test_the_guide_s_table_has_the_guide_s_columns_in_its_order(run: RunDirectory) -> None:
+    assert guide_csv(run).splitlines()[0] == GUIDE_HEADER
+    assert ",".join(GUIDE_COLUMNS) == GUIDE_HEADER
+
+
+def test_the_guide_s_table_has_a_row_for_each_measurement_that_is_done_and_no_other(run: RunDirectory) -> None:
+    assert guide_csv(run).splitlines()[1:] == [
+        "8,float16,2,512,512,2560.0,512.0,1.5,2.5,3.5",
+        "8,float16,4,512,512,2560.0,512.0,1.5,2.5,3.5",
+    ]
+
+
+def test_header_and_rows_have_the_same_columns(run: RunDirectory) -> None:
+    for text in (guide_csv(run), summary_csv(run)):
+        assert len({len(row) for row in csv.reader(io.StringIO(text))}) == 1
+
+
+def test_the_wide_table_has_everything_of_every_measurement_that_has_begun(run: RunDirectory) -> None:
+    done, failed, _ = rows_of(summary_csv(run))
+    assert (done["state"], done["reasons"], done["completed"], done["p99_itl_ms"]) == ("done", "", "8", "3.5")
+    assert (done["image"], done["vllm_version"], done["seed"]) == ("vllm:0.8.5", "0.8.5", str(MEASUREMENTS[0].seed))
+    assert (done["run"], done["point"], done["repetition"]) == (run.path.name, MEASUREMENTS[0].point.id, "1")
+    assert (failed["state"], failed["reasons"]) == ("failed", "7 of 8; zero")
+
+
+def test_a_measurement_that_is_not_done_has_no_figures(run: RunDirectory) -> None:
+    failed = rows_of(summary_csv(run))[1]
+    for name in ("duration_s", "completed", "output_throughput", "mean_ttft_ms", "p99_e2el_ms"):
+        assert failed[name] == ""
+
+
+def test_a_figure_that_the_client_did_not_report_is_an_empty_cell(run: RunDirectory) -> None:
+    metrics = read_metrics(result_bytes(failed=None, p99_itl_ms=None, mean_itl_ms=None))
+    run.write_record(a_record(MEASUREMENTS[0], metrics=metrics))
+    row = rows_of(summary_csv(run))[0]
+    assert (row["failed"], row["p99_itl_ms"], row["request_goodput"]) == ("", "", "")
+    assert rows_of(guide_csv(run))[0]["ITL(ms)"] == ""
+
+
+def test_numbers_keep_their_full_precision(run: RunDirectory) -> None:
+    exact = 0.1 + 0.2
+    run.write_record(a_record(MEASUREMENTS[0], metrics=read_metrics(result_bytes(output_throughput=exact))))
+    assert float(rows_of(summary_csv(run))[0]["output_throughput"]) == exact
+
+
+def test_a_batch_is_the_concurrency_or_all_prompts_at_once(run: RunDirectory) -> None:
+    measurement = sweep(a_profile(bench={"concurrency": [3]}).bench)[0]  # type: ignore[arg-type]
+    manifest = run.manifest()
+    assert wide_row(manifest, a_record(measurement))["batch"] == 3
+    assert wide_row(manifest, a_record(MEASUREMENTS[0]))["batch"] == 2
+
+
+def test_before_there_is_a_server_its_facts_are_empty(tmp_path: Path) -> None:
+    run = a_run(tmp_path, PROFILE)
+    run.write_record(a_record(MEASUREMENTS[0]))
+    assert {rows_of(summary_csv(run))[0][name] for name in ("vllm_version", "image", "image_id")} == {""}
+
+
+def test_a_run_without_measurements_has_an_empty_table(tmp_path: Path) -> None:
+    run = a_run(tmp_path, PROFILE)
+    assert summary_csv(run) == ""
+    assert guide_csv(run) == GUIDE_HEADER + "\n"
+    assert guide_rows(wide_rows(run)) == []
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r")), min_size=2, max_size=2))
+def test_any_text_survives_the_csv(texts: list[str]) -> None:
+    written = write_csv([{"a": texts[0], "b": texts[1]}], ["a", "b"])
+    assert rows_of(written) == [{"a": texts[0], "b": texts[1]}]

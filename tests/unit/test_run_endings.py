@@ -1,0 +1,158 @@
+"""Promises D2 and T4: whatever ends a run, its manifest says so, and what it was resumed under is what it began under."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from samples import a_profile, a_record, a_run, deployment_facts
+
+from orchestrator.engine import ImageFacts
+from orchestrator.errors import Interrupted, ServerFailed, UsageError
+from orchestrator.node import node_facts
+from orchestrator.record import bench_of, open_run, recorded
+from orchestrator.resume import check_conditions, check_profile
+from orchestrator.runs.records import RunState
+from orchestrator.sweep import sweep
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from orchestrator.runs.directory import RunDirectory
+
+PROFILE = a_profile()
+MEASUREMENTS = sweep(bench_of(PROFILE))
+
+
+class Engine:
+    """An engine that says who it is."""
+
+    def __init__(self, image: str = "sha256:" + "1" * 64) -> None:
+        self._image = image
+
+    def version(self) -> str:
+        return "20.10"
+
+    def image(self, reference: str) -> ImageFacts:
+        assert reference == PROFILE.container.image
+        return ImageFacts(self._image, ())
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    return a_run(tmp_path / "runs", PROFILE, state=RunState.RUNNING)
+
+
+def half_done(run: RunDirectory) -> None:
+    run.write_record(a_record(MEASUREMENTS[0]))
+    run.write_record(a_record(MEASUREMENTS[1], state=RunState.RUNNING, metrics=None))
+
+
+def summary(run: RunDirectory) -> list[str]:
+    return [row["state"] for row in csv.DictReader(io.StringIO(run.summary_csv.read_text(encoding="utf-8")))]
+
+
+def test_a_run_whose_measurements_are_all_done_is_done(run: RunDirectory) -> None:
+    with recorded(run):
+        for measurement in MEASUREMENTS:
+            run.write_record(a_record(measurement))
+    manifest = run.manifest()
+    assert (manifest.state, manifest.reason) == (RunState.DONE, "")
+    assert manifest.ended
+    assert summary(run) == ["done", "done"]
+
+
+def test_a_run_with_a_failed_measurement_has_failed(run: RunDirectory) -> None:
+    with recorded(run):
+        run.write_record(a_record(MEASUREMENTS[0]))
+        run.write_record(a_record(MEASUREMENTS[1], state=RunState.FAILED, reasons=("no",)))
+    assert run.manifest().state == RunState.FAILED
+    assert run.manifest().reason == "1 of 2 measurements are not done"
+    assert summary(run) == ["done", "failed"]
+
+
+ENDINGS: list[tuple[BaseException, RunState, str]] = [
+    (Interrupted(15), RunState.INTERRUPTED, "orch received SIGTERM"),
+    (ServerFailed("the server exited"), RunState.FAILED, "the server exited"),
+    (KeyError("oops"), RunState.FAILED, "orch itself failed: KeyError: 'oops'"),
+    (SystemExit(1), RunState.FAILED, "orch itself failed: SystemExit: 1"),
+]
+
+
+@pytest.mark.parametrize(("end", "state", "reason"), ENDINGS, ids=lambda value: type(value).__name__)
+def test_whatever_ends_a_run_is_in_its_record(
+    run: RunDirectory, end: BaseException, state: RunState, reason: str
+) -> None:
+    half_done(run)
+    with pytest.raises(type(end)), recorded(run):
+        raise end
+    assert (run.manifest().state, run.manifest().reason) == (state, reason)
+    assert [record.state for record in run.records()] == [RunState.DONE, state]
+    assert run.records()[1].reasons == (reason,)
+    assert summary(run) == ["done", state.value]
+
+
+def test_a_run_that_is_opened_knows_its_conditions(tmp_path: Path) -> None:
+    profile = a_profile(
+        container={"privileged": True}, server={"flags": {"tensor_parallel_size": 8, "dtype": "float16"}}
+    )
+    manifest = open_run(tmp_path, profile, Engine()).manifest()  # type: ignore[arg-type]
+    assert (manifest.state, manifest.tensor_parallel_size, manifest.dtype) == (RunState.PLANNED, 8, "float16")
+    assert manifest.warnings[0].startswith("privileged")
+    assert manifest.node == node_facts("20.10")
+    assert open_run(tmp_path, PROFILE, Engine()).manifest().dtype == "auto"  # type: ignore[arg-type]
+
+
+def test_a_profile_without_a_sweep_cannot_be_benchmarked() -> None:
+    with pytest.raises(UsageError, match="the profile tiny has no bench section"):
+        bench_of(PROFILE.model_copy(update={"bench": None}))
+
+
+def test_a_sweep_that_the_server_s_own_flags_forbid_is_refused() -> None:
+    with pytest.raises(UsageError, match="needs 80 tokens of context, the server gives 79"):
+        bench_of(a_profile(server={"flags": {"max-model-len": 79}}))
+
+
+def test_a_run_is_resumed_with_its_own_profile_only(run: RunDirectory) -> None:
+    check_profile(run, PROFILE)
+    with pytest.raises(UsageError) as caught:
+        check_profile(run, a_profile(bench={"seed": 5}, description="other"))
+    assert caught.value.message.splitlines() == [
+        f"the run {run.path.name} cannot be resumed, not everything is as it was:",
+        '  description: "" → "other"',
+        "  bench.seed: 0 → 5",
+    ]
+
+
+def test_a_run_is_resumed_on_its_own_image_only(run: RunDirectory) -> None:
+    run.update(node=node_facts("19.03"), deployment=deployment_facts())
+    check_conditions(run, Engine(), PROFILE)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"image vllm:0.8.5: sha256:1+ → sha256:2"):
+        check_conditions(run, Engine("sha256:2"), PROFILE)  # type: ignore[arg-type]
+
+
+def test_a_run_that_never_had_a_server_is_resumed_on_any_image(run: RunDirectory) -> None:
+    run.update(node=node_facts("20.10"))
+    check_conditions(run, Engine("sha256:2"), PROFILE)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "change", [{"accelerators": ("Hygon 0x54b7 0000:9f:00.0",)}, {"cpu_model": "another"}, {"cpus": 4096}], ids=str
+)
+def test_a_run_is_resumed_on_its_own_hardware_only(run: RunDirectory, change: dict[str, Any]) -> None:
+    run.update(node=node_facts("20.10").model_copy(update=change))
+    (name,) = change
+    with pytest.raises(UsageError, match=rf"node\.{name}"):
+        check_conditions(run, Engine(), PROFILE)  # type: ignore[arg-type]
+
+
+def test_the_node_is_described_by_its_own_facts() -> None:
+    facts = node_facts("20.10")
+    assert facts.engine_version == "20.10"
+    assert facts.cpus >= 1
+    assert facts.numa_nodes >= 1
+    assert facts.memory_bytes > 2**20
+    assert facts.kernel
+    assert facts == node_facts("20.10")

@@ -1,0 +1,75 @@
+"""Promise S1: a secret occurs in nothing that passes through, however it is written and wherever it is cut."""
+
+from __future__ import annotations
+
+import base64
+import json
+import urllib.parse
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from samples import CANARY
+
+from orchestrator.mask import MASKED, Mask
+
+secrets = st.text(min_size=4, max_size=20)
+pieces_of = st.lists(st.integers(min_value=0, max_value=200), max_size=8)
+
+
+def written(value: str) -> dict[str, bytes]:
+    raw = value.encode()
+    return {
+        "as it is": raw,
+        "base64": base64.b64encode(raw),
+        "base64 for URLs": base64.urlsafe_b64encode(raw),
+        "base64 without padding": base64.b64encode(raw).rstrip(b"="),
+        "URL escapes": urllib.parse.quote(value, safe="").encode(),
+        "form escapes": urllib.parse.quote_plus(value).encode(),
+        "JSON": json.dumps(value)[1:-1].encode(),
+        "JSON beyond ASCII": json.dumps(value, ensure_ascii=False)[1:-1].encode(),
+        "repr": repr(value)[1:-1].encode(),
+    }
+
+
+def cut(data: bytes, places: list[int]) -> list[bytes]:
+    ends = sorted({min(place, len(data)) for place in places} | {0, len(data)})
+    return [data[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+
+
+@pytest.mark.parametrize("form", written(CANARY))
+def test_a_secret_is_masked_however_it_is_written(form: str) -> None:
+    assert Mask([CANARY]).apply(b"before " + written(CANARY)[form] + b" after") == b"before " + MASKED + b" after"
+
+
+@given(secrets, st.sampled_from(sorted(written("x"))), st.text(), st.text(), pieces_of)
+def test_a_secret_is_masked_wherever_the_log_is_cut(
+    value: str, form: str, before: str, after: str, places: list[int]
+) -> None:
+    assume(value.encode() not in MASKED)
+    data = before.encode() + written(value)[form] + after.encode()
+    out = b"".join(Mask([value]).stream(cut(data, places)))
+    assert not [name for name, text in written(value).items() if text in out.replace(MASKED, b"\n\0\n")]
+    assert MASKED in out
+
+
+@given(st.lists(secrets, max_size=3), st.binary(), pieces_of)
+def test_what_holds_no_secret_passes_through_untouched(values: list[str], data: bytes, places: list[int]) -> None:
+    mask = Mask(values)
+    assume(mask.apply(data) == data)
+    assert b"".join(mask.stream(cut(data, places))) == data
+
+
+def test_several_secrets_are_masked_the_longer_one_first() -> None:
+    mask = Mask(["abcd", "abcdef"])
+    assert mask.apply(b"abcdef abcd") == MASKED + b" " + MASKED
+
+
+def test_without_secrets_nothing_waits() -> None:
+    assert list(Mask().stream([b"a", b"", b"b"])) == [b"a", b"", b"b"]
+    assert Mask([""]).apply(b"text") == b"text"
+
+
+def test_only_what_could_become_a_secret_waits() -> None:
+    stream = Mask(["secret"]).stream([b"line\nse", b"ven\nsecr", b"et\n"])
+    assert list(stream) == [b"line\n", b"seven\n", MASKED + b"\n"]

@@ -1,0 +1,169 @@
+"""The benchmark command of each vLLM version, from the facts of its own argument parser (VLLM.md §1.1 and §1.2)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import a_measurement
+
+from orchestrator.vllm.client import (
+    DIALECTS,
+    LATEST,
+    RESULT_NAME,
+    SCRIPT_DIALECT,
+    VLLM,
+    Target,
+    client_argv,
+    client_dialect,
+    dialect_of,
+    parse_version,
+    version_in_image,
+)
+
+TARGET = Target("127.0.0.1", 8000, "/models/m", "/models/m", trust_remote_code=False)
+
+COMPLETIONS_0_8 = ("--endpoint-type", "openai-comp")
+COMPLETIONS_0_9 = ("--endpoint-type", "openai")
+COMPLETIONS = ("--backend", "openai")
+GREEDY = ("--temperature", "0")
+
+VERSIONS = {
+    **dict.fromkeys(("0.8.0", "0.8.5", "0.8.5.post1", "0.9.0", "0.9.0.1"), (COMPLETIONS_0_8, ())),
+    **dict.fromkeys(("0.9.1", "0.9.2", "0.10.0", "0.10.1", "0.10.2"), (COMPLETIONS_0_9, ())),
+    **dict.fromkeys(("0.11.0", "0.11.1", "0.12.0", "0.13.0", "0.14.0", "0.14.1"), (COMPLETIONS, ())),
+    **dict.fromkeys(("0.15.0", "0.18.0", "0.24.0", "0.32.0", "0.33.0", "1.0.0"), (COMPLETIONS, GREEDY)),
+    **dict.fromkeys(("0.8.5+das.opt1.rc2.dtk25041", "v0.8.5", "0.8.5rc1"), (COMPLETIONS_0_8, ())),
+    **dict.fromkeys(("0.10.2rc3.dev7+g0123abc.rocm", "0.10"), (COMPLETIONS_0_9, ())),
+    **dict.fromkeys(("0.32.0+cpu", "0.0.0", "dev", "unknown", ""), (COMPLETIONS, GREEDY)),
+    **dict.fromkeys(("0.7.2", "0.7.3"), (COMPLETIONS_0_8, ())),
+}
+"""Versions as packages write them, with the flags for protocol and sampling that their client wants."""
+
+
+def pairs(argv: list[str]) -> list[tuple[str, str]]:
+    return list(zip(argv, argv[1:], strict=False))
+
+
+def argv_of(version: str, **parameters: object) -> list[str]:
+    return client_argv(VLLM, client_dialect(version), TARGET, a_measurement(**parameters), {}, "/results")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_each_version_is_called_as_its_parser_wants(version: str) -> None:
+    dialect = client_dialect(version)
+    assert (dialect.protocol, dialect.sampling) == VERSIONS[version]
+
+
+def test_a_parser_that_was_asked_is_believed_more_than_a_version() -> None:
+    everything = {"--backend", "--temperature", "--endpoint-type"}
+    assert client_dialect("0.32.0", everything).sampling == GREEDY
+    assert client_dialect("0.32.0", {"--backend"}).protocol == COMPLETIONS
+    assert client_dialect("0.32.0", {"--backend"}).sampling == ()
+    assert client_dialect("0.32.0", {"--endpoint-type"}).protocol == COMPLETIONS_0_9
+    assert client_dialect("0.8.5+das.opt1", {"--backend"}).protocol == COMPLETIONS
+    assert client_dialect("0.8.5", everything).protocol == COMPLETIONS_0_8
+    assert client_dialect("unknown", everything).sampling == GREEDY
+    assert client_dialect("0.32.0", set()) == DIALECTS[0]
+
+
+def test_the_guide_s_script_is_called_as_its_own_parser_wants() -> None:
+    script = "/opt/vllm-benchmarks/benchmark_serving.py"
+    assert dialect_of(script, "0.32.0") == SCRIPT_DIALECT
+    assert dialect_of(VLLM, "0.8.5") == client_dialect("0.8.5")
+    argv = client_argv(script, SCRIPT_DIALECT, TARGET, a_measurement(), {}, "/results")
+    assert argv[:4] == ["python3", script, "--backend", "openai"]
+    assert {"--dataset-name", "--ignore-eos", "--save-result"} <= set(argv)
+    assert "--temperature" not in argv
+
+
+def test_the_table_of_dialects_is_in_order() -> None:
+    sinces = [dialect.since for dialect in DIALECTS]
+    assert sinces == sorted(set(sinces))
+    assert client_dialect(LATEST) == DIALECTS[-1]
+
+
+@given(st.tuples(*[st.integers(min_value=0, max_value=99)] * 3), st.sampled_from(["", "v", "vllm-"]))
+def test_any_version_of_three_numbers_is_read(version: tuple[int, int, int], prefix: str) -> None:
+    text = prefix + ".".join(map(str, version))
+    assert parse_version(text) == version
+    assert parse_version(f"{text}+local.1.2.3") == version
+
+
+@given(st.text())
+def test_any_text_at_all_has_a_dialect(text: str) -> None:
+    assert client_dialect(text) in DIALECTS
+
+
+@pytest.mark.parametrize(
+    ("image", "version"),
+    [
+        (
+            "image.sourcefind.cn:5000/dcu/admin/base/vllm:0.8.5-ubuntu22.04-dtk25.04.1-rc5-das1.6-py3.10-20250711",
+            "0.8.5",
+        ),
+        ("vllm/vllm-openai:v0.32.0", "0.32.0"),
+        ("vllm/vllm-openai-rocm:v0.24.0@sha256:0123", "0.24.0"),
+        ("orch-cpu:0.8.5", "0.8.5"),
+        ("rocm/vllm:rocm6.4.1_vllm_0.10.0_20250812", "0.10.0"),
+        ("registry/base:ubuntu22.04-vllm-0.9.2", "0.9.2"),
+        ("registry:5000/vllm:0.10.2", "0.10.2"),
+        ("vllm/vllm-openai:latest", None),
+        ("vllm/vllm-openai", None),
+        ("image.sourcefind.cn:5000/dcu/admin/base/custom:kylinv10-dtk25.04-py310", None),
+        ("pytorch:2.6.0", None),
+    ],
+)
+def test_an_image_that_names_its_version_is_believed(image: str, version: str | None) -> None:
+    assert version_in_image(image) == version
+
+
+def test_the_whole_command_for_the_guide_s_version() -> None:
+    measurement = a_measurement(max_concurrency=4, request_rate=2.5)
+    argv = client_argv(VLLM, client_dialect("0.8.5"), TARGET, measurement, {"burstiness": 2}, "/results")
+    assert argv == [
+        *("vllm", "bench", "serve", "--endpoint-type", "openai-comp"),
+        *("--host", "127.0.0.1", "--port", "8000", "--model", "/models/m"),
+        *("--dataset-name", "random", "--random-input-len", "64", "--random-output-len", "16", "--ignore-eos"),
+        *("--num-prompts", "8", "--max-concurrency", "4", "--request-rate", "2.5", "--seed", "7"),
+        *("--percentile-metrics", "ttft,tpot,itl,e2el", "--metric-percentiles", "50,90,95,99"),
+        *("--disable-tqdm", "--save-result", "--result-dir", "/results", "--result-filename", RESULT_NAME),
+        *("--burstiness", "2"),
+    ]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_no_version_is_told_a_range_ratio(version: str) -> None:
+    assert "--random-range-ratio" not in argv_of(version)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_version_reports_the_percentiles_that_older_clients_cannot_do_without(version: str) -> None:
+    argv = argv_of(version)
+    metrics = argv[argv.index("--percentile-metrics") + 1].split(",")
+    percentiles = argv[argv.index("--metric-percentiles") + 1].split(",")
+    assert {"ttft", "tpot", "itl"} <= set(metrics)
+    assert "99" in percentiles
+
+
+def test_without_limits_everything_is_sent_at_once() -> None:
+    argv = argv_of("0.32.0")
+    assert "--max-concurrency" not in argv
+    assert ("--request-rate", "inf") in pairs(argv)
+    assert ("--temperature", "0") in pairs(argv)
+
+
+def test_a_dataset_that_is_a_file_keeps_its_own_lengths() -> None:
+    argv = argv_of("0.32.0", dataset="sharegpt", dataset_path="/data/s.json", input_len=None, output_len=None)
+    assert ("--dataset-name", "sharegpt") in pairs(argv)
+    assert ("--dataset-path", "/data/s.json") in pairs(argv)
+    assert not {"--ignore-eos", "--random-input-len", "--random-output-len"} & set(argv)
+
+
+def test_a_model_under_another_name_is_asked_for_by_that_name() -> None:
+    target = Target("127.0.0.1", 8000, "/models/m", "alias", trust_remote_code=True)
+    argv = client_argv(VLLM, client_dialect("0.32.0"), target, a_measurement(), {}, "/results")
+    assert ("--model", "/models/m") in pairs(argv)
+    assert ("--served-model-name", "alias") in pairs(argv)
+    assert "--trust-remote-code" in argv
+    assert not {"--served-model-name", "--trust-remote-code"} & set(argv_of("0.32.0"))

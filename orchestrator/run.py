@@ -18,7 +18,7 @@ from orchestrator.deployment.watchdog import Watch, Watchdog
 from orchestrator.errors import EngineError
 from orchestrator.record import bench_of
 from orchestrator.runs.records import DeploymentFacts, RunState
-from orchestrator.sweep import sweep, warmup
+from orchestrator.sweep import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -80,7 +80,7 @@ def measure(
         )
         directory.update(deployment=facts)
         wanted = [item for item in sweep(bench) if (item.point.id, item.repetition) in missing]
-        under_way.run(warmup(bench), wanted)
+        under_way.run(wanted)
     finally:
         under_way.close()
         write_atomic(log, whole_log(engine, deployment))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from orchestrator.profile.schema import Bench
 
 SEED_RANGE = 2**31
+MOST_WARMUP = 64
+WARMUP_OUTPUT = 32
 
 
 @dataclass(frozen=True)
@@ -122,16 +125,24 @@ def sweep(bench: Bench) -> tuple[Measurement, ...]:
     )
 
 
-def warmup(bench: Bench) -> Measurement | None:
-    """Return the warm-up: the first point's shape with its own seed and few prompts, or None if there is to be none."""
-    if bench.warmup == 0:
+def warmup(bench: Bench, point: Point) -> Measurement | None:
+    """Return what warms the server up for a point, or None if nothing is to.
+
+    It has the point's input length and concurrency, prompts of its own, and a short output: what a server does for the
+    first time (graphs, kernels, caches of its own) depends on those and not on the output's length.
+    """
+    prompts = bench.warmup if isinstance(bench.warmup, int) else min(point.batch, MOST_WARMUP)
+    if prompts == 0:
         return None
-    first = points(bench)[0]
-    point = Point(
-        first.dataset, first.dataset_path, first.input_len, first.output_len, bench.warmup,
-        first.max_concurrency, "inf", first.client_flags,
-    )  # fmt: skip
-    return Measurement(point, 0, derive_seed(bench.seed, point.id, 0))
+    output = None if point.output_len is None else min(point.output_len, WARMUP_OUTPUT)
+    shape = dataclasses.replace(point, num_prompts=prompts, output_len=output, request_rate="inf")
+    return Measurement(shape, 0, derive_seed(bench.seed, shape.id, 0))
+
+
+def warmups(bench: Bench) -> tuple[Measurement, ...]:
+    """Return the different warm-ups of a sweep, each once."""
+    found = {item.point.id: item for point in points(bench) if (item := warmup(bench, point)) is not None}
+    return tuple(found.values())
 
 
 def derive_seed(base: int, point_id: str, repetition: int) -> int:

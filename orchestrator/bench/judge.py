@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.runs.directory import now
 from orchestrator.runs.records import MeasurementRecord, RunState
-from orchestrator.vllm.results import UnreadableResultError, incompleteness, read_metrics
+from orchestrator.vllm.results import UnreadableResultError, incompleteness, read_metrics, tpot_trend
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,14 +38,14 @@ def failed(record: MeasurementRecord, reason: str) -> MeasurementRecord:
 def judge(running: MeasurementRecord, measurement: Measurement, outcome: ClientRun) -> MeasurementRecord:
     """Return the record of a measurement whose client has ended."""
     reasons: list[str] = []
-    metrics = None
+    metrics, trend = None, None
     if outcome.timed_out:
         reasons.append("the client was killed at its deadline")
     elif outcome.code != 0:
         reasons.append(f"the client exited with code {outcome.code}: {last_words(outcome.log)}")
     if outcome.result is not None:
         try:
-            metrics = read_metrics(outcome.result)
+            metrics, trend = read_metrics(outcome.result), tpot_trend(outcome.result)
             reasons += incompleteness(measurement.point, metrics)
         except UnreadableResultError as error:
             reasons.append(f"the client's result cannot be read: {error}")
@@ -59,6 +59,7 @@ def judge(running: MeasurementRecord, measurement: Measurement, outcome: ClientR
             "cpu_s": outcome.cpu_s,
             "client_code": outcome.code,
             "metrics": metrics,
+            "tpot_trend": trend,
         }
     )
 

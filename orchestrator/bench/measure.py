@@ -14,6 +14,7 @@ from orchestrator.bench.session import Driver
 from orchestrator.errors import BenchmarkFailed, ServerFailed
 from orchestrator.plan.bench_command import bench_argv, client_target, job_name
 from orchestrator.runs.records import RunState
+from orchestrator.sweep import warmup
 from orchestrator.vllm.client import RESULT_NAME, dialect_of
 
 if TYPE_CHECKING:
@@ -24,7 +25,12 @@ if TYPE_CHECKING:
     from orchestrator.profile.schema import Bench, Profile
     from orchestrator.runs.directory import RunDirectory
     from orchestrator.runs.records import MeasurementRecord
-    from orchestrator.sweep import Measurement
+    from orchestrator.sweep import Measurement, Point
+    from orchestrator.vllm.metrics import Served
+
+
+SETTLE_S = 30.0
+"""How long the server may take to finish what it still has before a measurement begins all the same."""
 
 
 @dataclass(frozen=True)
@@ -58,21 +64,22 @@ class Sweep:
         self._on_step = on_step
         self._on_failure = on_failure
         self._restarts = 0
+        self._warm: set[str] = set()
+        """Warm-ups that the server has had since its start."""
         self.driver = driver or self._new_driver()
 
-    def run(self, warmup: Measurement | None, measurements: Sequence[Measurement]) -> None:
-        """Take the measurements in order; their records tell what came of them.
+    def run(self, measurements: Sequence[Measurement]) -> None:
+        """Take the measurements in order, each on a server that is warm for it; their records tell what came of them.
 
         Raises:
             ServerFailed: When the server has died once more than it may be started again.
         """
         total = len(measurements)
-        self._warm_up(warmup, total)
         for index, measurement in enumerate(measurements, start=1):
+            self._warm_up(measurement.point, total)
             failure = self._take(measurement, index, total)
             if failure is not None and index < total:
                 self._recover(failure)
-                self._warm_up(warmup, total)
             elif failure is not None:
                 self._on_failure(failure)
 
@@ -83,11 +90,13 @@ class Sweep:
         """End the driver and what it runs."""
         self.driver.close()
 
-    def _warm_up(self, warmup: Measurement | None, total: int) -> None:
-        if warmup is None:
+    def _warm_up(self, point: Point, total: int) -> None:
+        warmed = warmup(self._bench, point)
+        if warmed is None or warmed.point.id in self._warm:
             return
-        while failure := self._take(warmup, 0, total):
+        while failure := self._take(warmed, 0, total):
             self._recover(failure)
+        self._warm.add(warmed.point.id)
 
     def _take(self, measurement: Measurement, index: int, total: int) -> ServerFailed | BenchmarkFailed | None:
         """Take one measurement; return what has failed beneath it, if the next one cannot be taken like that."""
@@ -97,6 +106,7 @@ class Sweep:
         self._directory.write_record(running)
         self._on_step(Step(index, total, running))
         failure: ServerFailed | BenchmarkFailed | None = None
+        idle, before = self._server.settle(SETTLE_S), self._server.served()
         self._server.resume_watch()
         try:
             outcome = self.driver.run(
@@ -109,7 +119,7 @@ class Sweep:
             failure = error if self._server.alive() else self._server.explain("the server has died")
             ended = failed(running, first_line(failure))
         else:
-            ended = judge(running, measurement, outcome)
+            ended = self._with_server_side(judge(running, measurement, outcome), before, idle=idle)
             self._directory.keep(ended, outcome.result, outcome.log)
             if ended.state is not RunState.DONE and not self._server.alive():
                 failure = self._server.explain("the server has died")
@@ -117,6 +127,12 @@ class Sweep:
         self._directory.write_record(ended)
         self._on_step(Step(index, total, ended))
         return failure
+
+    def _with_server_side(self, record: MeasurementRecord, before: Served | None, *, idle: bool) -> MeasurementRecord:
+        after = self._server.served()
+        served = None if before is None or after is None else after.since(before)
+        peak = self._server.peak_load()
+        return record.model_copy(update={"idle_before": idle, "served": served, "peak": peak})
 
     def _recover(self, failure: ServerFailed | BenchmarkFailed) -> None:
         """Provide a living server and a driver for the next measurement; raise the failure if that may not be tried."""
@@ -127,6 +143,7 @@ class Sweep:
         self._on_failure(failure)
         if isinstance(failure, ServerFailed):
             self._server.restart()
+            self._warm.clear()
         self.driver = self._new_driver()
 
 

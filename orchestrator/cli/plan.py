@@ -52,7 +52,7 @@ def _as_data(profile: Profile, made: Plan) -> dict[str, object]:
         "serve": made.serve,
         "vllm_version": made.vllm_version,
         "vllm_version_assumed": made.assumed,
-        "warmup": None if made.warmup is None else made.warmup.command,
+        "warmups": [planned.command for planned in made.warmups],
         "measurements": [
             {
                 "point": planned.measurement.point.id,
@@ -93,8 +93,8 @@ def _lines(profile: Profile, made: Plan) -> list[str]:
             "",
             f"# Sweep: {len(made.measurements)} measurements, commands as for vLLM {made.vllm_version}{guess}",
         ]
-    if made.warmup:
-        lines += [f"# warm-up: {made.warmup.measurement.point.label()}", made.warmup.command]
+    for planned in made.warmups:
+        lines += [f"# warm-up: {planned.measurement.point.label()}", planned.command]
     for index, planned in enumerate(made.measurements, start=1):
         point, repetition = planned.measurement.point, planned.measurement.repetition
         lines += [f"# {index}. {point.label()} (point {point.id}, repetition {repetition})", planned.command]

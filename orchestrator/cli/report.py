@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from orchestrator.bench.validity import assess
 from orchestrator.cli.output import emit_json, emit_table, say
 from orchestrator.errors import ExitCode, Interrupted, RunFailed
 from orchestrator.record import recorded
@@ -32,10 +33,10 @@ SHOWN = {
     "P99 TPOT": "p99_tpot_ms",
     "ITL ms": "mean_itl_ms",
     "P99 ITL": "p99_itl_ms",
-    "state": "state",
+    "verdict": "verdict",
 }
 """Columns of the table on the screen and what fills them; the CSV has them all."""
-NARROW = ("batch", "in/out", "out tok/s", "total tok/s", "TTFT ms", "TPOT ms", "ITL ms", "state")
+NARROW = ("batch", "in/out", "out tok/s", "total tok/s", "TTFT ms", "TPOT ms", "ITL ms", "verdict")
 """The columns that are left where the terminal is too narrow for all."""
 
 
@@ -58,13 +59,21 @@ def report(directory: RunDirectory, *, as_json: bool, quiet: bool) -> ExitCode:
 
     Quiet, a run in which all is well is not shown; JSON that was asked for always is.
     """
-    failed = [record for record in directory.records() if record.state is not RunState.DONE]
-    if as_json or failed or not quiet:
+    code = exit_code(directory)
+    if as_json or code or not quiet:
         show_run(directory, as_json=as_json)
-    if failed or not quiet:
+    if code or not quiet:
         say(f"run: {directory.path}")
         say(f"csv: {directory.summary_csv}")
-    return ExitCode.RUN_FAILED if failed else ExitCode.OK
+    return code
+
+
+def exit_code(directory: RunDirectory) -> ExitCode:
+    """Return what a run that was carried through comes to: failed, measured but INVALID, or all well."""
+    failed = [record for record in directory.records() if record.state is not RunState.DONE]
+    if any(record.metrics is None for record in failed):
+        return ExitCode.RUN_FAILED
+    return ExitCode.INVALID if failed else ExitCode.OK
 
 
 def show_run(directory: RunDirectory, *, as_json: bool) -> None:
@@ -77,12 +86,28 @@ def show_run(directory: RunDirectory, *, as_json: bool) -> None:
         )
     else:
         emit_table(_table(directory, rows, SHOWN), _table(directory, rows, NARROW))
-    for record in directory.records():
-        if record.state is not RunState.DONE:
-            say(f"{record.state.value}: {record.label}: {'; '.join(record.reasons)}")
-            say(f"        {directory.client_log(record)}")
+    for line in doubts(directory):
+        say(line)
     for error in directory.torn():
         say(f"not trusted: {error.message}")
+
+
+def doubts(directory: RunDirectory) -> list[str]:
+    """Return a line for each reason not to trust a measurement, and where the output of a failed client is."""
+    lines, records = [], directory.records()
+    assessed = assess(records)
+    for record in records:
+        assessment = assessed.get((record.point, record.repetition))
+        name = f"{record.label}, repetition {record.repetition}"
+        if assessment is None:
+            lines.append(f"{record.state.value}: {name}")
+        else:
+            lines += [f"{assessment.verdict.value}: {name}: {reason.text}" for reason in assessment.reasons]
+        if record.state is RunState.FAILED:
+            lines.append(f"         {directory.client_log(record)}")
+    if any(assessment.thin for assessment in assessed.values()):
+        lines.append("~ marks a percentile of too few requests to be relied on (P90 wants 64, P95 130, P99 662)")
+    return lines
 
 
 def _table(directory: RunDirectory, rows: list[Row], headings: Iterable[str]) -> Table:
@@ -94,9 +119,11 @@ def _table(directory: RunDirectory, rows: list[Row], headings: Iterable[str]) ->
     title = f"{manifest.id}   {manifest.profile}   vLLM {version or '?'}   {manifest.state.value}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
-        table.add_column(heading, justify="left" if heading == "state" else "right", no_wrap=True)
+        table.add_column(heading, justify="left" if heading == "verdict" else "right", no_wrap=True)
     for row in rows:
         cells = {**row, "lengths": _lengths(row)}
+        for percentile in str(row["thin_percentiles"] or "").split():
+            cells |= {name: f"~{_text(row[name])}" for name in row if name.startswith(f"{percentile}_") and row[name]}
         table.add_row(*(_text(cells[SHOWN[heading]]) for heading in headings))
     return table
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from orchestrator.deployment.health import check_identity, wait_until_healthy
 from orchestrator.deployment.log import ServerLog
 from orchestrator.deployment.watch import Watch
 from orchestrator.vllm.flags import served_model
+from orchestrator.vllm.metrics import Load, Served, read_load, read_served
 from orchestrator.vllm.phases import Phase
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.profile.schema import Profile
 
 RESTART_GRACE_S = 3.0
+SETTLE_POLL_S = 0.05
 
 
 class Server:
@@ -55,6 +58,27 @@ class Server:
     def alive(self) -> bool:
         """Say whether the server answers at this moment."""
         return self._api.healthy()
+
+    def served(self) -> Served | None:
+        """Return what the server has served since its start, or None if it does not say."""
+        totals = self._api.samples()
+        return None if totals is None else read_served(totals)
+
+    def peak_load(self) -> Load | None:
+        """Return the highest load seen since the watch began anew, or None if there was no look."""
+        return self._watch.peak
+
+    def settle(self, timeout_s: float) -> bool:
+        """Wait until no request is running or waiting; say whether that came about in time."""
+        end = time.monotonic() + timeout_s
+        while True:
+            totals = self._api.samples()
+            load = None if totals is None else read_load(totals)
+            if load is None or load.running + load.waiting == 0:
+                return True
+            if time.monotonic() >= end:
+                return False
+            time.sleep(SETTLE_POLL_S)
 
     def restart(self) -> None:
         """Start the server again in its container and wait until it is healthy; raise ServerFailed if it is not."""

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from orchestrator.profile.units import format_duration
 from orchestrator.vllm.api import Health
+from orchestrator.vllm.metrics import Load, Served, read_load, read_served
 
 if TYPE_CHECKING:
     from orchestrator.vllm.api import Api
 
 LOOK_S = 0.5
 """How often /health is asked."""
-PROGRESS_S = 5.0
+PROGRESS_S = 2.0
 """How often /metrics is asked."""
 
 
@@ -37,6 +38,8 @@ class Watch:
         self._next_progress = now + PROGRESS_S
         self._tokens: float | None = None
         self._progressed = now
+        self.peak: Load | None = None
+        """The highest load seen so far, each figure by itself; None if there was no look."""
 
     def problem(self) -> str | None:
         """Return what is wrong with the server, or None; asks it at most once in `LOOK_S`."""
@@ -55,10 +58,17 @@ class Watch:
     def _stalled(self, now: float) -> str | None:
         if now >= self._next_progress:
             self._next_progress = now + PROGRESS_S
-            load = self._api.load()
-            if load is not None and (load.tokens != self._tokens or load.running == 0):
-                self._tokens, self._progressed = load.tokens, now
+            totals = self._api.samples()
+            if totals is not None:
+                self._look(read_load(totals), read_served(totals), now)
         silent = now - self._progressed
         if silent < self._stall_s:
             return None
         return f"the server hangs: requests are running, and no token has come for {format_duration(silent)}"
+
+    def _look(self, load: Load, served: Served, now: float) -> None:
+        tokens = served.prompt_tokens + served.generation_tokens
+        if tokens != self._tokens or load.running + load.waiting == 0:
+            self._tokens, self._progressed = tokens, now
+        before = self.peak.model_dump() if self.peak else {}
+        self.peak = Load(**{name: max(value, before.get(name, value)) for name, value in load.model_dump().items()})

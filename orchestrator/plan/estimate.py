@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.sweep import sweep, warmup
+from orchestrator.sweep import sweep, warmups
 
 if TYPE_CHECKING:
     from orchestrator.profile.schema import Bench, Profile
@@ -45,7 +45,7 @@ def estimate(profile: Profile) -> Estimated:
     bench = profile.bench
     if bench is None:
         return Estimated(start, 0.0, 0.0)
-    planned = [item for item in (warmup(bench), *sweep(bench)) if item is not None]
+    planned = (*warmups(bench), *sweep(bench))
     measuring = sum(point_seconds(item.point, bench) for item in planned)
     return Estimated(start, CLIENT_START_S * len(planned), measuring)
 

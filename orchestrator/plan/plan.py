@@ -11,7 +11,7 @@ from orchestrator.plan.container import BY_HAND, ContainerSpec, Identity, contai
 from orchestrator.plan.docker_run import docker_run_line
 from orchestrator.plan.estimate import Estimated, estimate
 from orchestrator.plan.weakening import weakenings
-from orchestrator.sweep import Measurement, sweep, warmup
+from orchestrator.sweep import Measurement, sweep, warmups
 from orchestrator.vllm.client import LATEST, dialect_of, version_in_image
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Plan:
     """Version whose client the commands are written for; the run asks the image."""
     assumed: bool
     """The version is a guess, because the image's name does not say."""
-    warmup: PlannedMeasurement | None
+    warmups: tuple[PlannedMeasurement, ...]
     measurements: tuple[PlannedMeasurement, ...]
     weakenings: tuple[str, ...]
     estimate: Estimated
@@ -57,14 +57,14 @@ def plan(profile: Profile, name: str, folder: str) -> Plan:
     version = named or LATEST
     bench = profile.bench
     planned = [] if bench is None else [_planned(profile, bench, item, version) for item in sweep(bench)]
-    first = None if bench is None else warmup(bench)
+    warm = [] if bench is None else [_planned(profile, bench, item, version) for item in warmups(bench)]
     return Plan(
         spec=spec,
         docker_run=docker_run_line(spec),
         serve=shlex.join(server_argv(profile)),
         vllm_version=version,
         assumed=named is None,
-        warmup=None if bench is None or first is None else _planned(profile, bench, first, version),
+        warmups=tuple(warm),
         measurements=tuple(planned),
         weakenings=tuple(weakenings(profile.container)),
         estimate=estimate(profile),

@@ -369,6 +369,16 @@ class Estimate(_Model):
     """Expected time per further output token."""
 
 
+def _warmup_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
+    return "<auto>" if isinstance(value, str) else "<requests>"
+
+
+Warmup = Annotated[
+    Annotated[Literal["auto"], Tag("<auto>")] | Annotated[Annotated[int, Field(ge=0, strict=True)], Tag("<requests>")],
+    Discriminator(_warmup_kind),
+]
+
+
 class Bench(_Model):
     """The sweep: each combination of lengths, concurrency, request rate and number of prompts is a point."""
 
@@ -384,8 +394,9 @@ class Bench(_Model):
     """Requests of a point as a multiple of its concurrency, in place of `num_prompts`."""
     repetitions: Count = 1
     """How many times each point is measured."""
-    warmup: Annotated[int, Field(ge=0, strict=True)] = 4
-    """Requests sent before the first point, in its shape; recorded, and left out of every result."""
+    warmup: Warmup = "auto"
+    """Requests sent before a point is first measured, at its input length and concurrency; left out of every result.
+    `auto` is as many as are in flight at once, at most 64."""
     client: Literal["vllm"] | AbsolutePath = "vllm"
     """What measures: `vllm`, which is `vllm bench serve` of the image, or the path of a benchmark_serving.py in it."""
     dataset: Dataset = Dataset()

@@ -9,6 +9,7 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
+from orchestrator.bench.validity import Assessment, assess
 from orchestrator.runs.records import Manifest, MeasurementRecord, RunState
 from orchestrator.vllm.client import LATENCIES
 from orchestrator.vllm.results import STATISTICS
@@ -38,11 +39,12 @@ GUIDE_COLUMNS = {
 
 def wide_rows(directory: RunDirectory) -> list[Row]:
     """Return one row a measurement that has begun, in the order of the sweep."""
-    manifest = directory.manifest()
-    return [wide_row(manifest, record) for record in directory.records()]
+    manifest, records = directory.manifest(), directory.records()
+    assessed = assess(records)
+    return [wide_row(manifest, record, assessed.get((record.point, record.repetition))) for record in records]
 
 
-def wide_row(manifest: Manifest, record: MeasurementRecord) -> Row:
+def wide_row(manifest: Manifest, record: MeasurementRecord, assessment: Assessment | None) -> Row:
     """Return everything that is known of a measurement."""
     parameters = record.parameters
     row: Row = {
@@ -52,6 +54,9 @@ def wide_row(manifest: Manifest, record: MeasurementRecord) -> Row:
         "repetition": record.repetition,
         "state": record.state.value,
         "reasons": "; ".join(record.reasons) or None,
+        "verdict": assessment.verdict.value if assessment else None,
+        "doubts": "; ".join(f"{reason.id}: {reason.text}" for reason in assessment.reasons) if assessment else None,
+        "thin_percentiles": " ".join(assessment.thin) if assessment else None,
         "tensor_parallel_size": manifest.tensor_parallel_size,
         "dtype": manifest.dtype,
         "batch": parameters["max_concurrency"] or parameters["num_prompts"],
@@ -73,8 +78,18 @@ def wide_row(manifest: Manifest, record: MeasurementRecord) -> Row:
         values = getattr(metrics, f"{latency}_ms", None)
         for statistic in STATISTICS:
             row[f"{statistic}_{latency}_ms"] = getattr(values, statistic, None)
+    served, peak = record.served, record.peak
+    row["server_prompt_tokens"] = served.prompt_tokens if served else None
+    row["server_generation_tokens"] = served.generation_tokens if served else None
+    row["server_mean_ttft_ms"] = served.mean_ttft_ms if served else None
+    row["prefix_cache_hits"] = served.prefix_cache_hits if served else None
+    row["preemptions"] = served.preemptions if served else None
+    row["acceptance_length"] = served.acceptance_length if served else None
+    row["peak_kv_cache_usage"] = peak.kv_cache_usage if peak else None
+    row["peak_waiting"] = peak.waiting if peak else None
     row["started"] = record.started
     row["wall_s"] = record.wall_s
+    row["client_cpu_s"] = record.cpu_s
     row["vllm_version"] = manifest.deployment.vllm_version if manifest.deployment else None
     row["image"] = manifest.deployment.image if manifest.deployment else None
     row["image_id"] = manifest.deployment.image_id if manifest.deployment else None

@@ -11,6 +11,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.vllm.metrics import sample_totals
+
 
 @dataclass(frozen=True)
 class ServedModel:
@@ -23,10 +25,6 @@ class ServedModel:
     """Longest context in tokens."""
 
 
-RUNNING = ("vllm:num_requests_running", "vllm:num_requests_waiting")
-TOKENS = ("vllm:prompt_tokens_total", "vllm:generation_tokens_total")
-
-
 class Health(enum.Enum):
     """What `/health` says."""
 
@@ -37,16 +35,6 @@ class Health(enum.Enum):
     """An error status: 503, or 500 up to 0.10.2, once the engine is dead."""
     SILENT = "silent"
     """No answer in time: hanging, or only busy."""
-
-
-@dataclass(frozen=True)
-class Load:
-    """What the server is at, from `/metrics`."""
-
-    running: float
-    """Requests that are running or waiting."""
-    tokens: float
-    """Prompt and generated tokens since its start."""
 
 
 @dataclass(frozen=True)
@@ -78,18 +66,13 @@ class Api:
         """Say whether `/health` answers 200."""
         return self.health() is Health.OK
 
-    def load(self) -> Load | None:
-        """Return what the server is at, or None if it does not say."""
+    def samples(self) -> dict[str, float] | None:
+        """Return the samples of `/metrics`, summed over their labels, or None if the server does not say."""
         try:
             status, body = self._get("/metrics")
         except (OSError, http.client.HTTPException):
             return None
-        if status != http.client.OK:
-            return None
-        totals = sample_totals(body.decode(errors="replace"))
-        return Load(
-            running=sum(totals.get(name, 0.0) for name in RUNNING), tokens=sum(totals.get(name, 0.0) for name in TOKENS)
-        )
+        return sample_totals(body.decode(errors="replace")) if status == http.client.OK else None
 
     def models(self) -> list[ServedModel]:
         """Return the models it offers; empty if it does not answer as vLLM does."""
@@ -121,18 +104,3 @@ class Api:
             return response.status, response.read()
         finally:
             connection.close()
-
-
-def sample_totals(text: str) -> dict[str, float]:
-    """Return the sum over all label sets of each sample in Prometheus text, by sample name."""
-    totals: dict[str, float] = {}
-    for line in text.splitlines():
-        name, _, rest = line.partition("{") if "{" in line else line.partition(" ")
-        value = rest.rpartition("} ")[2].split(" ")[0]
-        if line.startswith("#") or not value:
-            continue
-        try:
-            totals[name] = totals.get(name, 0.0) + float(value)
-        except ValueError:
-            continue
-    return totals

@@ -38,13 +38,17 @@ class ClientDialect:
     sampling: tuple[str, ...]
     """Flags that make sampling greedy; empty where greedy is the default or the flag is missing or broken."""
 
+    detailed: bool = True
+    """It knows `--save-detailed`."""
+
     def needs(self) -> set[str]:
         """Return the options that a parser must know."""
-        return {word for word in (*self.protocol, *self.sampling) if word.startswith("--")}
+        words = (*self.protocol, *self.sampling, *(("--save-detailed",) if self.detailed else ()))
+        return {word for word in words if word.startswith("--")}
 
 
 DIALECTS = (
-    ClientDialect((0, 8, 0), ("--endpoint-type", "openai-comp"), ()),
+    ClientDialect((0, 8, 0), ("--endpoint-type", "openai-comp"), (), detailed=False),
     ClientDialect((0, 9, 1), ("--endpoint-type", "openai"), ()),
     ClientDialect((0, 11, 0), ("--backend", "openai"), ()),
     ClientDialect((0, 15, 0), ("--backend", "openai"), ("--temperature", "0")),
@@ -107,6 +111,8 @@ def client_argv(
     measurement: Measurement,
     client_flags: Mapping[str, JsonValue],
     result_dir: str,
+    *,
+    detailed: bool,
 ) -> list[str]:
     """Return the command that measures one point once and leaves `RESULT_NAME` in a folder of the container.
 
@@ -117,6 +123,7 @@ def client_argv(
         measurement: What is to be measured.
         client_flags: Further flags.
         result_dir: The folder; it exists.
+        detailed: Ask for the figures of each request; 0.8.0 to 0.9.0 give them unasked and do not know the flag.
 
     `--random-range-ratio` is never passed: its meaning changed between versions, and the default is exact in all.
     """
@@ -140,5 +147,6 @@ def client_argv(
     argv += ["--request-rate", str(point.request_rate), "--seed", str(measurement.seed), *dialect.sampling]
     argv += ["--percentile-metrics", ",".join(LATENCIES)]
     argv += ["--metric-percentiles", ",".join(str(percentile) for percentile in PERCENTILES)]
+    argv += ["--save-detailed"] if detailed else []
     argv += ["--disable-tqdm", "--save-result", "--result-dir", result_dir, "--result-filename", RESULT_NAME]
     return argv + to_argv(client_flags)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from orchestrator.sweep import Point
 
 STATISTICS = ("mean", "median", "std", *(f"p{percentile}" for percentile in PERCENTILES))
+
+
+FEWEST_FOR_TREND = 8
+"""Requests in a third of a measurement from which on a trend can be told from chance."""
 
 
 class Latency(BaseModel):
@@ -86,6 +91,20 @@ def read_metrics(raw: bytes) -> Metrics:
         )
     except (ValueError, TypeError, KeyError) as error:
         raise UnreadableResultError(f"{type(error).__name__}: {error}") from error
+
+
+def tpot_trend(raw: bytes) -> float | None:
+    """Return the mean time per output token of the last third of the requests over that of the others.
+
+    Requests are in the order of their start. None where the result has no details, or too few requests to tell.
+    """
+    itls = json.loads(raw).get("itls") or []
+    times = [statistics.fmean(gaps) for gaps in itls if gaps]
+    third = len(times) // 3
+    if third < FEWEST_FOR_TREND:
+        return None
+    before = statistics.fmean(times[:-third])
+    return statistics.fmean(times[-third:]) / before if before else None
 
 
 def incompleteness(point: Point, metrics: Metrics) -> list[str]:

@@ -1,0 +1,238 @@
+"""How far a measurement can be trusted: VALID, SUSPECT or INVALID, with every reason.
+
+INVALID is a measurement that is not what was asked for; SUSPECT is one whose figures may say something else than what
+they seem to say. Nothing is repaired and nothing is hidden: figures stay, with the reasons beside them.
+"""
+
+from __future__ import annotations
+
+import enum
+import statistics
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.runs.records import RunState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from orchestrator.runs.records import MeasurementRecord
+    from orchestrator.vllm.results import Metrics
+
+SHORTEST_S = 1.0
+"""A shorter measurement is mostly ramp-up and tail."""
+SPREAD = 0.10
+"""Spread of the output throughput over repetitions, (largest - smallest) / median."""
+FIRST_SLOW = 0.10
+"""How much slower the first repetition may be than the median of the others."""
+CLIENT_BUSY = 0.80
+"""Part of the measurement for which the load client, one thread, may be on a processor."""
+CLIENT_START_CPU_S = 0.5
+"""Processor time of a client before and after its measurement: reading arguments, tokeniser, writing the result."""
+BUFFERED = 0.90
+"""TTFT / E2EL of a stream whose tokens came all at once at the end."""
+BUFFERED_OUTPUT = 8
+"""Output tokens from which on that can be said."""
+CACHED = 0.01
+"""Part of the prompt tokens that may be found in the prefix cache."""
+PROMPT_LENGTH = 0.10
+"""How far the prompts' real length may be from the length asked for."""
+RATE = 0.10
+"""How far the achieved request rate may stay behind the one asked for."""
+CONCURRENCY = 0.50
+"""Part of the concurrency asked for that must have been reached on average."""
+CLIENT_TTFT = 0.25
+"""How far the client's TTFT may be above the server's own."""
+CLIENT_TTFT_MS = 20.0
+"""Milliseconds that it may be above in any case."""
+TREND = 0.20
+"""How far the time per output token may rise within a measurement."""
+SAMPLES_FOR = {"p90": 64, "p95": 130, "p99": 662}
+"""Requests that a percentile needs to be bounded by a sample from above with 99 % confidence."""
+
+
+class Verdict(str, enum.Enum):
+    """How far figures can be trusted."""
+
+    VALID = "VALID"
+    SUSPECT = "SUSPECT"
+    INVALID = "INVALID"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why figures cannot be trusted."""
+
+    id: str
+    """Such as `too-short`; docs/validity.md explains each."""
+    text: str
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What is to be thought of a measurement."""
+
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    thin: tuple[str, ...]
+    """Percentiles for which there are too few requests, such as `p99`."""
+
+
+def assess(records: Iterable[MeasurementRecord]) -> dict[tuple[str, int], Assessment]:
+    """Return the assessment of each measurement that has ended, by point and repetition.
+
+    Repetitions of a point are looked at together: what they disagree on is a reason for all of them.
+    """
+    by_point: dict[str, list[MeasurementRecord]] = defaultdict(list)
+    for record in records:
+        if record.state in (RunState.DONE, RunState.FAILED):
+            by_point[record.point].append(record)
+    found = {}
+    for repetitions in by_point.values():
+        shared = _over_repetitions([record for record in repetitions if record.state is RunState.DONE])
+        for record in repetitions:
+            found[record.point, record.repetition] = _assessment(record, shared)
+    return found
+
+
+def thin_percentiles(requests: int) -> tuple[str, ...]:
+    """Return the percentiles that so few requests cannot bear."""
+    return tuple(name for name, needed in SAMPLES_FOR.items() if requests < needed)
+
+
+def _assessment(record: MeasurementRecord, shared: tuple[Reason, ...]) -> Assessment:
+    if record.state is not RunState.DONE or record.metrics is None:
+        invalid = tuple(Reason("incomplete", text) for text in record.reasons)
+        return Assessment(Verdict.INVALID, invalid, ("p90", "p95", "p99"))
+    own = tuple(reason for look in LOOKS if (reason := look(record, record.metrics)) is not None)
+    reasons = own + shared
+    verdict = Verdict.SUSPECT if reasons else Verdict.VALID
+    return Assessment(verdict, reasons, thin_percentiles(record.metrics.completed))
+
+
+def _over_repetitions(done: Sequence[MeasurementRecord]) -> tuple[Reason, ...]:
+    values = [record.metrics.output_throughput for record in sorted(done, key=_repetition) if record.metrics]
+    if len(values) < 2:  # noqa: PLR2004 - nothing to compare
+        return ()
+    reasons = []
+    spread = (max(values) - min(values)) / statistics.median(values)
+    if spread >= SPREAD:
+        reasons.append(Reason("spread", f"output throughput differs by {spread:.0%} over {len(values)} repetitions"))
+    rest = values[1:]
+    if len(rest) > 1 and done and min(record.repetition for record in done) == 1:
+        behind = 1.0 - values[0] / statistics.median(rest)
+        if behind >= FIRST_SLOW:
+            reasons.append(Reason("first-slow", f"the first repetition is {behind:.0%} slower than the others"))
+    return tuple(reasons)
+
+
+def _repetition(record: MeasurementRecord) -> int:
+    return record.repetition
+
+
+def _too_short(_record: MeasurementRecord, metrics: Metrics) -> Reason | None:
+    if metrics.duration_s >= SHORTEST_S:
+        return None
+    return Reason("too-short", f"measured for {metrics.duration_s:.2f} s; ramp-up and tail weigh too much under 1 s")
+
+
+def _client_saturated(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
+    if record.cpu_s is None:
+        return None
+    busy = (record.cpu_s - CLIENT_START_CPU_S) / metrics.duration_s
+    if busy < CLIENT_BUSY:
+        return None
+    return Reason("client-saturated", f"the load client was on a processor {min(busy, 1):.0%} of the time")
+
+
+def _buffered(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
+    output = record.parameters["output_len"] or 0
+    ttft, e2el = metrics.ttft_ms.mean, metrics.e2el_ms.mean
+    if not ttft or not e2el or output <= BUFFERED_OUTPUT or ttft / e2el <= BUFFERED:
+        return None
+    return Reason(
+        "buffered", f"TTFT is {ttft / e2el:.0%} of E2EL: the stream came in one piece, TPOT and ITL say nothing"
+    )
+
+
+def _prefix_cache(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
+    served = record.served
+    if served is None or record.parameters["dataset"] != "random" or not served.prompt_tokens:
+        return None
+    cached = served.prefix_cache_hits / served.prompt_tokens
+    if cached <= CACHED:
+        return None
+    return Reason("prefix-cache", f"{cached:.0%} of the prompt tokens came from the prefix cache")
+
+
+def _prompt_length(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
+    asked, served = record.parameters["input_len"], record.served
+    if served is None or not asked or not metrics.completed or not served.prompt_tokens:
+        return None
+    real = served.prompt_tokens / metrics.completed
+    if abs(real / asked - 1.0) <= PROMPT_LENGTH:
+        return None
+    return Reason("prompt-length", f"prompts had {real:.0f} tokens on average, {asked} were asked for")
+
+
+def _preempted(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
+    if record.served is None or not record.served.preemptions:
+        return None
+    return Reason("preempted", f"{record.served.preemptions:.0f} requests were preempted: the KV cache was too small")
+
+
+def _rate_missed(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
+    asked = record.parameters["request_rate"]
+    if isinstance(asked, str) or metrics.request_throughput >= (1.0 - RATE) * asked:
+        return None
+    return Reason("rate-missed", f"{metrics.request_throughput:.2f} requests per second of the {asked:g} asked for")
+
+
+def _concurrency_missed(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
+    """By Little's law the requests in flight are their rate times the time that each takes."""
+    asked, e2el = record.parameters["max_concurrency"], metrics.e2el_ms.mean
+    if not asked or not e2el or record.parameters["request_rate"] != "inf":
+        return None
+    reached = metrics.request_throughput * e2el / 1000.0
+    if reached >= CONCURRENCY * asked:
+        return None
+    return Reason("concurrency-missed", f"{reached:.1f} requests in flight on average of the {asked} asked for")
+
+
+def _client_slow(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
+    seen, ttft = record.served.mean_ttft_ms if record.served else None, metrics.ttft_ms.mean
+    if seen is None or ttft is None or ttft - seen <= max(CLIENT_TTFT_MS, CLIENT_TTFT * seen):
+        return None
+    return Reason("client-ttft", f"the client saw a TTFT of {ttft:.0f} ms, the server one of {seen:.0f} ms")
+
+
+def _not_steady(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
+    if record.tpot_trend is None or record.tpot_trend <= 1.0 + TREND:
+        return None
+    return Reason("not-steady", f"the time per output token rose by {record.tpot_trend - 1:.0%} within the measurement")
+
+
+def _not_idle(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
+    if record.idle_before is not False:
+        return None
+    return Reason("not-idle", "the server still had requests of somebody else when the measurement began")
+
+
+def _foreign_requests(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
+    served = record.served
+    if served is None or not served.requests:
+        return None
+    foreign = served.requests - metrics.completed - EXTRA_REQUESTS
+    if foreign <= 0:
+        return None
+    return Reason("foreign-requests", f"the server finished {foreign:.0f} requests that were not the client's")
+
+
+EXTRA_REQUESTS = 2
+"""Requests that a client sends beside those it counts: the initial test of older versions, a probe of newer ones."""
+LOOKS: tuple[Callable[[MeasurementRecord, Metrics], Reason | None], ...] = (
+    _too_short, _client_saturated, _client_slow, _buffered, _prefix_cache, _prompt_length, _preempted, _rate_missed,
+    _concurrency_missed, _not_steady, _not_idle, _foreign_requests,
+)  # fmt: skip
+"""Each looks at one measurement and returns a reason, or None."""

@@ -1,0 +1,113 @@
+"""What a server's `/metrics` says, under one set of names for all versions; what a version does not have is null.
+
+Sources: the Prometheus names of vLLM 0.8.5 (V0 and V1 engine) to 0.33. A V0 server shows a series only once it has
+something to count, so an absent counter of a known family is zero.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+COUNTERS = {
+    "prompt_tokens": ("vllm:prompt_tokens_total",),
+    "generation_tokens": ("vllm:generation_tokens_total",),
+    "preemptions": ("vllm:num_preemptions_total",),
+    "prefix_cache_queries": ("vllm:prefix_cache_queries_total", "vllm:gpu_prefix_cache_queries_total"),
+    "prefix_cache_hits": ("vllm:prefix_cache_hits_total", "vllm:gpu_prefix_cache_hits_total"),
+    "requests": ("vllm:request_success_total",),
+    "ttft_sum_s": ("vllm:time_to_first_token_seconds_sum",),
+    "ttft_count": ("vllm:time_to_first_token_seconds_count",),
+    "drafts": ("vllm:spec_decode_num_drafts_total",),
+    "draft_tokens": ("vllm:spec_decode_num_draft_tokens_total",),
+    "accepted_tokens": ("vllm:spec_decode_num_accepted_tokens_total",),
+}
+GAUGES = {
+    "running": ("vllm:num_requests_running",),
+    "waiting": ("vllm:num_requests_waiting",),
+    "kv_cache_usage": ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"),
+}
+
+
+class Load(BaseModel):
+    """What the server is at, at one moment."""
+
+    model_config = ConfigDict(frozen=True)
+
+    running: float
+    """Requests that are being served."""
+    waiting: float
+    """Requests that wait for their turn."""
+    kv_cache_usage: float
+    """Part of the KV cache that is used, from 0 to 1."""
+
+
+class Served(BaseModel):
+    """What the server has served, since its start or between two moments."""
+
+    model_config = ConfigDict(frozen=True)
+
+    prompt_tokens: float
+    generation_tokens: float
+    preemptions: float
+    prefix_cache_queries: float
+    """Prompt tokens that were looked for in the prefix cache."""
+    prefix_cache_hits: float
+    """Prompt tokens that were found there."""
+    requests: float
+    ttft_sum_s: float
+    """Sum of the times to first token as the server measured them."""
+    ttft_count: float
+    drafts: float
+    """Speculative drafts."""
+    draft_tokens: float
+    accepted_tokens: float
+
+    def since(self, before: Served) -> Served:
+        """Return what was served after an earlier moment; a server that was restarted in between counts from zero."""
+        restarted = self.requests < before.requests or self.prompt_tokens < before.prompt_tokens
+        earlier = dict.fromkeys(COUNTERS, 0.0) if restarted else before.model_dump()
+        return Served(**{name: getattr(self, name) - earlier[name] for name in COUNTERS})
+
+    @property
+    def mean_ttft_ms(self) -> float | None:
+        """Return the mean time to first token as the server measured it, in milliseconds."""
+        return 1000.0 * self.ttft_sum_s / self.ttft_count if self.ttft_count else None
+
+    @property
+    def acceptance_length(self) -> float | None:
+        """Return tokens per speculative step: one, and the accepted ones."""
+        return 1.0 + self.accepted_tokens / self.drafts if self.drafts else None
+
+
+def read_load(totals: Mapping[str, float]) -> Load:
+    """Return the load in a page of samples."""
+    return Load(**{name: _first(totals, names) for name, names in GAUGES.items()})
+
+
+def read_served(totals: Mapping[str, float]) -> Served:
+    """Return the counters in a page of samples."""
+    return Served(**{name: _first(totals, names) for name, names in COUNTERS.items()})
+
+
+def sample_totals(text: str) -> dict[str, float]:
+    """Return the sum over all label sets of each sample in Prometheus text, by sample name."""
+    totals: dict[str, float] = {}
+    for line in text.splitlines():
+        name, _, rest = line.partition("{") if "{" in line else line.partition(" ")
+        value = rest.rpartition("} ")[2].split(" ")[0]
+        if line.startswith("#") or not value:
+            continue
+        try:
+            totals[name] = totals.get(name, 0.0) + float(value)
+        except ValueError:
+            continue
+    return totals
+
+
+def _first(totals: Mapping[str, float], names: tuple[str, ...]) -> float:
+    return next((totals[name] for name in names if name in totals), 0.0)

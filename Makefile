@@ -58,6 +58,8 @@ lint: $(VENV)/test  ## Check style and types
 generated: $(VENV)/test  ## Write the files that derive from the code: JSON Schema and reference pages
 	@$(BIN)/python -m orchestrator.profile.jsonschema > orchestrator/profile/profile.schema.json
 	@$(BIN)/python -m orchestrator.profile.reference > docs/profile.md
+	@$(BIN)/python -m orchestrator.diagnosis.reference > docs/causes.md
+	@$(BIN)/python -m orchestrator.cli.reference > docs/cli.md
 
 .PHONY: bench-startup
 bench-startup: $(BIN)/orch images  ## Measure what orch adds to docker run and a health loop

@@ -5,31 +5,57 @@ Data goes to standard output, everything else to standard error.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import signal
 import sys
-from typing import Any
+import traceback
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from orchestrator import __version__
 from orchestrator.cli import bench, deployments, plan, profile, results, run, up
 from orchestrator.cli.output import say
-from orchestrator.errors import ExitCode, Interrupted, OrchError
+from orchestrator.errors import ExitCode, Interrupted, OrchError, OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Orch(click.Group):
     """The group of all commands; a reader that goes away ends it as it ends other programs."""
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # noqa: ANN401 - click's signature
+        """Read the command line, which may already write a help text."""
+        with _written():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
-        """Run the command; raise Interrupted if standard output is closed."""
-        try:
-            outcome = super().invoke(ctx)
-            sys.stdout.flush()
-        except BrokenPipeError as error:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise Interrupted(signal.SIGPIPE) from error
-        return outcome
+        """Run the command."""
+        with _written():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _written() -> Iterator[None]:
+    """Let everything reach standard output; raise Interrupted if its reader is gone, OutputError if a disk is full."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        _no_more_output()
+        raise Interrupted(signal.SIGPIPE) from error
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _no_more_output()
+        raise OutputError(f"standard output cannot be written: {error.strerror}", "Free some space.") from error
+
+
+def _no_more_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(cls=Orch, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -64,12 +90,12 @@ def main() -> None:
         sys.exit(ExitCode.USAGE)
     except OrchError as error:
         if debug:
-            raise
+            traceback.print_exc()
         say(describe(error))
         sys.exit(error.exit_code)
     except Exception as error:
         if debug:
-            raise
+            traceback.print_exc()
         say(f"orch: this is a fault of orch itself: {type(error).__name__}: {error}")
         say("      Run it again with --debug for the traceback, and report that.")
         sys.exit(ExitCode.RUN_FAILED)

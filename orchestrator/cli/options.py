@@ -28,9 +28,11 @@ def _duration(_ctx: click.Context, _param: click.Parameter, value: str | None) -
 
 
 def _name(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    if value is None:
+        return None
     from orchestrator.profile.schema import PROFILE_NAME_PATTERN
 
-    if value is None or re.match(PROFILE_NAME_PATTERN, value):
+    if re.match(PROFILE_NAME_PATTERN, value):
         return value
     raise click.BadParameter("a name has letters, digits, '_', '.' and '-', and begins with a letter or digit")
 

@@ -36,16 +36,16 @@ Completion of commands, options, profiles, deployments and runs in bash: `eval "
 
 MEANINGS = {
     ExitCode.OK: "Done.",
-    ExitCode.RUN_FAILED: "The server exited or never became healthy, a measurement did not complete, or `orch status` "
+    ExitCode.RUN_FAILED: "The server exited or never became healthy, a measurement came to nothing, or `orch status` "
     "found a server that is not healthy.",
     ExitCode.USAGE: "The command line or the profile is at fault.",
     ExitCode.ENVIRONMENT: "The node is at fault: engine, image, port, device, file, secret, or a folder to write to.",
     ExitCode.OBJECTIVE_MISSED: "An objective was missed, or a comparison found a regression.",
-    ExitCode.INVALID: "Everything was measured, but some of it must not be used.",
+    ExitCode.INVALID: "Everything was measured, but at least one measurement is [INVALID](metrics.md#verdicts).",
     ExitCode.TEARDOWN_INCOMPLETE: "Something may be left; the message ends with the command that removes it by hand.",
     ExitCode.BUSY: "Somebody else holds what is needed, or a deployment of that name exists.",
 }
-RESERVED = frozenset({ExitCode.OBJECTIVE_MISSED, ExitCode.INVALID})
+RESERVED = frozenset({ExitCode.OBJECTIVE_MISSED})
 """What no command ends in yet; a test keeps this true."""
 
 VARIABLES = {

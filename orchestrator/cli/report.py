@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from orchestrator.bench.validity import assess
 from orchestrator.cli.output import emit_json, emit_table, say
 from orchestrator.errors import ExitCode, Interrupted, RunFailed
 from orchestrator.record import recorded
 from orchestrator.report.table import Cell, Row, guide_rows, wide_rows
 from orchestrator.runs.records import RunState
+from orchestrator.validity import assess
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.diagnosis.lines import read_lines
+from orchestrator.diagnosis.lines import LONGEST_LINE, read_lines, without_controls
 from orchestrator.diagnosis.matching import best_match, engine_match
 from orchestrator.diagnosis.rootcause import RootCause, first_errors, root_cause
 from orchestrator.diagnosis.rule import fill, fill_title
@@ -80,15 +80,15 @@ def diagnose(evidence: Evidence) -> Diagnosis:
 
 
 def _of_engine(evidence: Evidence) -> Diagnosis:
-    words = " ".join(evidence.engine_error.split())[:LONGEST_SHOWN]
+    words = without_controls(" ".join(evidence.engine_error.split()))
     where = RootCause(words, 0, "")
-    match = engine_match(words)
+    match = engine_match(words[:LONGEST_LINE])
     if match is not None:
         return _named(match.rule, where, dict(match.groups), match.notes)
     return Diagnosis(
         UNKNOWN,
         "not one that orch knows by name",
-        words,
+        _shortened(words),
         None,
         "",
         "The Docker engine refused, in the words above.",
@@ -163,16 +163,14 @@ def render(diagnosis: Diagnosis, what: str, log_path: str | PathLike[str] | None
         lines.append(f"  root:  {_place(diagnosis)}{diagnosis.root_line}")
     lines.append(f"  why:   {diagnosis.explanation}")
     lines += [f"         {line}" for line in diagnosis.first_errors]
-    lines += [f"  {'try:' if first else '    '}   {advice}" for first, advice in _marked(diagnosis.advice)]
+    labels = ("try:", *("    " for _ in diagnosis.advice))
+    lines += [f"  {label}   {advice}" for label, advice in zip(labels, diagnosis.advice, strict=False)]
     if log_path is not None:
         lines.append(f"  log:   {log_path}")
     return lines
 
 
-def _marked(advice: Sequence[str]) -> list[tuple[bool, str]]:
-    return [(index == 0, line) for index, line in enumerate(advice)]
-
-
 def _place(diagnosis: Diagnosis) -> str:
-    line = f"line {diagnosis.line_number}" if diagnosis.line_number else ""
-    return "".join(f"{part}: " for part in (", ".join(filter(None, (line, diagnosis.process))),) if part)
+    parts = [f"line {diagnosis.line_number}"] if diagnosis.line_number else []
+    parts += [diagnosis.process] if diagnosis.process else []
+    return f"{', '.join(parts)}: " if parts else ""

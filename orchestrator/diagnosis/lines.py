@@ -74,6 +74,11 @@ def read_lines(log: bytes | str | Sequence[bytes | str]) -> list[Line]:
     ]
 
 
+def without_controls(text: str) -> str:
+    """Return a text without colours and other orders to a terminal."""
+    return _CONTROL.sub("", _ESCAPES.sub("", text) if "\x1b" in text else text)
+
+
 def _whole(log: bytes | str | Sequence[bytes | str]) -> bytes:
     if isinstance(log, bytes):
         return log
@@ -92,10 +97,7 @@ def _numbered(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _line(number: int, raw: str) -> Line:
-    text = raw[: 2 * LONGEST_LINE]
-    if "\x1b" in text:
-        text = _ESCAPES.sub("", text)
-    text = _CONTROL.sub("", text)
+    text = without_controls(raw[: 2 * LONGEST_LINE])
     if text[:2] == "20" and (stamp := _TIME_STAMP.match(text)):
         text = text[stamp.end() :]
     prefix = ""

@@ -79,8 +79,9 @@ def best_match(findings: Findings, root: RootCause | None, exit_code: int | None
 
 def _candidates(findings: Findings, root: RootCause | None) -> Iterator[tuple[Rank, Match]]:
     own = root.lines if root else range(0)
+    texts = {failure.line.number: failure.text for failure in findings.failures}
     for line in findings.messages:
-        where = RootCause(line.text, line.number, line.process)
+        where = RootCause(texts.get(line.number, line.text), line.number, line.process)
         for match in _matches(_QUIET if line.is_quiet else _LOG, line.text, where):
             yield (_strength(match, line), line.level == "WARNING", line.number not in own, line.number, 1), match
     for failure in findings.failures:

@@ -24,6 +24,7 @@ WRAPPERS = re.compile(
     r"|Exception in ASGI application|Task exception was never retrieved|Exception ignored in|Application startup failed"
     r"|AsyncLLM output_handler failed|Invocation of \w+ method failed|Process group watchdog thread terminated"
     r"|RayTaskError|ProcessRaisedException|ProcessExitedException|DestroyProcessGroup|Future exception was never"
+    r"|Dumping (?:input data|scheduler output|scheduler stats)"
     r"|Engine(?:Core)? (?:client )?(?:process )?died unexpectedly|Traceback \(most recent call last\)"
 )
 """Messages that say that another process, or an earlier error, is the cause."""
@@ -87,20 +88,28 @@ def first_errors(findings: Findings) -> tuple[RootCause, ...]:
 def _ranked(findings: Findings) -> list[RootCause]:
     """Return exceptions and error lines, most telling first."""
     found = [(failure.follows, _of_failure(failure)) for failure in findings.failures]
-    exceptions = {failure.line.number for failure in findings.failures}
+    told = {line.number for failure in findings.failures for line in _message(failure)}
     found += [
         (False, RootCause(line.text, line.number, line.process, tier))
         for line in findings.messages
-        if line.number not in exceptions and (tier := _message_tier(line)) is not None
+        if line.number not in told and (tier := _message_tier(line)) is not None
     ]
     found.sort(key=lambda item: (item[1].tier, not _ENGINE_SIDE.match(item[1].process), item[0], item[1].number))
     return [cause for _, cause in found]
 
 
+def _message(failure: Failure) -> list[Line]:
+    """Return the lines that are certainly the exception's own."""
+    own = failure.line
+    return [own, *(line for line in failure.details if line.level or line.text[0].isspace())]
+
+
 def _of_failure(failure: Failure) -> RootCause:
     line = failure.line
     tier = WARNED if line.level in ("WARNING", "INFO", "DEBUG") else _tier(failure.text)
-    return RootCause(failure.text, line.number, line.process, tier, failure.last)
+    return RootCause(
+        failure.text, line.number, line.process, tier, failure.details[-1].number if failure.details else 0
+    )
 
 
 def _tier(text: str) -> int:

@@ -164,10 +164,7 @@ RULES = (
         title="the image has no code for this accelerator",
         why="Its kernels were compiled for other architectures than the node's device.",
         advice=(
-            (
-                "Use an image that was built for this device: Hygon's own for a DCU (gfx906, gfx926, gfx928, "
-                "gfx936), not AMD's."
-            ),
+            "Use an image that was built for this device: Hygon's own for a DCU, not AMD's.",
             "Check that HSA_OVERRIDE_GFX_VERSION is not set to something else in server.env or container.env.",
         ),
         log=texts(

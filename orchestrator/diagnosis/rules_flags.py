@@ -6,31 +6,43 @@ from types import MappingProxyType
 
 from orchestrator.diagnosis.rule import Rule, Strength, texts
 
-REMOVED = MappingProxyType(
+_GONE = {
+    "--enable-reasoning": ("0.10", "give server.flags.reasoning-parser alone"),
+    "--disable-log-requests": ("0.17", "leave it out, requests are not logged anyway"),
+    "--num-scheduler-steps": ("0.10.1", "leave it out"),
+    "--multi-step-stream-outputs": ("0.10.1", "leave it out"),
+    "--use-v2-block-manager": ("0.10", "leave it out"),
+    "--device": ("0.10", "leave it out, the image decides"),
+    "--swap-space": ("0.18", "leave it out"),
+    "--preemption-mode": ("0.11", "leave it out"),
+    "--scheduler-delay-factor": ("0.11", "leave it out"),
+    "--max-seq-len-to-capture": ("0.11", "leave it out"),
+    "--task": ("0.14", "use server.flags.runner or server.flags.convert"),
+    "--guided-decoding-backend": ("0.12", "use server.flags.structured-outputs-config"),
+    "--rope-scaling": ("0.11.1", "use server.flags.hf-overrides"),
+    "--rope-theta": ("0.11.1", "use server.flags.hf-overrides"),
+    "--cuda-graph-sizes": ("0.13", "use server.flags.cudagraph-capture-sizes"),
+    "--disable-frontend-multiprocessing": ("0.19", "leave it out"),
+}
+_NEW = {
+    "--async-scheduling": ("0.10", "leave it out"),
+    "--attention-backend": ("0.13", "set VLLM_ATTENTION_BACKEND in server.env"),
+    "--convert": ("0.10.1", "use server.flags.task"),
+    "--cudagraph-capture-sizes": ("0.11.1", "use server.flags.cuda-graph-sizes, which 0.9 has first"),
+    "--enable-log-requests": ("0.10.1", "leave it out, requests are logged anyway"),
+    "--kv-cache-memory-bytes": ("0.10.2", "use server.flags.gpu-memory-utilization"),
+    "--numa-bind": ("0.20.2", "bind with numactl in server.command, or with what the image has for it"),
+    "--runner": ("0.10.1", "use server.flags.task"),
+    "--stream-interval": ("0.11.1", "leave it out"),
+    "--structured-outputs-config": ("0.11", "use server.flags.guided-decoding-backend"),
+}
+FLAGS = MappingProxyType(
     {
-        "--enable-reasoning": "--enable-reasoning is gone since vLLM 0.10: give server.flags.reasoning-parser alone.",
-        "--disable-log-requests": "--disable-log-requests is gone since vLLM 0.17: requests are not logged anyway.",
-        "--num-scheduler-steps": "--num-scheduler-steps is gone since vLLM 0.10.1: leave it out.",
-        "--multi-step-stream-outputs": "--multi-step-stream-outputs is gone since vLLM 0.10.1: leave it out.",
-        "--use-v2-block-manager": "--use-v2-block-manager is gone since vLLM 0.10: leave it out.",
-        "--device": "--device is gone since vLLM 0.10: the image decides.",
-        "--swap-space": "--swap-space is gone since vLLM 0.18: leave it out.",
-        "--preemption-mode": "--preemption-mode is gone since vLLM 0.11: leave it out.",
-        "--scheduler-delay-factor": "--scheduler-delay-factor is gone since vLLM 0.11: leave it out.",
-        "--max-seq-len-to-capture": "--max-seq-len-to-capture is gone since vLLM 0.11: leave it out.",
-        "--task": "--task is gone since vLLM 0.14: use server.flags.runner or server.flags.convert.",
-        "--guided-decoding-backend": (
-            "--guided-decoding-backend is gone since vLLM 0.12: use server.flags.structured-outputs-config."
-        ),
-        "--rope-scaling": "--rope-scaling is gone since vLLM 0.11.1: use server.flags.hf-overrides.",
-        "--rope-theta": "--rope-theta is gone since vLLM 0.11.1: use server.flags.hf-overrides.",
-        "--cuda-graph-sizes": "--cuda-graph-sizes is gone since vLLM 0.13: use server.flags.cudagraph-capture-sizes.",
-        "--disable-frontend-multiprocessing": (
-            "--disable-frontend-multiprocessing is gone since vLLM 0.19: leave it out."
-        ),
+        **{flag: f"{flag} is gone since vLLM {since}: {instead}." for flag, (since, instead) in _GONE.items()},
+        **{flag: f"{flag} is known since vLLM {since}; before: {instead}." for flag, (since, instead) in _NEW.items()},
     }
 )
-"""Flags that this version may no longer know, and what to use in their place."""
+"""Flags that only some versions know, and what to use in their place; from the parsers of 33 releases."""
 
 RULES = (
     Rule(
@@ -43,7 +55,7 @@ RULES = (
             "The image has vLLM {version}.",
         ),
         log=texts(r"error: unrecognized arguments: (?P<flag>\S.*)"),
-        notes=REMOVED,
+        notes=FLAGS,
     ),
     Rule(
         id="invalid-json",
@@ -77,13 +89,13 @@ RULES = (
         title="the value of a flag is not one that vLLM takes",
         why="The flag exists, but its value has another type, or is none of the choices that this version has.",
         advice=(
-            "Correct server.flags.{flag}; the line above names the values it takes.",
+            "Correct server.flags.{flag}; that line of the log, or the ones after it, say what it takes.",
             "The image has vLLM {version}; other versions take other values.",
         ),
         log=texts(
             (
                 r"error: argument --(?P<flag>[\w-]+)(?:/\S+)?: (?:invalid|expected|ignored|not allowed|Value "
-                r"|.*invalid choice)"
+                r"|\d+ validation error|.*invalid choice)"
             ),
             r"error: argument -(?P<flag>\w)(?:/\S+)?: (?:invalid|expected)",
         ),

@@ -105,6 +105,7 @@ RULES = (
             "On a CPU, lower VLLM_CPU_KVCACHE_SPACE (GiB) in server.env.",
         ),
         log=texts(
+            r"memory on node \d+ \(\S+ GiB\) on kv cache allocation is less than requested memory for kv",
             r"DefaultCPUAllocator: can't allocate memory|DefaultCPUAllocator: not enough memory",
             r"(?:^|: )MemoryError\b|std::bad_alloc|Cannot allocate memory",
         ),

@@ -189,7 +189,7 @@ RULES = (
             "version does not have."
         ),
         advice=(
-            "Correct server.flags.quantization; the line above lists the methods that this vLLM has.",
+            "Correct server.flags.quantization; that line of the log lists the methods that this vLLM has.",
             "Leave server.flags.quantization out: vLLM reads the method from the model.",
         ),
         log=texts(
@@ -238,7 +238,10 @@ RULES = (
         log=texts(
             r"(?P<method>[\w.-]+) quantization is currently not supported in ",
             r"The quantization method (?P<method>[\w.-]+) is not supported for the current GPU",
-            r"is not supported for quantization method (?P<method>[\w.-]+)\. Supported dtypes: ?(?P<dtypes>\[.*\])?",
+            (
+                r"is not supported for quantization method (?P<method>[\w.-]+)\. Supported dtypes: "
+                r"?(?P<dtypes>\[[^\]]*\])?"
+            ),
             r"Quantization scheme is not supported for (?:the )?current GPU",
         ),
     ),

@@ -35,6 +35,38 @@ RULES = (
         ),
     ),
     Rule(
+        id="kernels-not-loaded",
+        title="vLLM's compiled kernels could not be loaded",
+        why="Its extension module failed to load at the start, with a warning only; what needs it fails later.",
+        advice=(
+            (
+                "Look for the line Failed to import from vllm._C in the log: it names the library that is missing, "
+                "or the symbol that does not fit."
+            ),
+            "Use an image whose vLLM was built for this kind of machine.",
+        ),
+        log=texts(
+            r"AttributeError: '_OpNamespace' '_\w+' object has no attribute",
+            r"No module named 'vllm\._\w*C'",
+        ),
+    ),
+    Rule(
+        id="compiler-missing",
+        title="the image has no compiler, and vLLM wants to compile something",
+        why="torch.compile and Triton translate kernels on the machine and call a C or C++ compiler for that.",
+        advice=(
+            "Use an image with g++ (or set CXX in server.env to one that is there).",
+            "Let it compile less: server.flags.enforce-eager: true; TORCHDYNAMO_DISABLE: 1 in server.env.",
+        ),
+        log=texts(
+            r"InvalidCxxCompiler|No working C\+\+ compiler found",
+            (
+                r"Failed to find C compiler|Could not find nvcc|ninja: not found"
+                r"|Ninja is required to load C\+\+ extensions"
+            ),
+        ),
+    ),
+    Rule(
         id="illegal-instruction",
         title="the image's code uses instructions that this CPU does not have",
         why="It was compiled for a newer CPU (AVX-512, for instance).",
@@ -81,6 +113,7 @@ RULES = (
             ),
         ),
         log=texts(
+            r"This system does not support NUMA policy",
             (
                 r"(?:set_mempolicy|get_mempolicy|mbind|setting membind|setting interleave mask"
                 r"|set_mempolicy_home_node|migrate_pages)\S*: Operation not permitted"
@@ -172,7 +205,7 @@ RULES = (
     ),
     Rule(
         id="engine-died",
-        title="vLLM's engine process died",
+        title="a process of vLLM's engine died",
         why=(
             "The API server found its engine core or a worker gone. vLLM then ends with exit code 0, so the code "
             "says nothing."

@@ -7,7 +7,7 @@ it came first, the others came of it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,10 +41,8 @@ class Failure:
     """The source line that raised it, as the traceback shows it."""
     follows: bool = False
     """Whether it came of an earlier exception of the same chain."""
-    details: tuple[str, ...] = ()
-    """Further lines of its message."""
-    last: int = 0
-    """Number of the last of them."""
+    details: tuple[Line, ...] = ()
+    """Lines that follow it in its stream and may belong to its message."""
 
     @property
     def text(self) -> str:
@@ -53,7 +51,7 @@ class Failure:
         if text.rstrip(":") == self.kind and self.source:
             return f"{self.kind} at: {self.source}"
         if text.endswith(":") or "validation error" in text:
-            return " ".join((text, *self.details[:2]))
+            return " ".join((text, *(line.text.strip() for line in self.details[:2])))
         return text
 
 
@@ -76,7 +74,6 @@ class _Stream:
     source: str = ""
     process: str = ""
     failure: int | None = None
-    details: list[str] = field(default_factory=list)
 
 
 def take_apart(lines: Iterable[Line]) -> Findings:
@@ -105,12 +102,15 @@ def take_apart(lines: Iterable[Line]) -> Findings:
             streams[line.stream] = _Stream(process=owned.process, failure=len(failures) - 1)
         else:
             messages.append(line)
-            if stream.failure is not None and len(stream.details) < DETAILS:
-                stream.details.append(text.strip())
-                failures[stream.failure] = replace(
-                    failures[stream.failure], details=tuple(stream.details), last=line.number
-                )
+            if stream.failure is not None:
+                failures[stream.failure] = _with_detail(failures[stream.failure], line)
     return Findings(tuple(failures), tuple(messages))
+
+
+def _with_detail(failure: Failure, line: Line) -> Failure:
+    if line.number - failure.line.number > DETAILS:
+        return failure
+    return replace(failure, details=(*failure.details, line))
 
 
 def _source(text: str) -> str:

@@ -14,6 +14,7 @@ from orchestrator.errors import EngineError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+SILENT_HINT = "The engine accepts connections but does not answer; see its log (journalctl -u docker)."
 ENGINE_HINT = "Is it running, and may you use it?  Try: docker version   (group docker, or DOCKER_HOST)"
 
 
@@ -29,16 +30,25 @@ def translated(doing: str) -> Iterator[None]:
         raise
     except docker.errors.APIError as error:
         raise EngineError(f"the Docker engine refused {doing}: {error.explanation or error}") from error
-    except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
-        hint = "The engine accepts connections but does not answer; see its log (journalctl -u docker)."
-        raise EngineError(f"the Docker engine did not answer in time while {doing}", hint) from error
     except (
         docker.errors.DockerException,
         requests.exceptions.RequestException,
         urllib3.exceptions.HTTPError,
         OSError,
     ) as error:
+        if timed_out(error):
+            raise EngineError(f"the Docker engine did not answer in time while {doing}", SILENT_HINT) from error
         raise EngineError(f"no Docker engine answers while {doing}: {innermost(error)}", ENGINE_HINT) from error
+
+
+def timed_out(error: BaseException) -> bool:
+    """Say whether a deadline is anywhere in a chain of errors; docker-py wraps it when it asks for the version."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
 
 
 def innermost(error: BaseException) -> str:

@@ -9,8 +9,8 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
-from orchestrator.bench.validity import Assessment, assess
 from orchestrator.runs.records import Manifest, MeasurementRecord, RunState
+from orchestrator.validity import Assessment, assess
 from orchestrator.vllm.client import LATENCIES
 from orchestrator.vllm.results import STATISTICS
 

@@ -26,6 +26,8 @@ COUNTERS = {
     "draft_tokens": ("vllm:spec_decode_num_draft_tokens_total",),
     "accepted_tokens": ("vllm:spec_decode_num_accepted_tokens_total",),
 }
+UNCOUNTED = ("prefix_cache_queries", "prefix_cache_hits")
+"""Counters that a V0 engine does not have at all."""
 GAUGES = {
     "running": ("vllm:num_requests_running",),
     "waiting": ("vllm:num_requests_waiting",),
@@ -54,9 +56,9 @@ class Served(BaseModel):
     prompt_tokens: float
     generation_tokens: float
     preemptions: float
-    prefix_cache_queries: float
-    """Prompt tokens that were looked for in the prefix cache."""
-    prefix_cache_hits: float
+    prefix_cache_queries: float | None
+    """Prompt tokens that were looked for in the prefix cache; null for a V0 engine, which does not count them."""
+    prefix_cache_hits: float | None
     """Prompt tokens that were found there."""
     requests: float
     ttft_sum_s: float
@@ -70,8 +72,9 @@ class Served(BaseModel):
     def since(self, before: Served) -> Served:
         """Return what was served after an earlier moment; a server that was restarted in between counts from zero."""
         restarted = self.requests < before.requests or self.prompt_tokens < before.prompt_tokens
-        earlier = dict.fromkeys(COUNTERS, 0.0) if restarted else before.model_dump()
-        return Served(**{name: getattr(self, name) - earlier[name] for name in COUNTERS})
+        earlier = {} if restarted else before.model_dump()
+        now = self.model_dump()
+        return Served(**{name: None if now[name] is None else now[name] - (earlier.get(name) or 0.0) for name in now})
 
     @property
     def mean_ttft_ms(self) -> float | None:
@@ -91,7 +94,13 @@ def read_load(totals: Mapping[str, float]) -> Load:
 
 def read_served(totals: Mapping[str, float]) -> Served:
     """Return the counters in a page of samples."""
-    return Served(**{name: _first(totals, names) for name, names in COUNTERS.items()})
+    known = {name: any(sample in totals for sample in names) for name, names in COUNTERS.items()}
+    return Served(
+        **{
+            name: _first(totals, names) if known[name] or name not in UNCOUNTED else None
+            for name, names in COUNTERS.items()
+        }
+    )
 
 
 def sample_totals(text: str) -> dict[str, float]:

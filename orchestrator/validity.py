@@ -34,7 +34,7 @@ BUFFERED = 0.90
 """TTFT / E2EL of a stream whose tokens came all at once at the end."""
 BUFFERED_OUTPUT = 8
 """Output tokens from which on that can be said."""
-CACHED = 0.01
+CACHED = 0.05
 """Part of the prompt tokens that may be found in the prefix cache."""
 PROMPT_LENGTH = 0.10
 """How far the prompts' real length may be from the length asked for."""
@@ -65,7 +65,7 @@ class Reason:
     """Why figures cannot be trusted."""
 
     id: str
-    """Such as `too-short`; docs/validity.md explains each."""
+    """Such as `too-short`; docs/metrics.md explains each."""
     text: str
 
 
@@ -159,6 +159,8 @@ def _buffered(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
 def _prefix_cache(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
     served = record.served
     if served is None or record.parameters["dataset"] != "random" or not served.prompt_tokens:
+        return None
+    if served.prefix_cache_hits is None:
         return None
     cached = served.prefix_cache_hits / served.prompt_tokens
     if cached <= CACHED:

@@ -1,0 +1,90 @@
+"""The search for the highest load that meets all objectives: doubling, bisection, repetitions at the boundary.
+
+It is pure: it is told what came of a load and says which load to try next. It relies on nothing but that a load that is
+missed stays missed when it grows; the repetitions at the boundary show where that is not so.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+CONFIDENCE = 0.95
+
+
+@dataclass
+class CapacitySearch:
+    """A search over whole steps of load, such as concurrency."""
+
+    lowest: int
+    """First load to try."""
+    highest: int
+    """Load beyond which nothing is tried."""
+    repetitions: int
+    """How often each side of the boundary is measured in the end."""
+    resolution: float = 0.0
+    """The search ends when the two sides are no further apart than this part of the load; 0 means one step."""
+    _met: Counter[int] = field(default_factory=Counter)
+    _missed: Counter[int] = field(default_factory=Counter)
+
+    def tell(self, load: int, *, met: bool) -> None:
+        """Take note of what came of a measurement."""
+        (self._met if met else self._missed)[load] += 1
+
+    def next(self) -> int | None:
+        """Return the load to measure next, or None when the search is over."""
+        below, above = self.capacity(), self.limit()
+        if below is None:
+            if above is None:
+                return self.lowest
+            if above > self.lowest:
+                return self.lowest
+            return self._again(above)
+        if above is None:
+            return self._again(below) if below >= self.highest else min(2 * below, self.highest)
+        if above - below > max(1, int(self.resolution * below)):
+            return (below + above) // 2
+        return self._again(below, above)
+
+    def capacity(self) -> int | None:
+        """Return the highest load that met the objectives more often than not, below the limit; None if none did."""
+        limit = self.limit()
+        met = [load for load in self._met if not self._is_missed(load) and (limit is None or load < limit)]
+        return max(met, default=None)
+
+    def limit(self) -> int | None:
+        """Return the lowest load that missed them at least as often as it met them; None if none did."""
+        return min((load for load in self._missed if self._is_missed(load)), default=None)
+
+    def tried(self) -> int:
+        """Return how many measurements there were."""
+        return self._met.total() + self._missed.total()
+
+    def statement(self, unit: str) -> str:
+        """Return what the search has found, and how sure that is.
+
+        The bound is the one-sided Clopper-Pearson bound for n of n: alpha ** (1 / n).
+        """
+        below, above = self.capacity(), self.limit()
+        parts = [self._side(load, unit) for load in (below, above) if load is not None]
+        if below is None:
+            return f"no {unit} from {self.lowest} on meets the objectives; {', '.join(parts)}"
+        if above is None:
+            parts.append(f"no higher {unit} than {self.highest} was tried")
+        times = self._met[below]
+        if not self._missed[below]:
+            sure = (1.0 - CONFIDENCE) ** (1.0 / times)
+            parts.append(
+                f"with {CONFIDENCE:.0%} confidence {unit} {below} meets them in at least {sure:.0%} of measurements"
+            )
+        return f"the highest {unit} that meets the objectives is {below}: {', '.join(parts)}"
+
+    def _again(self, *loads: int) -> int | None:
+        return next((load for load in loads if self._met[load] + self._missed[load] < self.repetitions), None)
+
+    def _is_missed(self, load: int) -> bool:
+        return self._missed[load] >= max(self._met[load], 1)
+
+    def _side(self, load: int, unit: str) -> str:
+        times = self._met[load] + self._missed[load]
+        return f"met in {self._met[load]} of {times} at {unit} {load}"

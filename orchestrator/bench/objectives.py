@@ -1,0 +1,88 @@
+"""Objectives such as `p99_ttft_ms<2000`: what a measurement must keep to, and whether it does."""
+
+from __future__ import annotations
+
+import operator
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.vllm.client import LATENCIES
+from orchestrator.vllm.results import STATISTICS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.vllm.results import Metrics
+
+THROUGHPUTS = ("request_throughput", "output_throughput", "total_token_throughput", "request_goodput")
+METRICS = (*THROUGHPUTS, *(f"{statistic}_{latency}_ms" for latency in LATENCIES for statistic in STATISTICS))
+"""What an objective can be about, as the wide table names it."""
+_FORM = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*(\d+(?:\.\d+)?)\s*")
+_COMPARE = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+GOODPUT_LATENCIES = ("ttft", "tpot", "e2el")
+"""Latencies for which vLLM's client counts the requests that keep to a bound."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One bound on one metric."""
+
+    metric: str
+    relation: str
+    bound: float
+
+    def __str__(self) -> str:
+        return f"{self.metric}{self.relation}{self.bound:g}"
+
+    def value(self, metrics: Metrics) -> float | None:
+        """Return the metric's value, or None if the client did not report it."""
+        if self.metric in THROUGHPUTS:
+            found = getattr(metrics, self.metric)
+        else:
+            statistic, latency, _ = self.metric.split("_")
+            found = getattr(getattr(metrics, f"{latency}_ms"), statistic)
+        return None if found is None else float(found)
+
+    def met(self, metrics: Metrics) -> bool:
+        """Say whether a measurement keeps to the bound; one that does not report the metric does not."""
+        value = self.value(metrics)
+        return value is not None and bool(_COMPARE[self.relation](value, self.bound))
+
+
+def parse_objective(text: str) -> Objective:
+    """Return the objective that a text means; raise ValueError with the forms there are."""
+    match = _FORM.fullmatch(text)
+    if match is None:
+        raise ValueError(
+            f"'{text}' is not an objective; write METRIC<NUMBER or METRIC>NUMBER, such as p99_ttft_ms<2000"
+        )
+    if match[1] not in METRICS:
+        raise ValueError(
+            f"'{match[1]}' is not a metric; there are {', '.join(THROUGHPUTS)}, and latencies such as p99_ttft_ms, "
+            f"made of {', '.join(STATISTICS)} and {', '.join(LATENCIES)}"
+        )
+    return Objective(match[1], match[2], float(match[3]))
+
+
+def missed(objectives: Sequence[Objective], metrics: Metrics) -> list[str]:
+    """Return a phrase for each objective that a measurement does not keep to."""
+    return [
+        f"{objective} is missed: {_shown(objective.value(metrics))}"
+        for objective in objectives
+        if not objective.met(metrics)
+    ]
+
+
+def goodput_flags(objectives: Sequence[Objective]) -> list[str]:
+    """Return what makes the client count the requests that keep to the bounds by themselves; empty if none can be."""
+    bounds: dict[str, float] = {}
+    for objective in objectives:
+        latency = objective.metric.split("_")[1] if objective.metric.endswith("_ms") else ""
+        if latency in GOODPUT_LATENCIES and objective.relation.startswith("<"):
+            bounds[latency] = min(objective.bound, bounds.get(latency, objective.bound))
+    return ["--goodput", *(f"{latency}:{bound:g}" for latency, bound in bounds.items())] if bounds else []
+
+
+def _shown(value: float | None) -> str:
+    return "not reported" if value is None else f"{value:.4g}"

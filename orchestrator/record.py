@@ -15,7 +15,7 @@ from orchestrator.plan.container import profile_hash
 from orchestrator.plan.weakening import weakenings
 from orchestrator.report.table import summary_csv
 from orchestrator.runs.directory import RunDirectory, create_run, new_run_id, now
-from orchestrator.runs.records import Manifest, RunState
+from orchestrator.runs.records import Manifest, RunKind, RunState
 from orchestrator.sweep import sweep
 from orchestrator.vllm.flags import lookup, tensor_parallel_size
 
@@ -38,8 +38,9 @@ def bench_of(profile: Profile) -> Bench:
     return profile.bench
 
 
-def open_run(runs: Path, profile: Profile, engine: Engine) -> RunDirectory:
-    """Make the run directory of a planned run."""
+def open_run(runs: Path, profile: Profile, engine: Engine, kind: RunKind = RunKind.SWEEP) -> RunDirectory:
+    """Make the run directory of a planned run; a search does not know beforehand what it will measure."""
+    planned = sweep(bench_of(profile)) if kind is RunKind.SWEEP else ()
     flags = profile.server.flags
     return create_run(
         runs,
@@ -54,7 +55,8 @@ def open_run(runs: Path, profile: Profile, engine: Engine) -> RunDirectory:
             tensor_parallel_size=tensor_parallel_size(flags),
             dtype=str(lookup(flags, "dtype") or "auto"),
             node=node_facts(engine.version()),
-            measurements=tuple((item.point.id, item.repetition) for item in sweep(bench_of(profile))),
+            kind=kind,
+            measurements=tuple((item.point.id, item.repetition) for item in planned),
             warnings=tuple(weakenings(profile.container)),
         ),
     )
@@ -74,7 +76,7 @@ def recorded(directory: RunDirectory) -> Iterator[None]:
     except BaseException as error:
         finish(directory, RunState.FAILED, f"orch itself failed: {type(error).__name__}: {error}")
         raise
-    missing = directory.missing()
+    missing = directory.missing() if directory.manifest().kind is RunKind.SWEEP else ()
     if missing:
         total = len(directory.manifest().measurements)
         finish(directory, RunState.FAILED, f"{len(missing)} of {total} measurements are not done")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from orchestrator.runs.records import DeploymentFacts, RunState
 from orchestrator.sweep import sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from orchestrator.deployment.up import Deployment, Progress
     from orchestrator.engine import Engine
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from orchestrator.interruption import Interruption
     from orchestrator.profile.schema import Profile
     from orchestrator.runs.directory import RunDirectory
+
+
+Work = Callable[[Sweep], None]
+"""What is done with a sweep that is under way."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,18 @@ def measure(
     deployment: Deployment,
     reports: Reports,
     driver: Driver | None = None,
+    work: Work | None = None,
 ) -> None:
     """Measure what the run has not done yet; each record is on disk as soon as its measurement has ended.
+
+    Args:
+        engine: The engine.
+        directory: The run.
+        profile: Its profile.
+        deployment: The server.
+        reports: Who is told what happens.
+        driver: A driver that was started already.
+        work: Something else to do with the server than to measure what is missing.
 
     Raises:
         ServerFailed: When the server has died more often than it may be started again.
@@ -79,15 +94,22 @@ def measure(
             }
         )
         directory.update(deployment=facts)
-        wanted = [item for item in sweep(bench) if (item.point.id, item.repetition) in missing]
-        under_way.run(wanted)
+        if work is not None:
+            work(under_way)
+        else:
+            under_way.run([item for item in sweep(bench) if (item.point.id, item.repetition) in missing])
     finally:
         under_way.close()
         write_atomic(log, whole_log(engine, deployment))
 
 
 def measure_launched(
-    launch: Launch, ready: Prepared, directory: RunDirectory, interruption: Interruption, reports: Reports
+    launch: Launch,
+    ready: Prepared,
+    directory: RunDirectory,
+    interruption: Interruption,
+    reports: Reports,
+    work: Work | None = None,
 ) -> None:
     """Bring a deployment up, measure, and tear it down, whatever happens.
 
@@ -102,7 +124,8 @@ def measure_launched(
             drivers.append(Driver(launch.engine, container, client, key))
 
     with launched(launch, ready, interruption, reports.phase, directory, start_driver) as (_, deployment):
-        measure(launch.engine, directory, launch.profile, deployment, reports, *drivers)
+        driver = drivers[0] if drivers else None
+        measure(launch.engine, directory, launch.profile, deployment, reports, driver, work)
 
 
 def measure_attached(
@@ -113,6 +136,7 @@ def measure_attached(
     interruption: Interruption,
     environ: Mapping[str, str],
     reports: Reports,
+    work: Work | None = None,
 ) -> None:
     """Measure against a deployment that stays up.
 
@@ -122,7 +146,7 @@ def measure_attached(
     watchdog = Watchdog(Watch(None, None, str(directory.path)), environ, directory.logs / "watchdog.log")
     try:
         try:
-            measure(engine, directory, profile, deployment, reports)
+            measure(engine, directory, profile, deployment, reports, work=work)
         finally:
             interruption.disarm()
     finally:

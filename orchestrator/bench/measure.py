@@ -60,7 +60,7 @@ class Sweep:
         self._server = server
         self._target = client_target(profile)
         self._bench = bench
-        self._directory = directory
+        self.directory = directory
         self._on_step = on_step
         self._on_failure = on_failure
         self._restarts = 0
@@ -103,7 +103,7 @@ class Sweep:
         client = self.driver.client()
         dialect = dialect_of(self._bench.client, client.vllm_version, client.options)
         running = begin(measurement, bench_argv(self._bench, self._target, measurement, dialect))
-        self._directory.write_record(running)
+        self.directory.write_record(running)
         self._on_step(Step(index, total, running))
         failure: ServerFailed | BenchmarkFailed | None = None
         idle, before = self._server.settle(SETTLE_S), self._server.served()
@@ -120,11 +120,11 @@ class Sweep:
             ended = failed(running, first_line(failure))
         else:
             ended = self._with_server_side(judge(running, measurement, outcome), before, idle=idle)
-            self._directory.keep(ended, outcome.result, outcome.log)
+            self.directory.keep(ended, outcome.result, outcome.log)
             if ended.state is not RunState.DONE and not self._server.alive():
                 failure = self._server.explain("the server has died")
                 ended = failed(ended, first_line(failure))
-        self._directory.write_record(ended)
+        self.directory.write_record(ended)
         self._on_step(Step(index, total, ended))
         return failure
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator import __version__
-from orchestrator.cli import bench, deployments, plan, profile, results, run, up
+from orchestrator.cli import bench, deployments, plan, profile, results, run, search, up
 from orchestrator.cli.output import say
 from orchestrator.errors import ExitCode, Interrupted, OrchError, OutputError
 
@@ -72,7 +72,7 @@ def orch(debug: bool) -> None:
 
 
 for command in (run.run, up.up, bench.bench, deployments.down, deployments.status, deployments.ps, deployments.logs,
-                deployments.gc, plan.plan, profile.profile, results.results):  # fmt: skip
+                deployments.gc, plan.plan, search.search, profile.profile, results.results):  # fmt: skip
     orch.add_command(command)
 
 
@@ -93,7 +93,7 @@ def main() -> None:
             traceback.print_exc()
         say(describe(error))
         sys.exit(error.exit_code)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, a person gets one clear line
         if debug:
             traceback.print_exc()
         say(f"orch: this is a fault of orch itself: {type(error).__name__}: {error}")

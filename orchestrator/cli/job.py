@@ -14,7 +14,7 @@ from orchestrator.deployment.attach import attach
 from orchestrator.deployment.launch import Launch, prepared
 from orchestrator.deployment.lease import in_use
 from orchestrator.interruption import Interruption
-from orchestrator.run import Reports, measure_attached, measure_launched
+from orchestrator.run import Reports, Work, measure_attached, measure_launched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,17 +38,19 @@ class Job:
     reporter: Reporter
     as_json: bool
 
-    def measure_in_own(self, profile: Profile, name: str, wait_s: float | None, open_run: Open) -> RunDirectory:
+    def measure_in_own(
+        self, profile: Profile, name: str, wait_s: float | None, open_run: Open, work: Work | None = None
+    ) -> RunDirectory:
         """Bring a deployment up, measure, tear it down; return the run."""
         launch = Launch(self.engine, profile, name, self.here.state, self.here.locks, self.here.environ, wait_s)
         with prepared(launch, [self.here.runs], self.reporter.phase, self.reporter.line) as ready:
             directory = open_run()
             with directory.locked(), kept(directory, as_json=self.as_json):
-                measure_launched(launch, ready, directory, self.interruption, self._reports())
+                measure_launched(launch, ready, directory, self.interruption, self._reports(), work)
                 self.reporter.line("torn down")
         return directory
 
-    def measure_in(self, listed: Listed, profile: Profile, open_run: Open) -> RunDirectory:
+    def measure_in(self, listed: Listed, profile: Profile, open_run: Open, work: Work | None = None) -> RunDirectory:
         """Measure in a deployment that is up and stays up; return the run."""
         with in_use(listed.folder, listed.name):
             deployment = attach(self.engine, listed, profile)
@@ -62,6 +64,7 @@ class Job:
                     self.interruption,
                     self.here.environ,
                     self._reports(),
+                    work,
                 )
         return directory
 

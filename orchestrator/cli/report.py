@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.cli.output import emit_json, emit_table, say
 from orchestrator.errors import ExitCode, Interrupted, RunFailed
+from orchestrator.objectives import missed, parse_objective
 from orchestrator.record import recorded
 from orchestrator.report.table import Cell, Row, guide_rows, wide_rows
 from orchestrator.runs.records import RunState
@@ -69,11 +70,24 @@ def report(directory: RunDirectory, *, as_json: bool, quiet: bool) -> ExitCode:
 
 
 def exit_code(directory: RunDirectory) -> ExitCode:
-    """Return what a run that was carried through comes to: failed, measured but INVALID, or all well."""
+    """Return what a run that was carried through comes to: failed, INVALID, an objective missed, or all well."""
     failed = [record for record in directory.records() if record.state is not RunState.DONE]
     if any(record.metrics is None for record in failed):
         return ExitCode.RUN_FAILED
-    return ExitCode.INVALID if failed else ExitCode.OK
+    if failed:
+        return ExitCode.INVALID
+    return ExitCode.OBJECTIVE_MISSED if missed_objectives(directory) else ExitCode.OK
+
+
+def missed_objectives(directory: RunDirectory) -> list[str]:
+    """Return a line for each objective of the profile that a measurement does not keep to."""
+    objectives = [parse_objective(text) for text in directory.profile().objectives]
+    return [
+        f"MISSED: {record.label}, repetition {record.repetition}: {phrase}"
+        for record in (directory.records() if objectives else [])
+        if record.metrics is not None
+        for phrase in missed(objectives, record.metrics)
+    ]
 
 
 def show_run(directory: RunDirectory, *, as_json: bool) -> None:
@@ -86,7 +100,7 @@ def show_run(directory: RunDirectory, *, as_json: bool) -> None:
         )
     else:
         emit_table(_table(directory, rows, SHOWN), _table(directory, rows, NARROW))
-    for line in doubts(directory):
+    for line in (*doubts(directory), *missed_objectives(directory)):
         say(line)
     for error in directory.torn():
         say(f"not trusted: {error.message}")

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 def bench_argv(bench: Bench, target: Target, measurement: Measurement, dialect: ClientDialect) -> list[str]:
     """Return the command that takes a measurement."""
     folder = job_folder(job_name(measurement))
-    return client_argv(
-        bench.client, dialect, target, measurement, bench.client_flags, folder, detailed=dialect.detailed
-    )
+    return client_argv(bench.client, dialect, target, measurement, folder)
 
 
 def client_target(profile: Profile) -> Target:

@@ -24,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from orchestrator.objectives import parse_objective
 from orchestrator.profile.units import Duration, Size  # noqa: TC001 - pydantic looks these up when it runs
 
 ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -461,11 +462,20 @@ class Profile(_Model):
     health: Health = Health()
     bench: Bench | None = None
     """The sweep; a profile without one can be served but not benchmarked."""
+    objectives: tuple[Text, ...] = ()
+    """What each measurement must keep to, such as `p99_ttft_ms<2000`; a run that misses one ends with exit code 4."""
 
     def secrets(self) -> dict[str, SecretRef]:
         """Return the secrets by environment variable; the server's own win over the container's."""
         merged = {**self.container.env, **self.server.env}
         return {name: value for name, value in merged.items() if isinstance(value, FromEnv | FromFile)}
+
+    @field_validator("objectives")
+    @classmethod
+    def _objectives_can_be_read(cls, objectives: tuple[str, ...]) -> tuple[str, ...]:
+        for text in objectives:
+            parse_objective(text)
+        return objectives
 
     @model_validator(mode="after")
     def _secrets_need_the_supervisor(self) -> Profile:

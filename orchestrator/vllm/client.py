@@ -5,6 +5,7 @@ Sources: the argument parsers of vLLM 0.8.0 to 0.33.0 (`vllm/benchmarks/serve.py
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,9 +13,7 @@ from typing import TYPE_CHECKING
 from orchestrator.vllm.flags import to_argv
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
-    from pydantic import JsonValue
+    from collections.abc import Collection
 
     from orchestrator.sweep import Measurement
 
@@ -39,7 +38,7 @@ class ClientDialect:
     """Flags that make sampling greedy; empty where greedy is the default or the flag is missing or broken."""
 
     detailed: bool = True
-    """It knows `--save-detailed`."""
+    """It knows `--save-detailed`; 0.8.0 to 0.9.0 do not, and give the figures of each request unasked."""
 
     def needs(self) -> set[str]:
         """Return the options that a parser must know."""
@@ -109,10 +108,7 @@ def client_argv(
     dialect: ClientDialect,
     target: Target,
     measurement: Measurement,
-    client_flags: Mapping[str, JsonValue],
     result_dir: str,
-    *,
-    detailed: bool,
 ) -> list[str]:
     """Return the command that measures one point once and leaves `RESULT_NAME` in a folder of the container.
 
@@ -121,9 +117,7 @@ def client_argv(
         dialect: How it wants to be called.
         target: The server.
         measurement: What is to be measured.
-        client_flags: Further flags.
         result_dir: The folder; it exists.
-        detailed: Ask for the figures of each request; 0.8.0 to 0.9.0 give them unasked and do not know the flag.
 
     `--random-range-ratio` is never passed: its meaning changed between versions, and the default is exact in all.
     """
@@ -147,6 +141,6 @@ def client_argv(
     argv += ["--request-rate", str(point.request_rate), "--seed", str(measurement.seed), *dialect.sampling]
     argv += ["--percentile-metrics", ",".join(LATENCIES)]
     argv += ["--metric-percentiles", ",".join(str(percentile) for percentile in PERCENTILES)]
-    argv += ["--save-detailed"] if detailed else []
+    argv += ["--save-detailed"] if dialect.detailed else []
     argv += ["--disable-tqdm", "--save-result", "--result-dir", result_dir, "--result-filename", RESULT_NAME]
-    return argv + to_argv(client_flags)
+    return argv + to_argv(json.loads(point.client_flags))

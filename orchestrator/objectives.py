@@ -74,14 +74,14 @@ def missed(objectives: Sequence[Objective], metrics: Metrics) -> list[str]:
     ]
 
 
-def goodput_flags(objectives: Sequence[Objective]) -> list[str]:
-    """Return what makes the client count the requests that keep to the bounds by themselves; empty if none can be."""
+def goodput_bounds(objectives: Sequence[Objective]) -> dict[str, float]:
+    """Return the bounds in milliseconds by which the client can count the requests that keep to them by themselves."""
     bounds: dict[str, float] = {}
     for objective in objectives:
         latency = objective.metric.split("_")[1] if objective.metric.endswith("_ms") else ""
         if latency in GOODPUT_LATENCIES and objective.relation.startswith("<"):
             bounds[latency] = min(objective.bound, bounds.get(latency, objective.bound))
-    return ["--goodput", *(f"{latency}:{bound:g}" for latency, bound in bounds.items())] if bounds else []
+    return bounds
 
 
 def _shown(value: float | None) -> str:

@@ -1,0 +1,135 @@
+"""`orch search`: the highest load that meets all objectives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.cli import options
+from orchestrator.errors import ExitCode
+
+if TYPE_CHECKING:
+    from orchestrator.bench.measure import Sweep
+    from orchestrator.objectives import Objective
+    from orchestrator.profile.schema import Profile
+    from orchestrator.runs.directory import RunDirectory
+    from orchestrator.search import Found, Tried
+
+
+@click.command()
+@options.profile_argument
+@click.option("--slo", "slos", multiple=True, metavar="OBJECTIVE", help="Such as p99_ttft_ms<2000; may be repeated.")
+@click.option(
+    "--over", type=click.Choice(["concurrency", "request-rate"]), default="concurrency", show_default=True,
+    help="The load that is searched over.",
+)  # fmt: skip
+@click.option("--from", "lowest", type=click.IntRange(min=1), default=1, show_default=True, help="The first load.")
+@click.option("--to", "highest", type=click.IntRange(min=1), default=256, show_default=True, help="The highest load.")
+@click.option(
+    "--repetitions", type=click.IntRange(min=1), default=3, show_default=True,
+    help="How often both sides of the boundary are measured.",
+)  # fmt: skip
+@click.option(
+    "--resolution", type=click.FloatRange(min=0.0, max=1.0), default=0.0, show_default=True,
+    help="How close the two sides must come, as a part of the load; 0 is one step.",
+)  # fmt: skip
+@options.name
+@options.wait
+@options.sets
+@options.quiet
+@options.json_output
+def search(
+    profile: str, slos: tuple[str, ...], over: str, lowest: int, highest: int, repetitions: int, resolution: float,
+    name: str | None, wait: float | None, sets: tuple[str, ...], quiet: bool, as_json: bool,
+) -> int:  # fmt: skip
+    """Find the highest concurrency or request rate that meets all objectives.
+
+    The load is doubled until an objective is missed, then bisected, and both sides of the boundary are measured again.
+    The shape of the requests is the sweep's first; objectives are those given with --slo, else the profile's. It runs
+    in the deployment that is up if it fits, else in one that is made for it and torn down again. Exit code 4 if no load
+    meets the objectives.
+    """
+    from orchestrator.cli.job import job
+    from orchestrator.cli.output import say
+    from orchestrator.deployment.registry import fitting
+    from orchestrator.record import bench_of, open_run
+    from orchestrator.runs.records import RunKind
+    from orchestrator.search import SearchPlan, run_search
+
+    resolved = options.load(profile, sets)
+    bench = bench_of(resolved)
+    plan = SearchPlan(
+        over=over,
+        objectives=_objectives(slos, resolved),
+        lowest=lowest,
+        highest=max(lowest, highest),
+        repetitions=repetitions,
+        resolution=resolution,
+        prompts_per_step=bench.prompts_per_concurrency or 4,
+    )
+    found: list[Found] = []
+    with job(quiet=quiet, as_json=as_json) as this:
+
+        def on_tried(tried: Tried) -> None:
+            this.reporter.line(f"{over} {tried.load}: {'met' if tried.met else '; '.join(tried.reasons)}")
+
+        def open_search() -> RunDirectory:
+            return open_run(this.here.runs, resolved, this.engine, RunKind.SEARCH)
+
+        def work(under_way: Sweep) -> None:
+            found.append(run_search(under_way, bench, plan, on_tried))
+
+        listed = fitting(this.engine, resolved, name)
+        if listed is not None:
+            directory = this.measure_in(listed, resolved, open_search, work)
+        else:
+            directory = this.measure_in_own(resolved, name or resolved.name, wait, open_search, work)
+    _show(found[0], as_json=as_json)
+    say(f"run: {directory.path}")
+    return ExitCode.OK if found[0].search.capacity() is not None else ExitCode.OBJECTIVE_MISSED
+
+
+def _objectives(slos: tuple[str, ...], profile: Profile) -> tuple[Objective, ...]:
+    from orchestrator.errors import UsageError
+    from orchestrator.objectives import parse_objective
+
+    texts = slos or profile.objectives
+    if not texts:
+        raise UsageError(
+            "there is no objective to search for", "Give one: --slo 'p99_ttft_ms<2000'   or objectives: in the profile"
+        )
+    try:
+        return tuple(parse_objective(text) for text in texts)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _show(found: Found, *, as_json: bool) -> None:
+    from orchestrator.cli.output import emit, emit_json, emit_table
+
+    if as_json:
+        emit_json("search", found.as_data())
+        return
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in (found.plan.over, "rep", "req/s", "goodput", "out tok/s", "TTFT ms", "TPOT ms", "met"):
+        table.add_column(heading, justify="left" if heading == "met" else "right", no_wrap=True)
+    for item in sorted(found.tried, key=lambda item: (item.load, item.record.repetition)):
+        metrics = item.record.metrics
+        figures = (
+            (
+                metrics.request_throughput, metrics.request_goodput, metrics.output_throughput, metrics.ttft_ms.mean,
+                metrics.tpot_ms.mean,
+            )
+            if metrics
+            else (None,) * 5
+        )  # fmt: skip
+        shown = ("-" if figure is None else f"{figure:.2f}" for figure in figures)
+        table.add_row(
+            str(item.load), str(item.record.repetition), *shown, "yes" if item.met else "; ".join(item.reasons)
+        )
+    emit_table(table)
+    emit(found.search.statement(found.plan.over))

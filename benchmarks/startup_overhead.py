@@ -125,7 +125,9 @@ def main() -> None:
     if arguments.json:
         print(json.dumps({way: [vars(item) for item in items] for way, items in taken.items()}, indent=2))
         return
-    print(f"{arguments.rounds} rounds, alternating; the server takes {arguments.startup:g} s by itself; medians (min-max)")
+    print(
+        f"{arguments.rounds} rounds, alternating; the server takes {arguments.startup:g} s by itself; medians (min-max)"
+    )
     for way, items in taken.items():
         totals, noticed = [item.total_s for item in items], [item.noticed_s for item in items]
         print(f"{way:<20} total {_range(totals)}   noticed {_range(noticed)}")

@@ -22,7 +22,7 @@ if ! command -v dockerd >/dev/null; then
     echo 'engine: installing docker.io from the distribution' >&2
     log=$(mktemp)
     { $as_root apt-get update && $as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y --no-install-recommends docker.io iptables; } >"$log" 2>&1 ||
+        apt-get install -y --no-install-recommends docker.io iptables iproute2; } >"$log" 2>&1 ||
         { tail -n 20 "$log" >&2; fail "apt-get could not install docker.io" "Read the lines above; the whole log is $log."; }
 fi
 

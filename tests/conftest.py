@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -59,6 +60,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 @pytest.fixture(scope="session")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """Name what this session makes; take back what a background job inherits, that INT and QUIT are ignored."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     return Session(f"t{secrets.token_hex(3)}", tmp_path_factory.mktemp("orch"))
 
 
@@ -80,9 +85,7 @@ def engine(session: Session) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def stub_node(session: Session, engine: None) -> Iterator[None]:  # noqa: ARG001 - in this order
     """Provide the stub's image, beside a container that looks like ours and is not."""
-    need(
-        ["docker", "image", "inspect", STUB], f"the image {STUB} is missing", f"{sys.executable} docker/build.py stub"
-    )
+    need(["docker", "image", "inspect", STUB], f"the image {STUB} is missing", f"{sys.executable} docker/build.py stub")
     name = f"orch-{session.prefix}-foreign"
     containers.docker("run", "--detach", "--init", "--name", name, "--label", "orch=no", STUB, "sleep", "infinity")
     before = containers.inspect(name)
@@ -126,7 +129,7 @@ def provide(request: pytest.FixtureRequest, session: Session, label: str) -> Ite
         return
     left = containers.listed(f"{orch.prefix}-")
     containers.remove(left)
-    assert not left or request.node.stash.get(FAILED, False), f"left behind: {left}"  # noqa: FBT003 - the default
+    assert not left or request.node.stash.get(FAILED, False), f"left behind: {left}"
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
 #!/bin/sh
 # Installs, inside the image being built, what the project's images share.
 # trixie has no Python 3.11, so bookworm's is installed beside it and linked as python3.
-# usage: install.sh MIRROR
+# usage: install.sh [MIRROR]    (without it the mirror that the image's own apt uses)
 set -eu
-mirror=$1
+mirror=${1:-$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
+    grep -v '^#' | grep -oE 'https?://[^ ]+/debian/?( |$)' | head -n 1 | tr -d ' ')}
+: "${mirror:?install.sh: this image names no Debian mirror: pass one with --build-arg MIRROR=URL}"
 export DEBIAN_FRONTEND=noninteractive
 
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg

@@ -49,8 +49,9 @@ def emit_table(table: Table, narrow: Table | None = None) -> None:
     unlimited = out.options.update(width=WIDEST)
     if narrow is not None and out.measure(table, options=unlimited).maximum > out.width:
         table = narrow
+    out.width = max(out.width, out.measure(table, options=unlimited).maximum)
     with out.capture() as captured:
-        out.print(table, width=out.measure(table, options=unlimited).maximum, soft_wrap=True)
+        out.print(table)
     click.echo(captured.get(), nl=False, color=not out.no_color)
 
 
@@ -65,7 +66,7 @@ def console(*, stderr: bool) -> Console:
         file=stream,
         no_color=plain,
         force_terminal=terminal,
-        width=None if terminal else 200,
+        width=None if terminal else WIDEST,
         highlight=False,
         soft_wrap=not terminal,
     )

@@ -70,7 +70,8 @@ def up(
             ):
                 api = deployment.api
                 guard.hand_over(ttl)
-    _report(name, api, as_json=as_json)
+    if as_json or not quiet:
+        _report(name, api, as_json=as_json)
 
 
 def _is_healthy(engine: Engine, existing: Listed, profile: Profile) -> bool:

@@ -21,6 +21,8 @@ GRACE_S = 3.0
 """How long a server may take to end by itself; vLLM needs half a second."""
 POLL_S = 0.25
 DEADLINE_S = 60.0
+SILENT_S = 10.0
+"""How long an engine that does not answer is waited for; the watchdog waits far longer."""
 
 
 def teardown(
@@ -30,6 +32,7 @@ def teardown(
     hurry: Callable[[], bool] = lambda: False,
     quiet_s: float = 0.0,
     deadline_s: float = DEADLINE_S,
+    silent_s: float = SILENT_S,
 ) -> list[str]:
     """Remove every container of a launch and return their ids.
 
@@ -40,12 +43,13 @@ def teardown(
         quiet_s: How long nothing must have shown up before it counts as done; longer than a create call may take
             when one may still be under way.
         deadline_s: After this long the teardown gives up.
+        silent_s: After this long without an answer of the engine it gives up as well.
 
     Raises:
         TeardownIncomplete: With the ids and the command that ends them by hand.
     """
     end = time.monotonic() + deadline_s
-    quiet_since = time.monotonic()
+    quiet_since = answered = time.monotonic()
     removed: list[str] = []
     problem: EngineError | None = None
     while True:
@@ -59,11 +63,12 @@ def teardown(
         except EngineError as error:
             problem = error
         now = time.monotonic()
+        answered = answered if problem else now
         if found or problem:
             quiet_since = now
         if not found and problem is None and now - quiet_since >= quiet_s:
             return removed
-        if now >= end:
+        if now >= end or now - answered >= silent_s:
             raise incomplete([container.id for container in found], launch, problem)
         if problem is not None or quiet_s > 0:
             time.sleep(POLL_S)

@@ -64,7 +64,7 @@ def _row(rule: Rule) -> str:
 
 def _signs(rule: Rule) -> Iterable[str]:
     for pattern in dict.fromkeys((*rule.engine, *rule.log, *rule.quiet, *rule.source)):
-        yield from (_code(_text(text)) for text in readable(pattern.pattern))
+        yield from (_code(text) for text in readable(pattern.pattern))
     for code in rule.exit_codes:
         yield f"exit code {code}"
     if rule.is_oom:
@@ -72,7 +72,8 @@ def _signs(rule: Rule) -> Iterable[str]:
 
 
 def _code(text: str) -> str:
-    return f"`` {text} ``" if "`" in text else f"`{text}`"
+    escaped = text.replace("|", "\\|")
+    return f"`` {escaped} ``" if "`" in text else f"`{escaped}`"
 
 
 def _form(advice: Advice) -> str:
@@ -80,7 +81,7 @@ def _form(advice: Advice) -> str:
 
 
 def _text(text: str) -> str:
-    return re.sub(r"(?<!\{)\{(\w+)\}", r"<\1>", text).replace("|", "\\|")
+    return re.sub(r"(?<!\{)\{(\w+)\}", r"`<\1>`", text).replace("|", "\\|")
 
 
 if __name__ == "__main__":

@@ -74,6 +74,7 @@ RULES = (
             ),
         ),
         log=texts(
+            r"Input should be a valid dictionary \[type=dict_type, input_value='\{",
             (
                 r"argument --(?P<flag>[\w-]+)(?:/\S+)?: (?:invalid \w*loads\w* value"
                 r"|Value .* cannot be converted to <function \S*loads)"

@@ -146,7 +146,7 @@ RULES = (
             r"unable to (?:write to|open|resize|mmap \d+ bytes from) file </?torch_\S+>: No space left on device",
             r"Insufficient space in /dev/shm .*: (?P<needed>\d+) MiB required, (?P<free>\d+) MiB free",
             r"unexpected bus error encountered in worker|insufficient shared memory \(shm\)",
-            r"(?:^|: )Bus error\b",
+            r"(?:^|: |\d )Bus error\b",
         ),
         exit_codes=(135,),
         strength=Strength.CERTAIN,

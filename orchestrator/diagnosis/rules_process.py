@@ -35,9 +35,12 @@ RULES = (
         ),
     ),
     Rule(
-        id="kernels-not-loaded",
-        title="vLLM's compiled kernels could not be loaded",
-        why="Its extension module failed to load at the start, with a warning only; what needs it fails later.",
+        id="kernels-missing",
+        title="vLLM's compiled kernels are missing or incomplete",
+        why=(
+            "Its extension module failed to load at the start, with a warning only, or was built without what is "
+            "needed."
+        ),
         advice=(
             (
                 "Look for the line Failed to import from vllm._C in the log: it names the library that is missing, "
@@ -78,7 +81,7 @@ RULES = (
             ),
         ),
         log=texts(
-            r"(?:^|: )Illegal instruction\b",
+            r"(?:^|: |\d )Illegal instruction\b",
             r"Failed core proc\(s\): \{.*: -4\b|\(exit code:? -4\)|exit code: -4\b",
         ),
         exit_codes=(132,),
@@ -93,7 +96,7 @@ RULES = (
             "Use the image unchanged, without packages added to it; try server.flags.enforce-eager: true.",
         ),
         log=texts(
-            r"(?:^|: )Segmentation fault\b|Segfault encountered|SIGSEGV",
+            r"(?:^|: |\d )Segmentation fault\b|Segfault encountered|SIGSEGV",
             r"Failed core proc\(s\): \{.*: -11\b|\(exit code:? -11\)|exit code: -11\b",
         ),
         exit_codes=(139,),
@@ -134,9 +137,9 @@ RULES = (
             "Check container.cpuset_cpus and container.cpuset_mems; see: numactl -H",
         ),
         log=texts(
-            r"libnuma: Warning: (?:node|cpu) argument .* (?:is out of range|out of range)|<\d+> is invalid",
-            r"numa\w*.*(?:sched_setaffinity|set_mempolicy|mbind)\S*: Invalid argument",
-            r"sched_setaffinity|Failed to bind|VLLM_CPU_OMP_THREADS_BIND",
+            r"libnuma: Warning: (?:node|cpu) argument \S+ is out of range",
+            r"^<\d+> is invalid$",
+            r"(?:sched_setaffinity|set_mempolicy|mbind)\S*: Invalid argument",
         ),
     ),
     Rule(
@@ -153,7 +156,7 @@ RULES = (
         log=texts(
             r"PermissionError: \[Errno 13\] Permission denied: '(?P<path>[^']*)'",
             r"\[Errno 30\] Read-only file system: '(?P<path>[^']*)'",
-            r"PermissionError: |\[Errno 30\] Read-only file system",
+            r"PermissionError: |\[Errno 30\] Read-only file system|No usable temporary directory found",
         ),
     ),
     Rule(
@@ -188,7 +191,7 @@ RULES = (
         why="Somebody stopped the container or the process: docker stop, a process manager, a shutdown of the node.",
         advice=("See who: docker events --since 1h, and the node's own log.",),
         strength=Strength.SYMPTOM,
-        quiet=texts(r"\[shutdown\] API server: shutdown triggered"),
+        quiet=texts(r"\[shutdown\] API server: shutdown triggered|Shutting down FastAPI HTTP server"),
         exit_codes=(143, 130),
     ),
     Rule(
@@ -199,7 +202,12 @@ RULES = (
             "Read the lines before it in the log.",
             "Set NCCL_DEBUG: INFO in server.env if it happened between devices.",
         ),
-        log=texts(r"terminate called (?:after throwing|without)|Failed core proc\(s\): \{.*: -6\b|exit code: -6\b"),
+        log=texts(
+            (
+                r"(?:^|: |\d )Aborted\b|terminate called (?:after throwing|without)"
+                r"|Failed core proc\(s\): \{.*: -6\b|exit code: -6\b"
+            ),
+        ),
         exit_codes=(134,),
         strength=Strength.SYMPTOM,
     ),
@@ -222,6 +230,7 @@ RULES = (
                 r"EngineDeadError|AsyncEngineDeadError|EngineCore encountered (?:an issue|a fatal error)"
                 r"|EngineCore.* died unexpectedly"
             ),
+            r"Engine process \(pid \d+\) died|Engine loop has died",
             r"Worker proc \S+ died unexpectedly|Worker VllmWorkerProcess pid \d+ died",
             (
                 r"[Ee]ngine (?:process|loop) (?:is not running|has died|died)|MQLLMEngine is already dead"

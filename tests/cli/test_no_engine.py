@@ -69,7 +69,7 @@ def test_an_address_that_is_none(away: Orch) -> None:
 
 
 def test_an_engine_that_accepts_and_never_answers(silent: Orch) -> None:
-    for words, done in together(lambda words: silent(*words), COMMANDS).items():
+    for words, done in together(lambda words: silent(*words), COMMANDS, len(COMMANDS)).items():
         assert (words, done.returncode, done.stdout) == (words, 3, "")
         assert done.stderr.startswith("orch: the Docker engine did not answer in time while connecting to ")
         assert "does not answer" in done.stderr

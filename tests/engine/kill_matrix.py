@@ -206,8 +206,9 @@ def table(kills: list[Kill]) -> list[str]:
         some = [kill for kill in kills if way in ("all", kill.way)]
         if some:
             stopped, clean = [kill.stopped_s for kill in some], [kill.clean_s for kill in some]
+            left, torn = sum(kill.left for kill in some), sum(not kill.whole for kill in some)
             lines.append(
-                f"{way:<20} {len(some):>5} {sum(kill.left for kill in some):>5} {sum(not kill.whole for kill in some):>5}"
+                f"{way:<20} {len(some):>5} {left:>5} {torn:>5}"
                 f"   {statistics.median(stopped):>8.2f} / {max(stopped):<8.2f}      "
                 f"{statistics.median(clean):>8.2f} / {max(clean):<8.2f}"
             )

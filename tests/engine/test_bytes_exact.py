@@ -72,7 +72,10 @@ def test_flags_arrive_exactly(orch: Orch, dump: Path) -> None:
     flags = {f"f{number}": text for number, text in enumerate(HOSTILE.values())}
     more = {"empty": "", "listed": ["a b", "$(x)", "-1"], "nested": {"k": HOSTILE["command"]}, "yes": True, "no": False}
     seen = seen_by_server(orch, dump, server={"model": "/models/it's $(a) model", "flags": {**flags, **more}})
-    model, *_, = seen["argv"]
+    (
+        model,
+        *_,
+    ) = seen["argv"]
     assert model == "/models/it's $(a) model"
     assert seen["argv"][1:4:2] == ["--host", "--port"]
     expected = [
@@ -103,7 +106,7 @@ def test_sourced_files_are_found_whatever_they_are_called_and_come_before_the_se
 ) -> None:
     scripts = orch.folder / "scripts"
     scripts.mkdir()
-    names = ["it's $(touch pwned); \"env\".sh", "目录 two\nlines.sh", "-e"]
+    names = ['it\'s $(touch pwned); "env".sh', "目录 two\nlines.sh", "-e"]
     for number, name in enumerate(names):
         (scripts / name).write_text(f"export FROM_{number}='set' SHARED='file {number}' OWN='file'\n", encoding="utf-8")
     seen = seen_by_server(
@@ -146,8 +149,8 @@ def test_mounts_are_found_whatever_they_are_called(orch: Orch, dump: Path) -> No
     (source / "here").touch()
     target = "/in, side/it's $(x)"
     lister = (
-        "import json, os; json.dump({'argv': [os.fsencode(n).hex() for n in os.listdir(os.environ['AT'])], 'environ': {}}"
-        ", open('/dump/seen.json', 'w'))"
+        "import json, os; names = [os.fsencode(name).hex() for name in os.listdir(os.environ['AT'])]; "
+        "json.dump({'argv': names, 'environ': {}}, open('/dump/seen.json', 'w'))"
     )
     mounts = [f"{dump}:/dump", {"source": str(source), "target": target, "read_only": True}]
     seen = seen_by_server(

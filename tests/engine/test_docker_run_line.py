@@ -181,12 +181,11 @@ def differences(by_hand: dict[str, Any], ours: dict[str, Any], ignored: set[str]
     return [
         f"{path}: the line {one.get(path)!r}, orch {other.get(path)!r}"
         for path in sorted(one.keys() | other.keys())
-        if one.get(path) != other.get(path)
-        and not any(path == name or path.startswith(f"{name}.") for name in ignored)
+        if one.get(path) != other.get(path) and not any(path == name or path.startswith(f"{name}.") for name in ignored)
     ]
 
 
-def said(value: Any) -> Any:
+def said(value: Any) -> Any:  # noqa: ANN401 - any JSON
     """Return a value with all that means "not said" (null, empty text, list, mapping) as one, and sets in one order."""
     if isinstance(value, dict):
         kept = {key: said(item) for key, item in value.items()}
@@ -198,7 +197,7 @@ def said(value: Any) -> Any:
     return None if value == "" else value
 
 
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - any JSON
     """Yield the path and the value of everything in a tree that is not itself a mapping."""
     if not isinstance(value, dict):
         yield path, value
@@ -207,7 +206,7 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield from leaves(item, f"{path}.{key}" if path else key)
 
 
-def filled(value: Any, words: dict[str, str]) -> Any:
+def filled(value: Any, words: dict[str, str]) -> Any:  # noqa: ANN401 - any JSON
     """Return a case with the folder of this test and its like put in."""
     if isinstance(value, dict):
         return {key: filled(item, words) for key, item in value.items()}

@@ -15,10 +15,26 @@ from engine.kit.moments import Stage
 from engine.kit.together import together
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from conftest import Session
-    from engine.kit.command import Orch
+    from engine.kit.command import Orch, Started
 
 pytestmark = pytest.mark.engine
+
+
+@pytest.fixture(scope="module", autouse=True)
+def queue(module_orch: Orch) -> Iterator[tuple[str, Started]]:
+    """Kill a deployment that holds a device, and queue for it; that takes as long as the other tests here."""
+    holding = {"holds": [f"{module_orch.prefix}-device"]}
+    deaf = {"env": {"STUB_PHASE_HANG": "memory", "STUB_IGNORE_SIGTERM": "1"}}
+    killed = module_orch.profile("killed", container=holding, server=deaf)
+    started = module_orch.start("up", killed)
+    started.wait_for("sizing the KV cache")
+    started.kill()
+    queued = module_orch.profile("queued", container=holding)
+    yield killed, module_orch.start("up", queued, "--wait", "5m")
+    module_orch("down", queued)
 
 
 def test_gc_removes_what_a_killed_orch_left_and_nothing_else(orch: Orch, session: Session) -> None:
@@ -97,7 +113,7 @@ def test_a_time_to_live_ends_the_server_without_any_client(orch: Orch) -> None:
     assert "orch: the server's time is up, stopping it" in containers.docker("logs", f"orch-{name}", both=True)
     assert orch("status", name).returncode == 1
     held = next(row["held"] for row in orch.json("ps")["deployments"] if row["name"] == name)
-    assert held == "nobody"
+    assert held.startswith("by nobody: its time was up")
     assert name in {row["name"] for row in orch.json("gc")["removed"]}
     assert containers.listed(name) == []
 
@@ -111,10 +127,11 @@ def test_a_time_that_is_no_time(orch: Orch) -> None:
 def test_down_four_times_at_once(orch: Orch) -> None:
     name = orch.profile("four", server={"env": {"STUB_IGNORE_SIGTERM": "1"}})
     orch.ok("up", name)
-    codes = together(lambda _: orch("down", name).returncode, range(4))
-    assert list(codes.values()) == [0, 0, 0, 0]
+    done = together(lambda _: orch("down", name), range(4)).values()
+    gone = f"orch: no deployment is named {name}"  # what one says that comes when the others are ready
+    assert all(result.returncode == 0 or gone in result.stderr for result in done), done
+    assert [result.returncode for result in done].count(0) >= 1
     assert containers.listed(name) == []
-    assert orch.ok("down", name) == "nothing was up\n"
 
 
 def test_a_server_deaf_to_signals_with_a_child_of_its_own_session_is_ended(orch: Orch) -> None:
@@ -140,19 +157,11 @@ def test_racers_for_one_device_have_one_winner(orch: Orch) -> None:
     orch.ok("down", winner)
 
 
-def test_the_lock_of_a_killed_orch_is_held_until_its_container_is_gone(orch: Orch) -> None:
-    first = orch.profile(
-        "first",
-        container={"holds": ["test-device"]},
-        server={"env": {"STUB_PHASE_HANG": "memory", "STUB_IGNORE_SIGTERM": "1"}},
-    )
-    second = orch.profile("second", container={"holds": ["test-device"]})
-    started = orch.start("up", first)
-    started.wait_for("sizing the KV cache")
-    started.kill()
-    orch.ok("up", second, "--wait", "60s")
-    assert {container.deployment for container in containers.listed(orch.prefix)} == {second}
-    orch.ok("down", second)
+def test_the_lock_of_a_killed_orch_is_held_until_its_cleanup_is_over(queue: tuple[str, Started]) -> None:
+    killed, waiting = queue
+    assert waiting.wait() == 0, waiting.err
+    assert killed in waiting.err, "it says whom it waits for"
+    assert containers.listed(killed) == []
 
 
 def kill_with_watchdog(pid: int) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 from engine.kit import containers
 from engine.kit.moments import Run, Stage, assert_whole
+from engine.kit.terminal import IN_A_TERMINAL
 from engine.kit.together import together
 
 if TYPE_CHECKING:
@@ -29,12 +29,6 @@ LADDERS = {
 }
 """The signals that one run after another gets at each moment; the first decides the exit code."""
 SPACING_S = 0.05
-IN_A_TERMINAL = (
-    sys.executable,
-    "-c",
-    "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])",
-)
-"""Starts a program as the shell of a terminal does: leader of a session whose terminal is its standard input."""
 
 
 @pytest.mark.parametrize("moment", LADDERS)

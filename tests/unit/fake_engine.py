@@ -1,18 +1,22 @@
-"""A stand-in for an engine: containers in memory, and what can go wrong with a real one at a moment of the test's choosing."""
+"""A stand-in for an engine: containers in memory, and what goes wrong with real ones when the test says so."""
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from samples import RECORDED
+
+from orchestrator.deployment.lease import Tenure
+from orchestrator.deployment.registry import Listed
 from orchestrator.engine import Found, State
 from orchestrator.errors import EngineError
 from orchestrator.plan import labels
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from orchestrator.plan.container import ContainerSpec
 
@@ -107,3 +111,20 @@ class FakeEngine:
 
 def exited(code: int, *, oom_killed: bool = False, error: str = "") -> State:
     return State("exited", code, oom_killed, error, "2026-11-24T04:07:00Z")
+
+
+def listed(**fields: Any) -> Listed:  # noqa: ANN401 - whatever a field holds
+    """A deployment as it is found."""
+    usual: dict[str, Any] = {
+        "name": "tiny",
+        "launch": "0a1b2c3d",
+        "profile": "tiny",
+        "container": "c" * 64,
+        "status": "running",
+        "created": 0.0,
+        "folder": Path("/nonexistent"),
+        "holds": (),
+        "tenure": Tenure(owned=False, known=True, until=None),
+        "record": RECORDED,
+    }
+    return Listed(**{**usual, **fields})

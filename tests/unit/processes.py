@@ -38,6 +38,10 @@ def alive(pid: int) -> bool:
         return False
 
 
+COVERAGE = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE")}
+"""What a process with an environment of its own must be given to be measured."""
+
+
 def python(*words: str) -> list[str]:
     return [sys.executable, *words]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.deployment.folder import Record
 from orchestrator.profile.schema import Bench, Profile
 from orchestrator.runs.directory import RunDirectory, create_run
 from orchestrator.runs.records import DeploymentFacts, Manifest, MeasurementRecord, NodeFacts, RunState
@@ -152,3 +153,15 @@ def a_run(runs: Path, profile: Profile | None = None, **fields: object) -> RunDi
     """A run directory on disk, planned unless told otherwise."""
     profile = profile or a_profile()
     return create_run(runs, profile, a_manifest(profile, **fields))
+
+
+RECORDED = Record(
+    name="tiny",
+    launch="0a1b2c3d",
+    user="root",
+    pid=1,
+    started=1e9,
+    engine="unix:///var/run/docker.sock",
+    profile="tiny",
+)
+"""What a deployment's folder says of it."""

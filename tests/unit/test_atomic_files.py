@@ -93,7 +93,7 @@ def test_a_folder_that_is_gone_is_an_output_error(tmp_path: Path) -> None:
 
 
 def test_a_file_system_that_cannot_be_written_is_an_output_error() -> None:
-    with pytest.raises(OutputError, match="cannot write /proc/orch.json"):
+    with pytest.raises(OutputError, match=r"cannot write /proc/orch\.json"):
         write_atomic(Path("/proc/orch.json"), "text")
     with pytest.raises(OutputError, match="cannot make the folder /proc/orch/runs"):
         make_folder(Path("/proc/orch/runs"))

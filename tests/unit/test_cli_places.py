@@ -8,7 +8,7 @@ import pwd
 import subprocess
 from pathlib import Path
 
-from processes import python
+from processes import COVERAGE, python
 
 PROGRAM = """
 import json
@@ -23,7 +23,7 @@ HOME = Path(pwd.getpwuid(os.getuid()).pw_dir)
 
 
 def settings(cwd: str = "/", **environ: str) -> dict[str, object]:
-    env = {"PATH": "/usr/bin:/bin", **environ}
+    env = {"PATH": "/usr/bin:/bin", **COVERAGE, **environ}
     done = subprocess.run(
         python("-c", PROGRAM), env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, check=True
     )

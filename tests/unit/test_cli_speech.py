@@ -1,4 +1,4 @@
-"""Promises C2 and K2: data on standard output, JSON that always parses, colour only where a person reads and wants it."""
+"""Promises C2 and K2: data on standard output, JSON that always parses, colour only where a person wants it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from processes import python
+from processes import COVERAGE, python
 from samples import a_record, result_bytes
 
 from orchestrator.bench.measure import Step
@@ -51,7 +51,14 @@ ESCAPE = b"\x1b["
 def spoken(program: str, environ: Mapping[str, str], *, terminal: bool) -> tuple[bytes, bytes]:
     """What a program writes to standard output and standard error, to a terminal or to pipes."""
     here = os.path.dirname(__file__)  # noqa: PTH120 - a text is wanted
-    env = {"PATH": os.environ["PATH"], "PYTHONPATH": here, "TERM": "xterm-256color", "COLUMNS": "200", **environ}
+    env = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": here,
+        "TERM": "xterm-256color",
+        "COLUMNS": "200",
+        **COVERAGE,
+        **environ,
+    }
     if not terminal:
         done = subprocess.run(python("-c", program), env=env, capture_output=True, check=True)
         return done.stdout, done.stderr
@@ -176,7 +183,10 @@ def test_a_server_that_died_is_said_with_all_that_is_known(capsys: pytest.Captur
 
 @pytest.mark.parametrize(
     ("metrics", "text"),
-    [({}, "512.0 tok/s out, TTFT 1.5 ms, TPOT 2.5 ms, 0.25 s"), ({"mean_tpot_ms": None}, "512.0 tok/s out, TTFT 1.5 ms, TPOT ?, 0.25 s")],
+    [
+        ({}, "512.0 tok/s out, TTFT 1.5 ms, TPOT 2.5 ms, 0.25 s"),
+        ({"mean_tpot_ms": None}, "512.0 tok/s out, TTFT 1.5 ms, TPOT ?, 0.25 s"),
+    ],
 )
 def test_an_outcome_is_told_in_one_phrase(metrics: dict[str, Any], text: str) -> None:
     assert outcome_text(a_record(metrics=read_metrics(result_bytes(**metrics)))) == text

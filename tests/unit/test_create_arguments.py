@@ -1,4 +1,4 @@
-"""Promise C3: what docker-py is asked for is what the printed line asks for; seccomp profiles travel as their content."""
+"""Promise C3: docker-py is asked for what the printed line asks for; seccomp profiles travel as their content."""
 
 from __future__ import annotations
 
@@ -83,7 +83,9 @@ SETTINGS: list[tuple[dict[str, Any], str, Any]] = [
 
 
 @pytest.mark.parametrize(("container", "name", "value"), SETTINGS, ids=str)
-def test_a_setting_reaches_the_engine(api: docker.APIClient, container: dict[str, Any], name: str, value: object) -> None:
+def test_a_setting_reaches_the_engine(
+    api: docker.APIClient, container: dict[str, Any], name: str, value: object
+) -> None:
     assert host(api, **container)[name] == value
 
 
@@ -101,7 +103,9 @@ def test_gpus_are_asked_for_as_devices(api: docker.APIClient, gpus: object, requ
     assert not host(api).get("DeviceRequests")
 
 
-@pytest.mark.parametrize("option", ["seccomp=unconfined", "seccomp=builtin", "label=disable", "no-new-privileges", "apparmor:x"])
+@pytest.mark.parametrize(
+    "option", ["seccomp=unconfined", "seccomp=builtin", "label=disable", "no-new-privileges", "apparmor:x"]
+)
 def test_a_security_option_that_names_no_file_stays_as_it_is(api: docker.APIClient, option: str) -> None:
     assert host(api, security_opt=[option])["SecurityOpt"] == [option]
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fake_engine import FakeEngine, deployed, exited
+from fake_engine import FakeEngine, deployed, exited, listed
 from samples import a_profile
-from test_deployment_registry import listed
 from web import VLLM, answering, free_port
 
 from orchestrator.deployment.attach import attach, check_fit, made_from, whole_log
@@ -19,6 +17,8 @@ from orchestrator.engine import ImageFacts
 from orchestrator.errors import Busy, ProfileError, ServerFailed, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from orchestrator.profile.schema import Profile
 
 
@@ -91,9 +91,9 @@ def test_a_deployment_that_has_ended_is_not_joined(folder: Path) -> None:
 
 
 def test_a_deployment_whose_port_another_server_has_is_not_joined(folder: Path) -> None:
-    with answering({**VLLM, "/v1/models": {"data": [{"id": "foreign"}]}}) as port:
-        with pytest.raises(ServerFailed, match="offers foreign, not tiny"):
-            attach(Engine(), listed(folder=folder), served_at(port))  # type: ignore[arg-type]
+    foreign = {**VLLM, "/v1/models": {"data": [{"id": "foreign"}]}}
+    with answering(foreign) as port, pytest.raises(ServerFailed, match="offers foreign, not tiny"):
+        attach(Engine(), listed(folder=folder), served_at(port))  # type: ignore[arg-type]
 
 
 def test_the_whole_log_of_a_deployment_can_be_had(folder: Path) -> None:
@@ -108,7 +108,7 @@ def test_the_whole_log_of_a_deployment_can_be_had(folder: Path) -> None:
     [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("10.0.0.1", "10.0.0.1")],  # noqa: S104 - not bound
 )
 def test_a_server_on_all_addresses_is_asked_on_this_node_s_own(host: str, asked: str) -> None:
-    assert server_api(a_profile(server={"host": host})).host == asked
+    assert server_api(a_profile(server={"host": host}), {}).host == asked
 
 
 def test_a_name_is_used_once(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""A deployment's folder: complete before anything starts, secrets readable by their owner alone, no trust in foreign ones."""
+"""A deployment's folder: complete before anything starts, secrets for their owner alone, no trust in foreign files."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import stat
 from pathlib import Path
 
 import pytest
-from samples import CANARY, a_profile
+from samples import CANARY, RECORDED, a_profile
 
 from orchestrator.deployment.folder import (
     PROFILE,
     RECORD,
     SECRETS,
-    Record,
     drop_folder,
     logs_folder,
     make_deployment_folder,
@@ -25,16 +24,6 @@ from orchestrator.deployment.folder import (
 )
 from orchestrator.errors import EnvironmentFault, OutputError
 from orchestrator.profile.load import load_profile
-
-RECORDED = Record(
-    name="tiny",
-    launch="0a1b2c3d",
-    user="root",
-    pid=1,
-    started=1e9,
-    engine="unix:///var/run/docker.sock",
-    profile="tiny",
-)
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file away")
 

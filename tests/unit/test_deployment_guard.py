@@ -151,7 +151,9 @@ def test_a_deployment_can_be_handed_over_for_a_time(tmp_path: Path) -> None:
 
 
 def test_a_teardown_that_fails_is_loud_and_leaves_the_rest_to_the_watchdog(tmp_path: Path) -> None:
-    body = "guard.create(spec)\nengine.refusals = [GONE] * 100000\nteardown.teardown.__kwdefaults__['deadline_s'] = 0.05"
+    body = (
+        "guard.create(spec)\nengine.refusals = [GONE] * 100000\nteardown.teardown.__kwdefaults__['deadline_s'] = 0.05"
+    )
     found = run(tmp_path, body)
     assert str(found["ended"]).startswith("teardown is incomplete")
     assert (found["containers"], found["folder"], found["watchdogs"]) == (1, True, 1)

@@ -10,12 +10,13 @@ import pytest
 from fake_engine import GONE, FakeEngine, exited
 from web import VLLM, answering, free_port
 
+from orchestrator.deployment import watch as watch_module
+from orchestrator.deployment.failure import engine_refused
 from orchestrator.deployment.folder import SECRETS
 from orchestrator.deployment.health import check_identity, wait_until_healthy
 from orchestrator.deployment.log import ServerLog, read_log
 from orchestrator.deployment.watch import Watch
-from orchestrator.deployment import watch as watch_module
-from orchestrator.errors import EngineError, ServerFailed
+from orchestrator.errors import EngineError, EnvironmentFault, ServerFailed
 from orchestrator.vllm.api import Api
 from orchestrator.vllm.phases import Phase
 
@@ -111,7 +112,7 @@ def test_a_server_that_was_killed_for_memory_is_told_so(tmp_path: Path) -> None:
 
 def test_the_wait_ends_when_time_is_up(tmp_path: Path, over: threading.Event) -> None:
     engine = FakeEngine(output=[STARTING, LOADING], over=over)
-    with pytest.raises(ServerFailed, match="not healthy after 0s"):
+    with pytest.raises(ServerFailed, match="not healthy"):
         wait(tmp_path, engine, free_port(), deadline_s=0.2)
 
 
@@ -123,7 +124,7 @@ def test_the_wait_ends_when_the_engine_is_gone(tmp_path: Path) -> None:
 
 def test_an_engine_that_cannot_say_why_is_not_the_whole_answer(tmp_path: Path) -> None:
     engine = FakeEngine(output=[STARTING], refusals=[GONE])
-    with pytest.raises(ServerFailed, match="the server ended.*no Docker engine answers"):
+    with pytest.raises(ServerFailed, match="no Docker engine answers"):
         wait(tmp_path, engine, free_port())
 
 
@@ -135,6 +136,19 @@ def test_the_server_that_answers_must_be_ours() -> None:
             check_identity(api, "ours")
     with answering({}) as port, pytest.raises(ServerFailed, match="offers no model at all, not ours"):
         check_identity(Api("127.0.0.1", port), "ours")
+
+
+def test_a_refusal_of_the_engine_is_named_where_its_cause_is_known() -> None:
+    strange = EnvironmentFault("the Docker engine refused starting the container: something odd")
+    assert engine_refused(strange) is strange
+    known = EnvironmentFault(
+        "the Docker engine refused starting the container: error gathering device information while adding custom "
+        'device "/dev/mkfd": no such file or directory'
+    )
+    named = engine_refused(known)
+    assert named is not known
+    assert "/dev/mkfd" in named.message
+    assert named.exit_code == known.exit_code
 
 
 METRICS = """# HELP vllm:num_requests_running Number of requests in model execution batches.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from fake_engine import FakeEngine, deployed
-from processes import python
+from processes import python, started
 from samples import a_profile
 
 from orchestrator.accelerators import collide, held_by, node_accelerators
@@ -35,23 +35,35 @@ print("held", flush=True)
 time.sleep(600)
 """
 
-RACER = """
-import sys
+RACE = """
+import os, sys
 from pathlib import Path
 from orchestrator.deployment.hold import take
 from orchestrator.errors import Busy
 class Engine:
     def find(self, labels):
         return []
+start, fire = os.pipe()
+finish, end = os.pipe()
+for number in range(20):
+    if os.fork() == 0:
+        os.close(fire)
+        os.close(end)
+        os.read(start, 1)
+        try:
+            hold = take(("accelerators",), Path(sys.argv[1]), Engine(), f"racer {number}", None, print)
+            said = "won"
+        except Busy:
+            said = "lost"
+        os.write(1, f"{said}\\n".encode())
+        os.read(finish, 1)  # until all have said what came of it
+        os._exit(0)
+os.close(start)
+os.close(finish)
+os.close(fire)
 sys.stdin.read()
-try:
-    hold = take(("accelerators",), Path(sys.argv[1]), Engine(), "racer", None, print)
-    print("won", flush=True)
-    sys.stdin.close()
-    import time; time.sleep(600)
-except Busy as busy:
-    print("lost", flush=True)
 """
+"""Twenty processes that set off at the same moment and stay until their standard input ends."""
 
 
 @pytest.fixture(autouse=True)
@@ -128,20 +140,11 @@ def test_a_hold_is_not_inherited_by_others(tmp_path: Path) -> None:
 
 
 def test_of_twenty_racers_one_wins(tmp_path: Path) -> None:
-    argv = python("-c", RACER, str(tmp_path))
-    racers = [subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(20)]
-    try:
-        for racer in racers:
-            assert racer.stdin is not None
-            racer.stdin.close()
-        said = [racer.stdout.readline().strip() for racer in racers if racer.stdout]
-        assert sorted(said) == [b"lost"] * 19 + [b"won"]
-    finally:
-        for racer in racers:
-            racer.kill()
-            racer.wait()
-            assert racer.stdout is not None
-            racer.stdout.close()
+    argv = python("-c", RACE, str(tmp_path))
+    with started(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as race:
+        assert race.stdout is not None
+        said = [race.stdout.readline() for _ in range(20)]
+    assert sorted(said) == [b"lost\n"] * 19 + [b"won\n"]
 
 
 def test_one_who_queues_is_told_once_why_and_gets_it_when_it_is_free(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from processes import python
 
-from orchestrator.deployment.lease import FILE, Lease, Tenure, deadline, in_use, read_tenure
-from orchestrator.errors import Busy
+from orchestrator.deployment.lease import FILE, Lease, Tenure, deadline, in_use, read_tenure, renew
+from orchestrator.errors import Busy, EnvironmentFault
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,6 +111,22 @@ def test_a_deployment_that_was_handed_over_is_used_by_one_at_a_time(tmp_path: Pa
     assert read_tenure(tmp_path) == Tenure(owned=False, known=True, until=None)
     with in_use(tmp_path, "tiny"):
         pass
+
+
+def test_a_time_to_live_can_begin_anew(tmp_path: Path) -> None:
+    Lease(tmp_path).hand_over(1234.56789)
+    before = time.time()
+    renew(tmp_path, 60.0)
+    until = read_tenure(tmp_path).until
+    assert until is not None
+    assert before + 60 <= until <= time.time() + 60
+    renew(tmp_path, 10.0**9)
+    assert not read_tenure(tmp_path).expired(time.time() + 10**8)
+
+
+def test_a_lease_that_is_not_ours_cannot_be_renewed(tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentFault, match="the time to live cannot be renewed: No such file or directory"):
+        renew(tmp_path, 60.0)
 
 
 def test_a_time_to_live_begins_now() -> None:

@@ -1,4 +1,4 @@
-"""Promise F4 and V1 before the fact: what the node, the image or the context cannot give is said before anything is made."""
+"""Before anything is made: what the node, the image or the server's context cannot give is said, all at once."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_connections_that_have_just_ended_do_not_count() -> None:
 
 
 def test_an_address_that_is_not_this_node_s_is_an_environment_fault() -> None:
-    with pytest.raises(EnvironmentFault, match="the server cannot listen on 192.0.2.1:8000") as caught:
+    with pytest.raises(EnvironmentFault, match=r"the server cannot listen on 192\.0\.2\.1:8000") as caught:
         check_port("192.0.2.1", 8000)
     assert not isinstance(caught.value, PortTaken)
 
@@ -89,7 +89,7 @@ def test_with_the_node_s_ipc_its_shared_memory_must_be_large_enough(
     check_node(a_profile(container={"ipc": "host", "shm_size": size}))
     check_node(a_profile(container={"ipc": "host"}))
     check_node(a_profile(container={"shm_size": size + 1}))
-    with pytest.raises(EnvironmentFault, match="container.shm_size: with ipc: host it has no effect"):
+    with pytest.raises(EnvironmentFault, match=r"container\.shm_size: with ipc: host it has no effect"):
         check_node(a_profile(container={"ipc": "host", "shm_size": size + 1}))
 
 
@@ -134,7 +134,8 @@ def test_where_the_dataset_decides_any_context_will_do() -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "length"), [({}, None), ({"max-model-len": 2048}, 2048), ({"max_model_len": "32k"}, None), ({"max-model-len": True}, None)]
+    ("flags", "length"),
+    [({}, None), ({"max-model-len": 2048}, 2048), ({"max_model_len": "32k"}, None), ({"max-model-len": True}, None)],
 )
 def test_the_context_that_the_flags_ask_for_is_known_beforehand(flags: dict[str, Any], length: int | None) -> None:
     assert flagged_context(a_profile(server={"flags": flags})) == length
@@ -214,6 +215,6 @@ def test_numbers_need_no_look_into_the_image() -> None:
 
 
 def test_a_group_that_nobody_knows_is_an_environment_fault() -> None:
-    with pytest.raises(EnvironmentFault, match="the group nosuch of container.group_add") as caught:
+    with pytest.raises(EnvironmentFault, match=r"the group nosuch of container\.group_add") as caught:
         groups(Files(b""), "nosuch")
     assert "stat -c %g" in caught.value.hint

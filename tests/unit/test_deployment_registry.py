@@ -5,21 +5,22 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from fake_engine import GONE, URL, FakeEngine, a_container, deployed
-from samples import a_profile
-from test_deployment_folder import RECORDED
+from fake_engine import GONE, URL, FakeEngine, a_container, deployed, listed
+from samples import RECORDED, a_profile
 
 from orchestrator.deployment.folder import write_record
 from orchestrator.deployment.lease import Lease, Tenure
-from orchestrator.deployment.registry import YOUNG_S, Listed, choose, collect_garbage, deployments, fitting
+from orchestrator.deployment.registry import YOUNG_S, choose, collect_garbage, deployments, fitting
 from orchestrator.engine import Found
 from orchestrator.errors import EngineError, UsageError
 from orchestrator.plan import labels
 from orchestrator.plan.container import serving_hash
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 OURS = RECORDED.model_copy(update={"engine": URL})
 
@@ -33,22 +34,6 @@ def a_folder(state: Path, name: str, *, until: float | None = 0.0, lease: bool =
     if lease:
         Lease(folder).hand_over(until)
     return folder
-
-
-def listed(**fields: Any) -> Listed:  # noqa: ANN401 - whatever a field holds
-    usual: dict[str, Any] = {
-        "name": "tiny",
-        "launch": "0a1b2c3d",
-        "profile": "tiny",
-        "container": "c" * 64,
-        "status": "running",
-        "created": 0.0,
-        "folder": Path("/nonexistent"),
-        "holds": (),
-        "tenure": Tenure(owned=False, known=True, until=None),
-        "record": RECORDED,
-    }
-    return Listed(**{**usual, **fields})
 
 
 def test_a_deployment_is_told_by_its_labels_its_lease_and_its_record(tmp_path: Path) -> None:
@@ -85,7 +70,8 @@ def test_a_deployment_whose_labels_say_less_is_told_all_the_same() -> None:
         ({"tenure": Tenure(owned=False, known=False)}, "owner unknown"),
         ({"tenure": Tenure(owned=False, known=True, until=None)}, "until orch down"),
         ({"tenure": Tenure(owned=False, known=True, until=1090.0)}, "for 1m 30s more"),
-        ({"tenure": Tenure(owned=False, known=True, until=1000.0)}, "nobody"),
+        ({"tenure": Tenure(owned=False, known=True, until=940.0)}, "by nobody: its time was up 1m 00s ago"),
+        ({"tenure": Tenure(owned=False, known=True, until=0.0)}, "by nobody: its owner is dead"),
     ],
 )
 def test_who_wants_a_deployment_is_said_in_words(fields: dict[str, Any], held: str) -> None:
@@ -129,7 +115,9 @@ def test_a_deployment_that_fits_is_free_running_and_made_from_the_same_sections(
     engine = FakeEngine([up("exited", 1, "exited"), up("different", 2, same=False), up("owned", 3, owned=True)])
     assert fitting(engine, profile, None) is None
     engine.containers += [up("fits", 4), up("fits-too", 5)]
-    assert [found and found.name for found in (fitting(engine, profile, None), fitting(engine, profile, "fits-too"))] == [
+    assert [
+        found and found.name for found in (fitting(engine, profile, None), fitting(engine, profile, "fits-too"))
+    ] == [
         "fits",
         "fits-too",
     ]
@@ -140,10 +128,15 @@ def test_a_deployment_that_fits_is_free_running_and_made_from_the_same_sections(
 
 def test_gc_takes_what_nobody_wants_and_leaves_everything_else(tmp_path: Path) -> None:
     names = {"dead": 0.0, "over": time.time() - 1, "handed": None, "timed": time.time() + 600, "owned": None}
-    folders = {name: a_folder(tmp_path, f"{name}-0000000{number}", until=until) for number, (name, until) in enumerate(names.items())}
+    folders = {
+        name: a_folder(tmp_path, f"{name}-0000000{number}", until=until)
+        for number, (name, until) in enumerate(names.items())
+    }
     owner = Lease(folders["owned"])
     unknown = a_folder(tmp_path, "unknown-00000009", lease=False)
-    engine = FakeEngine([deployed(name, folder, number=number) for number, (name, folder) in enumerate(folders.items())])
+    engine = FakeEngine(
+        [deployed(name, folder, number=number) for number, (name, folder) in enumerate(folders.items())]
+    )
     engine.containers += [deployed("unknown", unknown, number=9), Found("f" * 64, "database", "running", 0.0, {})]
     gone = collect_garbage(engine, tmp_path)
     assert sorted(item.name for item in gone) == ["dead", "over"]

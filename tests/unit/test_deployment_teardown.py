@@ -1,4 +1,4 @@
-"""Promises T6 and T7: teardown goes by the label alone, can be called as often as one likes, and is loud when it fails."""
+"""Promises T6 and T7: teardown goes by the label alone, can be called any number of times, and fails loudly."""
 
 from __future__ import annotations
 

@@ -78,6 +78,9 @@ def an_orch(tmp_path: Path, watch: Watch, inherit: tuple[int, ...] = (), **envir
         assert process.stdout is not None
         assert process.stdout.readline() == b"watched\n"
         yield Orch(process, log)
+        if process.poll() is None and process.stdin is not None:
+            process.stdin.close()
+            process.wait(timeout=30)
 
 
 @pytest.fixture
@@ -161,8 +164,8 @@ def test_what_a_watchdog_inherits_stays_open_until_it_goes(tmp_path: Path) -> No
     reading, writing = os.pipe()
     with an_orch(tmp_path, Watch(None, None, None), (writing,)) as orch, os.fdopen(reading, "rb", 0) as pipe:
         os.close(writing)
-        os.set_blocking(reading, False)  # noqa: FBT003 - os's own signature
+        os.set_blocking(reading, False)
         assert pipe.read(1) is None
         orch.dismiss()
-        os.set_blocking(reading, True)  # noqa: FBT003 - os's own signature
+        os.set_blocking(reading, True)
         assert pipe.read(1) == b""

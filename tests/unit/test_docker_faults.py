@@ -12,7 +12,7 @@ import pytest
 import requests
 import requests.exceptions
 import urllib3.exceptions
-from web import answering, free_port, saying
+from web import answering, saying
 
 from orchestrator.engine import connect
 from orchestrator.engine.faults import ENGINE_HINT, innermost, translated
@@ -49,7 +49,7 @@ def raised(error: Exception) -> EngineError:
     return caught.value
 
 
-@pytest.mark.parametrize(("error", "words"), REFUSALS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("error", "words"), REFUSALS, ids=str)
 def test_an_answer_of_the_engine_keeps_its_own_words(error: Exception, words: str) -> None:
     assert raised(error).message == f"the Docker engine {words}"
 
@@ -89,7 +89,7 @@ def test_the_root_of_a_chain_of_errors_is_what_is_told() -> None:
 
 @pytest.fixture
 def _leaky() -> Iterator[None]:
-    """docker-py leaves the socket of a failed connection to the garbage collector, which is called while that is allowed."""
+    """docker-py leaves the socket of a failed connection to the garbage collector; it is called while that may be."""
     yield
     gc.collect()
 
@@ -104,12 +104,9 @@ def test_a_socket_that_is_not_there_is_told_in_the_system_s_words(tmp_path: Path
         connect({"DOCKER_HOST": f"unix://{tmp_path}/no.sock"})
 
 
-def test_a_socket_that_nobody_listens_at_is_told_in_the_system_s_words() -> None:
-    with pytest.raises(EngineError, match=r"connecting to .*: Connection refused"):
-        connect({"DOCKER_HOST": f"tcp://127.0.0.1:{free_port()}"})
-
-
-@pytest.mark.parametrize("greeting", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno"])
+@pytest.mark.parametrize(
+    "greeting", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno"]
+)
 def test_something_that_is_no_engine_is_an_engine_error(greeting: bytes) -> None:
     with saying(greeting) as port, pytest.raises(EngineError):
         connect({"DOCKER_HOST": f"tcp://127.0.0.1:{port}"})
@@ -117,12 +114,14 @@ def test_something_that_is_no_engine_is_an_engine_error(greeting: bytes) -> None
 
 def test_an_engine_that_hangs_is_an_engine_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchestrator.engine.client.CONNECT_S", 0.2)
-    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(EngineError, match="timed out"):
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(EngineError, match="did not answer in time"):
         connect({"DOCKER_HOST": f"tcp://127.0.0.1:{silent.getsockname()[1]}"})
 
 
 def test_an_engine_that_answers_is_connected_to() -> None:
-    with answering({"/version": {"ApiVersion": "1.41", "Version": "20.10"}, "/v1.41/version": {"Version": "20.10"}}) as port:
+    with answering(
+        {"/version": {"ApiVersion": "1.41", "Version": "20.10"}, "/v1.41/version": {"Version": "20.10"}}
+    ) as port:
         engine = connect({"DOCKER_HOST": f"tcp://127.0.0.1:{port}"})
         assert engine.version() == "20.10"
         assert engine.url == f"tcp://127.0.0.1:{port}"

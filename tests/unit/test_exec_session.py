@@ -71,7 +71,9 @@ def test_lines_come_from_the_process_however_they_are_framed(talk: Talk) -> None
 
 
 def test_errors_are_kept_apart(talk: Talk) -> None:
-    talk.far.sendall(frame(STDERR, b"warning\n") + frame(STDOUT, b"li") + frame(STDERR, b"more\n") + frame(STDOUT, b"ne\n"))
+    talk.far.sendall(
+        frame(STDERR, b"warning\n") + frame(STDOUT, b"li") + frame(STDERR, b"more\n") + frame(STDOUT, b"ne\n")
+    )
     assert talk.session.receive(30) == b"line"
     assert bytes(talk.session.errors) == b"warning\nmore\n"
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+NOTHING = python("-c", "pass")
+"""A client that does nothing."""
 CLIENT = "import os, sys; sys.stdout.write('out\\n'); sys.stdout.flush(); sys.stderr.write('err\\n'); "
 
 
@@ -79,7 +81,11 @@ def driving(folder: Path, files: Mapping[str, str]) -> Iterator[Driven]:
     env = {**os.environ, "PYTHONPATH": str(folder / "site")}
     argv = program(driver, {"GRACE_S = 5.0": "GRACE_S = 0.2"})
     with started(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env) as process:
-        yield Driven(process, folder)
+        driven = Driven(process, folder)
+        yield driven
+        if process.poll() is None:
+            driven.hang_up()
+            process.wait(timeout=30)
 
 
 @pytest.fixture
@@ -119,14 +125,14 @@ def test_an_answer_holds_the_result_byte_for_byte_and_everything_that_was_printe
 
 
 def test_a_client_that_leaves_no_result_has_none(ready: Driven) -> None:
-    answer = ready.run("one", ["true"])
+    answer = ready.run("one", NOTHING)
     assert (answer["code"], answer["result"], answer["log"]) == (0, None, b"")
 
 
 def test_jobs_follow_one_another_and_leave_nothing_behind(ready: Driven) -> None:
     for job in ("one", "two", "one"):
-        code = "import os, sys; print(sorted(os.listdir(sys.argv[1]))); open(sys.argv[1] + '/result.json', 'w').write('{}')"
-        answer = ready.run(job, python("-c", code, str(ready.folder / job)))
+        code = "import os; print(sorted(os.listdir())); open('result.json', 'w').write('{}')"
+        answer = ready.run(job, python("-c", f"import os; os.chdir({str(ready.folder / job)!r}); {code}"))
         assert (answer["id"], answer["result"]) == (job, b"{}")
         assert answer["log"] == b"['client.log']\n"
         assert not (ready.folder / job).exists()
@@ -135,11 +141,13 @@ def test_jobs_follow_one_another_and_leave_nothing_behind(ready: Driven) -> None
 def test_what_lies_in_the_folder_from_before_is_not_taken_for_a_result(ready: Driven) -> None:
     (ready.folder / "one").mkdir()
     (ready.folder / "one" / "result.json").write_text("old", encoding="utf-8")
-    assert ready.run("one", ["true"])["result"] is None
+    assert ready.run("one", NOTHING)["result"] is None
 
 
 def test_a_client_has_no_input_and_few_threads(ready: Driven) -> None:
-    code = "import os, sys; print(os.environ['OMP_NUM_THREADS'], os.environ['TOKENIZERS_PARALLELISM'], [sys.stdin.read()])"
+    code = (
+        "import os, sys; print(os.environ['OMP_NUM_THREADS'], os.environ['TOKENIZERS_PARALLELISM'], [sys.stdin.read()])"
+    )
     assert ready.run("one", python("-c", code))["log"] == b"1 false ['']\n"
 
 
@@ -153,17 +161,17 @@ def test_a_command_that_is_not_there_is_code_127(ready: Driven) -> None:
     answer = ready.run("one", ["/nonexistent/vllm", "bench"])
     assert (answer["code"], answer["timed_out"], answer["result"]) == (127, False, None)
     assert answer["log"] == b"cannot start /nonexistent/vllm: No such file or directory\n"
-    assert ready.run("two", ["true"])["code"] == 0
+    assert ready.run("two", NOTHING)["code"] == 0
 
 
 def test_a_client_that_is_killed_has_the_signal_as_its_code(ready: Driven) -> None:
-    assert ready.run("one", ["sh", "-c", "kill -9 $$"])["code"] == -9
+    assert ready.run("one", python("-c", "import os; os.kill(os.getpid(), 9)"))["code"] == -9
 
 
 def test_a_client_is_killed_at_its_deadline(ready: Driven) -> None:
     answer = ready.run("one", ["sleep", "600"], deadline_s=0.1)
     assert (answer["timed_out"], answer["code"]) == (True, -15)
-    assert ready.run("two", ["true"])["code"] == 0
+    assert ready.run("two", NOTHING)["code"] == 0
 
 
 FAMILY = """
@@ -208,7 +216,7 @@ def test_when_orch_is_gone_an_idle_driver_ends(ready: Driven) -> None:
 
 def test_a_job_may_come_in_pieces(ready: Driven) -> None:
     assert ready.process.stdin is not None
-    job = {"id": "x", "argv": ["true"], "folder": str(ready.folder / "x"), "result": "r", "deadline_s": 60}
+    job = {"id": "x", "argv": NOTHING, "folder": str(ready.folder / "x"), "result": "r", "deadline_s": 60}
     text = json.dumps({**job, "pad": "x" * 200_000}).encode() + b"\n"
     for start in range(0, len(text), 50_000):
         ready.process.stdin.write(text[start : start + 50_000])
@@ -218,7 +226,8 @@ def test_a_job_may_come_in_pieces(ready: Driven) -> None:
 
 def test_what_a_client_leaves_behind_ends_with_it(ready: Driven) -> None:
     pids = ready.folder / "pids"
-    answer = ready.run("one", ["sh", "-c", 'sleep 600 & echo $! > "$1"', "sh", str(pids)])
+    leaves = "import subprocess, sys; print(subprocess.Popen(['sleep', '600']).pid, file=open(sys.argv[1], 'w'))"
+    answer = ready.run("one", python("-W", "ignore", "-c", leaves, str(pids)))
     assert (answer["code"], answer["timed_out"]) == (0, False)
     child = int(pids.read_text(encoding="utf-8"))
     eventually(lambda: not alive(child), "the child is gone")
@@ -302,7 +311,7 @@ def test_a_forked_client_is_killed_at_its_deadline(forking: Driven) -> None:
 
 
 def test_a_command_that_was_not_prepared_is_a_process_of_its_own(forking: Driven) -> None:
-    assert forking.run("one", ["sh", "-c", "echo $0"])["log"] == b"sh\n"
+    assert forking.run("one", python("-c", "print('mine')"))["log"] == b"mine\n"
 
 
 SCRIPT = """
@@ -354,11 +363,11 @@ def test_where_forking_would_not_be_safe_each_client_is_a_process_of_its_own(tmp
         prepared = driven.prepare("vllm")
         assert prepared["fork"] is False
         assert reason in prepared["reason"]
-        assert driven.run("one", ["true"])["code"] == 0
+        assert driven.run("one", NOTHING)["code"] == 0
 
 
 def test_importing_cannot_disturb_the_answers(tmp_path: Path) -> None:
     with driving(tmp_path, VLLM_0_32) as driven:
         driven.receive()
         assert driven.prepare("vllm")["fork"] is True
-        assert driven.run("one", ["true"])["id"] == "one"
+        assert driven.run("one", NOTHING)["id"] == "one"

@@ -53,7 +53,7 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def lease(self, until: float | None | str = "") -> None:
+    def lease(self, until: float | str | None = "") -> None:
         """Put a lease there: nothing in it, or what `until` says."""
         (self.path / "lease").write_text(until if isinstance(until, str) else json.dumps(until), encoding="utf-8")
 
@@ -215,3 +215,5 @@ def test_secrets_reach_the_server_s_environment_and_nothing_else(folder: Folder)
         for pid in (process.pid, folder.pid()):
             assert CANARY.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
         assert CANARY.encode() not in Path(f"/proc/{process.pid}/environ").read_bytes()
+        process.terminate()
+        process.wait(timeout=30)

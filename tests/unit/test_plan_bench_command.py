@@ -8,6 +8,7 @@ import pytest
 from samples import a_bench, a_measurement, a_profile
 
 from orchestrator.plan.bench_command import bench_argv, client_target, job_folder, job_name
+from orchestrator.sweep import sweep
 from orchestrator.vllm.client import client_dialect, dialect_of
 
 
@@ -53,8 +54,9 @@ def test_a_job_has_a_name_and_a_folder_of_its_own() -> None:
 
 
 def test_the_command_writes_into_the_folder_of_its_job_and_has_the_profile_s_flags() -> None:
-    measurement, target = a_measurement(), client_target(a_profile())
-    argv = bench_argv(a_bench(client_flags={"burstiness": 2}), target, measurement, client_dialect("0.8.5"))
+    bench, target = a_bench(client_flags={"burstiness": 2}), client_target(a_profile())
+    measurement = sweep(bench)[0]
+    argv = bench_argv(bench, target, measurement, client_dialect("0.8.5"))
     assert argv[:3] == ["vllm", "bench", "serve"]
     assert argv[-2:] == ["--burstiness", "2"]
     assert argv[argv.index("--result-dir") + 1] == job_folder(job_name(measurement))

@@ -1,4 +1,4 @@
-"""Promises S1, S2 and S3: the container comes from the profile alone, its values are arguments, and secrets stay out."""
+"""Promises S1, S2 and S3: the container comes from the profile alone, values are arguments, secrets stay out."""
 
 from __future__ import annotations
 

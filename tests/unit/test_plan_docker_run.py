@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ def pasted(line: str) -> list[str]:
 def values(spec: ContainerSpec, option: str) -> list[str]:
     argv = docker_run_argv(spec)
     options = argv[: argv.index(spec.image)]
-    return [value for name, value in zip(options, options[1:], strict=False) if name == option]
+    return [value for name, value in itertools.pairwise(options) if name == option]
 
 
 def test_the_line_gives_docker_the_same_arguments() -> None:

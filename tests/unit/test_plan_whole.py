@@ -13,7 +13,7 @@ from orchestrator.plan.docker_run import docker_run_line
 from orchestrator.plan.estimate import CLIENT_START_S, UNKNOWN_OUTPUT, estimate, point_seconds
 from orchestrator.plan.plan import plan
 from orchestrator.profile.load import load_profile
-from orchestrator.sweep import sweep, warmup
+from orchestrator.sweep import sweep, warmups
 from orchestrator.vllm.client import LATEST
 
 PROFILES = Path(__file__).resolve().parents[2] / "profiles"
@@ -26,8 +26,7 @@ def test_the_plan_of_the_guide_holds_everything_that_will_run() -> None:
     assert made.docker_run == docker_run_line(made.spec)
     assert shlex.split(made.serve) == server_argv(profile)
     assert [item.measurement for item in made.measurements] == list(sweep(profile.bench))
-    assert made.warmup is not None
-    assert made.warmup.measurement == warmup(profile.bench)
+    assert [item.measurement for item in made.warmups] == list(warmups(profile.bench))
     assert (made.vllm_version, made.assumed) == ("0.8.5", False)
     assert all("--endpoint-type openai-comp" in item.command for item in made.measurements)
     assert any(line.startswith("privileged: ") for line in made.weakenings)
@@ -46,9 +45,9 @@ def test_a_version_that_the_image_does_not_name_is_a_guess() -> None:
 
 def test_a_profile_without_a_sweep_has_a_plan_without_measurements() -> None:
     made = plan(a_profile().model_copy(update={"bench": None}), "mine", "/state")
-    assert (made.warmup, made.measurements) == (None, ())
+    assert (made.warmups, made.measurements) == ((), ())
     assert (made.estimate.start_s, made.estimate.total_s) == (None, 0.0)
-    assert plan(a_profile(bench={"warmup": 0}), "mine", "/state").warmup is None
+    assert plan(a_profile(bench={"warmup": 0}), "mine", "/state").warmups == ()
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in PROFILES.glob("[!_]*.yaml")))
@@ -64,9 +63,9 @@ def test_the_start_takes_as_long_as_the_profile_expects() -> None:
     assert estimate(a_profile()).start_s is None
 
 
-def test_each_measurement_and_the_warm_up_start_a_client() -> None:
-    assert estimate(a_profile(bench={"repetitions": 3})).clients_s == 7 * CLIENT_START_S
-    assert estimate(a_profile(bench={"repetitions": 3, "warmup": 0})).clients_s == 6 * CLIENT_START_S
+def test_each_measurement_and_each_warm_up_start_a_client() -> None:
+    assert estimate(a_profile(bench={"repetitions": 3, "warmup": 4})).clients_s == pytest.approx(7 * CLIENT_START_S)
+    assert estimate(a_profile(bench={"repetitions": 3, "warmup": 0})).clients_s == pytest.approx(6 * CLIENT_START_S)
 
 
 def test_a_point_is_as_many_waves_as_its_concurrency_makes_of_its_prompts() -> None:

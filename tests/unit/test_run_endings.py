@@ -1,9 +1,10 @@
-"""Promises D2 and T4: whatever ends a run, its manifest says so, and what it was resumed under is what it began under."""
+"""Promises D2, D3 and T4: whatever ends a run, its manifest says so; it is resumed only as it was begun."""
 
 from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,8 +19,6 @@ from orchestrator.runs.records import RunState
 from orchestrator.sweep import sweep
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from orchestrator.runs.directory import RunDirectory
 
 PROFILE = a_profile()
@@ -146,6 +145,11 @@ def test_a_run_is_resumed_on_its_own_hardware_only(run: RunDirectory, change: di
     (name,) = change
     with pytest.raises(UsageError, match=rf"node\.{name}"):
         check_conditions(run, Engine(), PROFILE)  # type: ignore[arg-type]
+
+
+def test_a_node_without_a_list_of_its_processors_is_described_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.node.Path", lambda path: Path("/nonexistent") / path.lstrip("/"))
+    assert node_facts("20.10").numa_nodes == 1
 
 
 def test_the_node_is_described_by_its_own_facts() -> None:

@@ -1,4 +1,4 @@
-"""Promises D2, D4 and D5: a run directory says how far a run has come, keeps vLLM's own bytes, and trusts nothing foreign."""
+"""Promises D2, D4 and D5: a run says how far it has come, keeps vLLM's own bytes, and trusts nothing foreign."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from orchestrator.runs.directory import (
     mark_interrupted,
     new_run_id,
     now,
+    settle,
 )
 from orchestrator.runs.records import RunState
 from orchestrator.sweep import sweep
@@ -94,11 +95,14 @@ def test_a_client_that_left_no_result_leaves_its_log(run: RunDirectory) -> None:
 def test_records_come_in_the_order_of_the_sweep_without_the_warm_up(run: RunDirectory) -> None:
     for measurement in (MEASUREMENTS[3], MEASUREMENTS[0], MEASUREMENTS[2]):
         run.write_record(a_record(measurement))
-    run.write_record(a_record(MEASUREMENTS[0], repetition=0))
+    for warmed in MEASUREMENTS[:2]:
+        run.write_record(a_record(warmed, repetition=0))
     assert [(record.point, record.repetition) for record in run.records()] == [
         (MEASUREMENTS[index].point.id, MEASUREMENTS[index].repetition) for index in (0, 2, 3)
     ]
-    assert (run.path / "warmup" / RECORD).exists()
+    assert sorted(path.parent.name for path in run.path.glob(f"warmup/*/{RECORD}")) == sorted(
+        {measurement.point.id for measurement in MEASUREMENTS[:2]}
+    )
 
 
 def test_only_what_is_done_counts_as_done(run: RunDirectory) -> None:
@@ -207,6 +211,18 @@ def test_a_run_that_has_ended_is_not_marked(run: RunDirectory, state: RunState) 
 def test_a_planned_run_that_was_killed_says_so(run: RunDirectory) -> None:
     mark_interrupted(run.path, "orch was killed")
     assert run.manifest().state == RunState.INTERRUPTED
+
+
+def test_a_run_that_nobody_works_on_any_more_is_settled(run: RunDirectory) -> None:
+    run.update(state=RunState.RUNNING)
+    with run.locked():
+        settle(run.path)
+        assert run.manifest().state == RunState.RUNNING
+    settle(run.path)
+    assert run.manifest().state == RunState.INTERRUPTED
+    run.update(state=RunState.DONE)
+    settle(run.path)
+    assert run.manifest().state == RunState.DONE
 
 
 def test_runs_are_listed_oldest_first_and_other_folders_not_at_all(tmp_path: Path) -> None:

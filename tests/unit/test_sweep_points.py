@@ -1,4 +1,4 @@
-"""Promises D6 and V3: a sweep is a pure function of its section; ids are stable, bounded, distinct; no two seeds are alike."""
+"""Promises D6 and V3: a sweep is a pure function of its section; ids are stable and distinct, seeds are too."""
 
 from __future__ import annotations
 
@@ -14,7 +14,17 @@ from samples import a_bench, a_point, a_profile
 
 from orchestrator.profile.load import load_profile
 from orchestrator.profile.schema import Bench
-from orchestrator.sweep import SEED_RANGE, Point, canonical_json, derive_seed, points, sweep, warmup
+from orchestrator.sweep import (
+    SEED_RANGE,
+    Measurement,
+    Point,
+    canonical_json,
+    derive_seed,
+    points,
+    sweep,
+    warmup,
+    warmups,
+)
 
 PROFILES = Path(__file__).resolve().parents[2] / "profiles"
 ID = re.compile(r"[0-9a-f]{12}")
@@ -44,7 +54,7 @@ benches = st.builds(
     num_prompts=st.lists(counts, min_size=1, max_size=3),
     request_rate=st.lists(rates, min_size=1, max_size=2),
     repetitions=st.integers(min_value=1, max_value=4),
-    warmup=st.integers(min_value=0, max_value=8),
+    warmup=st.just("auto") | st.integers(min_value=0, max_value=8),
     seed=st.integers(min_value=0, max_value=2**40),
     client_flags=flags,
 )
@@ -102,37 +112,68 @@ def test_repetitions_lie_far_apart() -> None:
     assert order == [(1, 2), (1, 4), (2, 2), (2, 4), (3, 2), (3, 4)]
 
 
-def test_the_warm_up_is_a_small_first_point_with_prompts_of_its_own() -> None:
-    bench = a_bench(num_prompts=[64], concurrency=[16], request_rate=[2], warmup=4)
-    first = warmup(bench)
-    assert first is not None
-    assert shape(first.point) == ("inf", 16, 4, 64, 16)
-    assert first.repetition == 0
-    assert first.seed not in {item.seed for item in sweep(bench)}
+def warmed(bench: Bench, index: int = 0) -> Measurement:
+    found = warmup(bench, points(bench)[index])
+    assert found is not None
+    return found
+
+
+def test_a_warm_up_has_a_point_s_shape_prompts_of_its_own_and_a_short_output() -> None:
+    bench = a_bench(lengths=[[512, 512]], num_prompts=[64], concurrency=[16], request_rate=[2])
+    found = warmed(bench)
+    assert shape(found.point) == ("inf", 16, 16, 512, 32)
+    assert found.repetition == 0
+    assert found.seed not in {item.seed for item in sweep(bench)}
+
+
+@pytest.mark.parametrize(
+    ("bench", "prompts"),
+    [
+        ({"num_prompts": [8]}, 8),
+        ({"num_prompts": [8], "concurrency": [2]}, 2),
+        ({"num_prompts": [1000]}, 64),
+        ({"num_prompts": [1000], "warmup": 4}, 4),
+        ({"num_prompts": [8], "warmup": 100}, 100),
+    ],
+)
+def test_a_warm_up_is_as_many_requests_as_are_in_flight_unless_the_profile_says_otherwise(
+    bench: dict[str, Any], prompts: int
+) -> None:
+    assert warmed(a_bench(**bench)).point.num_prompts == prompts
+
+
+def test_a_warm_up_is_no_longer_than_its_point() -> None:
+    assert warmed(a_bench(lengths=[[64, 5]])).point.output_len == 5
+    assert warmed(a_bench(lengths=None, dataset={"name": "sharegpt"})).point.output_len is None
 
 
 def test_a_warm_up_that_is_a_point_of_the_sweep_has_other_prompts_all_the_same() -> None:
-    bench = a_bench(num_prompts=[4], warmup=4)
-    first = warmup(bench)
-    assert first is not None
-    assert first.point == points(bench)[0]
-    assert first.seed != sweep(bench)[0].seed
+    bench = a_bench(lengths=[[64, 16]], num_prompts=[4])
+    assert warmed(bench).point == points(bench)[0]
+    assert warmed(bench).seed != sweep(bench)[0].seed
+
+
+def test_points_that_need_the_same_warm_up_share_it() -> None:
+    bench = a_bench(lengths=[[64, 512], [64, 1024], [128, 512]], num_prompts=[4], request_rate=[1, "inf"])
+    assert [(item.point.input_len, item.point.output_len) for item in warmups(bench)] == [(64, 32), (128, 32)]
 
 
 def test_there_need_not_be_a_warm_up() -> None:
-    assert warmup(a_bench(warmup=0)) is None
+    bench = a_bench(warmup=0)
+    assert warmup(bench, points(bench)[0]) is None
+    assert warmups(bench) == ()
 
 
 @given(benches)
 def test_a_sweep_is_a_pure_function_of_its_section(bench: Bench) -> None:
     again = Bench.model_validate(json.loads(bench.model_dump_json()))
     assert sweep(again) == sweep(bench)
-    assert warmup(again) == warmup(bench)
+    assert warmups(again) == warmups(bench)
 
 
 @given(benches)
 def test_no_two_measurements_share_prompts(bench: Bench) -> None:
-    seeds = [item.seed for item in (*sweep(bench), warmup(bench)) if item is not None]
+    seeds = [item.seed for item in (*sweep(bench), *warmups(bench))]
     assert len(set(seeds)) == len(seeds)
     assert all(0 <= seed < SEED_RANGE for seed in seeds)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,11 +44,11 @@ VERSIONS = {
 
 
 def pairs(argv: list[str]) -> list[tuple[str, str]]:
-    return list(zip(argv, argv[1:], strict=False))
+    return list(itertools.pairwise(argv))
 
 
 def argv_of(version: str, **parameters: object) -> list[str]:
-    return client_argv(VLLM, client_dialect(version), TARGET, a_measurement(**parameters), {}, "/results")
+    return client_argv(VLLM, client_dialect(version), TARGET, a_measurement(**parameters), "/results")
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -56,12 +58,13 @@ def test_each_version_is_called_as_its_parser_wants(version: str) -> None:
 
 
 def test_a_parser_that_was_asked_is_believed_more_than_a_version() -> None:
-    everything = {"--backend", "--temperature", "--endpoint-type"}
+    everything = {"--backend", "--temperature", "--endpoint-type", "--save-detailed"}
     assert client_dialect("0.32.0", everything).sampling == GREEDY
-    assert client_dialect("0.32.0", {"--backend"}).protocol == COMPLETIONS
-    assert client_dialect("0.32.0", {"--backend"}).sampling == ()
-    assert client_dialect("0.32.0", {"--endpoint-type"}).protocol == COMPLETIONS_0_9
-    assert client_dialect("0.8.5+das.opt1", {"--backend"}).protocol == COMPLETIONS
+    assert client_dialect("0.32.0", everything - {"--temperature"}).protocol == COMPLETIONS
+    assert client_dialect("0.32.0", everything - {"--temperature"}).sampling == ()
+    assert client_dialect("0.32.0", everything - {"--backend"}).protocol == COMPLETIONS_0_9
+    assert client_dialect("0.32.0", {"--endpoint-type"}).protocol == COMPLETIONS_0_8
+    assert client_dialect("0.8.5+das.opt1", everything - {"--endpoint-type"}).protocol == COMPLETIONS
     assert client_dialect("0.8.5", everything).protocol == COMPLETIONS_0_8
     assert client_dialect("unknown", everything).sampling == GREEDY
     assert client_dialect("0.32.0", set()) == DIALECTS[0]
@@ -71,7 +74,7 @@ def test_the_guide_s_script_is_called_as_its_own_parser_wants() -> None:
     script = "/opt/vllm-benchmarks/benchmark_serving.py"
     assert dialect_of(script, "0.32.0") == SCRIPT_DIALECT
     assert dialect_of(VLLM, "0.8.5") == client_dialect("0.8.5")
-    argv = client_argv(script, SCRIPT_DIALECT, TARGET, a_measurement(), {}, "/results")
+    argv = client_argv(script, SCRIPT_DIALECT, TARGET, a_measurement(), "/results")
     assert argv[:4] == ["python3", script, "--backend", "openai"]
     assert {"--dataset-name", "--ignore-eos", "--save-result"} <= set(argv)
     assert "--temperature" not in argv
@@ -119,8 +122,8 @@ def test_an_image_that_names_its_version_is_believed(image: str, version: str | 
 
 
 def test_the_whole_command_for_the_guide_s_version() -> None:
-    measurement = a_measurement(max_concurrency=4, request_rate=2.5)
-    argv = client_argv(VLLM, client_dialect("0.8.5"), TARGET, measurement, {"burstiness": 2}, "/results")
+    measurement = a_measurement(max_concurrency=4, request_rate=2.5, client_flags='{"burstiness":2}')
+    argv = client_argv(VLLM, client_dialect("0.8.5"), TARGET, measurement, "/results")
     assert argv == [
         *("vllm", "bench", "serve", "--endpoint-type", "openai-comp"),
         *("--host", "127.0.0.1", "--port", "8000", "--model", "/models/m"),
@@ -130,6 +133,12 @@ def test_the_whole_command_for_the_guide_s_version() -> None:
         *("--disable-tqdm", "--save-result", "--result-dir", "/results", "--result-filename", RESULT_NAME),
         *("--burstiness", "2"),
     ]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_details_are_asked_for_where_the_client_knows_of_them(version: str) -> None:
+    older = VERSIONS[version][0] == COMPLETIONS_0_8
+    assert ("--save-detailed" in argv_of(version)) is not older
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -162,7 +171,7 @@ def test_a_dataset_that_is_a_file_keeps_its_own_lengths() -> None:
 
 def test_a_model_under_another_name_is_asked_for_by_that_name() -> None:
     target = Target("127.0.0.1", 8000, "/models/m", "alias", trust_remote_code=True)
-    argv = client_argv(VLLM, client_dialect("0.32.0"), target, a_measurement(), {}, "/results")
+    argv = client_argv(VLLM, client_dialect("0.32.0"), target, a_measurement(), "/results")
     assert ("--model", "/models/m") in pairs(argv)
     assert ("--served-model-name", "alias") in pairs(argv)
     assert "--trust-remote-code" in argv

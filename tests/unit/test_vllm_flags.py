@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from orchestrator.vllm.flags import lookup, served_model, tensor_parallel_size, to_argv
+from orchestrator.vllm.flags import api_key, lookup, served_model, tensor_parallel_size, to_argv
 
 HOSTILE = (
     *("$(touch /tmp/pwned)", "`id`", "; rm -rf /", "a b", " ", "", "'", '"', "\\", "\n", "*", "~", "&&", "|", "#"),
@@ -121,3 +121,20 @@ def test_the_tensor_parallel_size_is_one_unless_a_flag_says_otherwise(flags: dic
 )
 def test_the_served_name_is_the_first_given_or_the_model(flags: dict[str, Any], name: str) -> None:
     assert served_model("/models/m", flags) == name
+
+
+@pytest.mark.parametrize(
+    ("flags", "env", "key"),
+    [
+        ({}, {}, None),
+        ({}, {"VLLM_API_KEY": "of-env"}, "of-env"),
+        ({"api-key": "of-flag"}, {"VLLM_API_KEY": "of-env"}, "of-flag"),
+        ({"api_key": ["first", "second"]}, {}, "first"),
+        ({"api-key": []}, {"VLLM_API_KEY": "of-env"}, "of-env"),
+        ({}, {"VLLM_API_KEY": object()}, None),
+    ],
+)
+def test_the_key_that_the_server_wants_is_the_first_of_its_flag_or_of_its_environment(
+    flags: dict[str, Any], env: dict[str, object], key: str | None
+) -> None:
+    assert api_key(flags, env) == key

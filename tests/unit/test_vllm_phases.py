@@ -10,6 +10,8 @@ from orchestrator.vllm.phases import Phase, phase_of, shards_loaded
 
 LOGS = sorted((Path(__file__).resolve().parents[1] / "fixtures" / "vllm").glob("*/server*.log"))
 
+assert LOGS
+
 OLD = "INFO 07-11 10:00:00 [x.py:1] "
 WORKER = "(VllmWorker rank=3 pid=77) INFO 07-11 10:00:00 [x.py:1] "
 NEW = "(EngineCore pid=26) INFO 11-24 04:07:19 [core.py:402] "

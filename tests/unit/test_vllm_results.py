@@ -12,9 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import a_point, a_result, result_bytes
 
-from orchestrator.vllm.results import STATISTICS, Latency, UnreadableResultError, incompleteness, read_metrics
+from orchestrator.vllm.results import (
+    STATISTICS,
+    Latency,
+    UnreadableResultError,
+    incompleteness,
+    read_metrics,
+    tpot_trend,
+)
 
 RESULTS = sorted((Path(__file__).resolve().parents[1] / "fixtures" / "vllm").glob("*/result*.json"))
+assert RESULTS
 COMPLETE = a_point()
 REQUIRED = (
     *("duration", "completed", "total_input_tokens", "total_output_tokens"),
@@ -123,3 +131,19 @@ def test_a_measurement_that_is_not_complete_does_not_count(case: str) -> None:
 def test_where_the_dataset_decides_any_number_of_tokens_is_complete() -> None:
     point = a_point(dataset="sharegpt", input_len=None, output_len=None)
     assert incompleteness(point, read_metrics(result_bytes(total_output_tokens=1234))) == []
+
+
+def gaps(*seconds: float) -> bytes:
+    return result_bytes(itls=[[second, second] for second in seconds])
+
+
+def test_a_measurement_that_gets_slower_shows_a_trend() -> None:
+    assert tpot_trend(gaps(*[0.01] * 16, *[0.015] * 8)) == pytest.approx(1.5)
+    assert tpot_trend(gaps(*[0.01] * 24)) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    "raw", [result_bytes(), result_bytes(itls=[]), gaps(*[0.01] * 23), result_bytes(itls=[[]] * 24), gaps(*[0.0] * 24)]
+)
+def test_without_enough_details_there_is_no_trend_to_be_seen(raw: bytes) -> None:
+    assert tpot_trend(raw) is None

@@ -10,10 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    Answer = bytes | dict[str, Any] | int
-    """A body, JSON, or a status without one."""
+    Answer = bytes | dict[str, Any] | int | Callable[[Mapping[str, str]], int]
+    """A body, JSON, a status without one, or the status for a request's headers."""
 
 VLLM: Mapping[str, Answer] = {
     "/health": 200,
@@ -28,8 +28,9 @@ def answering(answers: Mapping[str, Answer]) -> Iterator[int]:
     """Yield the port of a server that gives these answers by path, and 404 for others; they may change meanwhile."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - as http.server calls it
+        def do_GET(self) -> None:
             answer = answers.get(self.path, 404)
+            answer = answer(self.headers) if callable(answer) else answer
             body = (
                 answer if isinstance(answer, bytes) else b"" if isinstance(answer, int) else json.dumps(answer).encode()
             )

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 EXECUTABLE = Path(sys.executable).with_name("orch")
 PATIENCE_S = 240.0
@@ -108,12 +108,16 @@ class Orch:
         return {**kept, **{name: str(path) for name, path in own.items()}, **self.variables}
 
     def __call__(
-        self, *args: str | Path, timeout_s: float = PATIENCE_S, **options: Any
+        self,
+        *args: str | Path,
+        launcher: Sequence[str] = (),
+        timeout_s: float = PATIENCE_S,
+        **options: Any,  # noqa: ANN401 - options of Popen
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
+        """Run a command to its end, by a launcher if one is given."""
         options = {"env": self.environ(), "cwd": self.folder, "stdin": subprocess.DEVNULL, **options}
         return subprocess.run(
-            [EXECUTABLE, *map(str, args)],
+            [*launcher, EXECUTABLE, *map(str, args)],
             **options,
             capture_output=True,
             encoding="utf-8",
@@ -121,17 +125,17 @@ class Orch:
             check=False,
         )
 
-    def ok(self, *args: str | Path, **options: Any) -> str:
+    def ok(self, *args: str | Path, **options: Any) -> str:  # noqa: ANN401 - options of Popen
         """Run a command that must succeed and return its standard output."""
         done = self(*args, **options)
         assert done.returncode == 0, f"orch {' '.join(map(str, args))} ended with {done.returncode}:\n{done.stderr}"
         return done.stdout
 
-    def json(self, *args: str | Path, **options: Any) -> dict[str, Any]:
+    def json(self, *args: str | Path, **options: Any) -> dict[str, Any]:  # noqa: ANN401 - options of Popen
         """Run a command that must succeed with `--json` and return what it says."""
         return dict(json.loads(self.ok(*args, "--json", **options)))
 
-    def start(self, *args: str | Path, launcher: tuple[str | Path, ...] = (), **options: Any) -> Started:
+    def start(self, *args: str | Path, launcher: Sequence[str] = (), **options: Any) -> Started:  # noqa: ANN401 - options of Popen
         """Run a command beside the test, by a launcher if one is given."""
         number = next(iter(self._count))
         out_path, err_path = self.folder / f"{number}.out", self.folder / f"{number}.err"

@@ -49,7 +49,7 @@ class Stage:
         self._orch = orch
         self._session = session
 
-    def begin(self, moment: str, label: str = "", **options: Any) -> Run:
+    def begin(self, moment: str, label: str = "", **options: Any) -> Run:  # noqa: ANN401 - options of Popen
         """Start a run and return when it has come to a moment."""
         name, proxy = f"{label}{moment.replace(' ', '-')}", None
         if moment == "getting the image":
@@ -68,7 +68,7 @@ class Stage:
             run.started.wait_for(moment)
         elif moment == "warming up":
             run = self._start(moment, self._bench(name, [[8, 64]], 1), None, options)
-            wait_for_record(self._orch, run, "warmup/record.json", "running")
+            wait_for_record(self._orch, run, "warmup/*/record.json", "running")
         elif moment == "measuring":
             run = self._start(moment, self._bench(name, [[8, 1], [8, 64]], 0), None, options)
             wait_for_record(self._orch, run, "points/*/r1/record.json", "running", 2)
@@ -115,7 +115,7 @@ def wait_for_state(orch: Orch, name: str, timeout_s: float = 15.0) -> dict[str, 
 
 
 def assert_whole(folder: Path) -> None:
-    """Say that every file of a run can be read as what it is; hidden ones, such as one whose write was cut, are none."""
+    """Say that every file of a run can be read as what it is; hidden ones, such as a write that was cut, are none."""
     for path in folder.rglob("*"):
         if path.name.startswith(".") or path.is_dir():
             continue

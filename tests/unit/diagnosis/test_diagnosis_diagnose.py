@@ -134,8 +134,8 @@ def test_the_message_has_failure_phase_cause_root_line_reason_advice_and_log() -
 def test_a_flag_that_later_versions_have_dropped_gets_its_successor() -> None:
     log = "vllm serve: error: unrecognized arguments: --enable_reasoning --num-scheduler-steps 8"
     advice = diagnose(Evidence(exit_code=2, log=log, vllm_version="0.32.0")).advice
-    assert advice[0].startswith("--enable-reasoning is gone since vLLM 0.10")
-    assert advice[1].startswith("--num-scheduler-steps is gone")
+    assert advice[0].startswith("--enable-reasoning is gone since vLLM 0.10:")
+    assert advice[1].startswith("--num-scheduler-steps is gone since vLLM 0.10.1: leave")
     assert "The image has vLLM 0.32.0." in advice
 
 
@@ -183,3 +183,14 @@ def test_a_summary_says_what_failed_and_in_which_phase(evidence: Evidence, line:
 def test_a_diagnosis_without_a_line_has_no_root_in_its_message() -> None:
     diagnosis = Diagnosis("unknown", "title", "", None, "", "why", ())
     assert render(diagnosis, "what") == ["what", "  cause: title", "  why:   why"]
+
+
+def test_a_very_long_refusal_is_read_to_its_end_and_shown_shortened() -> None:
+    diagnosis = diagnose(
+        Evidence(engine_error=f"OCI runtime create failed: {'x ' * 500} Unable to find group render: no")
+    )
+    assert (diagnosis.cause, len(diagnosis.root_line)) == ("group-missing", 600)
+
+
+def test_no_order_to_a_terminal_gets_into_the_message() -> None:
+    assert diagnose(Evidence(engine_error="\x1b[31mred\x07 alert\x1b[0m")).root_line == "red alert"

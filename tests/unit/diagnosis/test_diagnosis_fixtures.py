@@ -37,16 +37,15 @@ def test_the_root_cause_line_can_be_found_in_the_log_by_its_number(fixture: Fixt
         assert isinstance(fixture.evidence.log, bytes)
         line = fixture.evidence.log.decode().split("\n")[diagnosis.line_number - 1]
         beginning, _, _ = diagnosis.root_line.partition(" at: ")
-        assert beginning.removesuffix("…")[:200] in line
+        assert beginning.removesuffix("…")[:60] in line
 
 
-@pytest.mark.parametrize("fixture", FIXTURES, ids=by_name)
-def test_looking_for_words_first_misses_no_line(fixture: Fixture) -> None:
-    lines = {line.text for line in read_lines(fixture.evidence.log or fixture.evidence.engine_error)}
+def test_looking_for_words_first_misses_no_line() -> None:
+    logs = [fixture.evidence.log or fixture.evidence.engine_error for fixture in FIXTURES]
+    texts = {line.text for log in logs for line in read_lines(log)}
     for pattern in PATTERNS:
         words = anchors(pattern.pattern)
-        for text in lines:
-            assert not pattern.search(text) or any(word in text for word in words)
+        assert not [text for text in texts if not any(word in text for word in words) and pattern.search(text)]
 
 
 @pytest.mark.parametrize("cause", CAUSES)

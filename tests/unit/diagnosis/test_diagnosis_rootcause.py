@@ -194,3 +194,11 @@ def test_the_first_few_different_errors_are_given_in_the_order_of_the_log() -> N
     lines = [line for name in "abcabdefg" for line in raised("", f"ValueError: {name}")]
     errors = first_errors(take_apart(read_lines("\n".join(lines))))
     assert [error.text for error in errors] == [f"ValueError: {name}" for name in "abcde"[:3] + "de"]
+
+
+def test_a_line_long_after_an_exception_is_not_part_of_its_message() -> None:
+    between = "\n".join(f"INFO 01-01 00:00:00 [a.py:1] step {number}" for number in range(20))
+    (failure,) = take_apart(
+        read_lines("\n".join([*raised("", "ValueError: boom", "  more"), between, "later"]))
+    ).failures
+    assert [line.text for line in failure.details] == ["  more"]

@@ -1,0 +1,80 @@
+"""F1, F3: a server that dies or hangs in a sweep is noticed at once, named, started again, and the sweep goes on."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from engine.kit.command import Orch
+
+pytestmark = pytest.mark.engine
+
+BENCH = {"lengths": [[8, 4], [8, 8], [8, 12]], "num_prompts": 4, "concurrency": 1, "warmup": 1}
+NOTICED_S = 5.0
+"""Promised is one second; a test machine with other things to do gets more."""
+
+
+def records(orch: Orch, name: str) -> list[dict[str, Any]]:
+    folder = orch.run_of(name)
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    found = [folder / "points" / point / f"r{n}" / "record.json" for point, n in manifest["measurements"]]
+    return [json.loads(path.read_bytes()) for path in found if path.exists()]
+
+
+@pytest.mark.parametrize("death", ["exit0", "kill", "health503"])
+def test_the_point_fails_with_the_cause_and_the_sweep_goes_on(orch: Orch, death: str) -> None:
+    name = orch.profile(death, server={"env": {"STUB_DIE_AFTER_REQUESTS": "8", "STUB_DEATH": death}}, bench=BENCH)
+    done = orch("run", name, "--set", "bench.restarts=3")
+    assert done.returncode == 1, done.stderr
+    states = [record["state"] for record in records(orch, name)]
+    assert states == ["done", "failed", "done"], done.stderr
+    failed = records(orch, name)[1]
+    assert any("vLLM's engine process died" in reason or "the server" in reason for reason in failed["reasons"])
+    assert "cause:" in done.stderr
+    assert "log:" in done.stderr
+    log = (orch.run_of(name) / "logs" / "server.log").read_text(encoding="utf-8")
+    assert log.count("Application startup complete") == 2, "both lives of the server are in the log"
+
+
+def test_it_is_started_again_only_as_often_as_the_profile_says(orch: Orch) -> None:
+    name = orch.profile("mortal", server={"env": {"STUB_DIE_AFTER_REQUESTS": "3", "STUB_DEATH": "exit0"}}, bench=BENCH)
+    done = orch("run", name, "--set", "bench.restarts=1")
+    assert done.returncode == 1
+    assert [record["state"] for record in records(orch, name)] == ["failed", "failed"]
+    assert json.loads((orch.run_of(name) / "manifest.json").read_bytes())["state"] == "failed"
+    assert f"orch bench --resume {orch.run_of(name).name}" in done.stderr
+
+
+def test_a_death_is_noticed_while_the_client_still_waits(orch: Orch) -> None:
+    """The client gets no answer any more and would wait for its deadline of two minutes."""
+    env = {"STUB_DIE_AFTER_REQUESTS": "6", "STUB_DEATH": "kill", "STUB_TPOT_MS": "50"}
+    name = orch.profile("waiting", server={"env": env}, bench={**BENCH, "restarts": 0})
+    orch("run", name)
+    failed = [record for record in records(orch, name) if record["state"] == "failed"]
+    assert len(failed) == 1
+    manifest = json.loads((orch.run_of(name) / "manifest.json").read_bytes())
+    took = dt.datetime.fromisoformat(manifest["ended"]) - dt.datetime.fromisoformat(failed[0]["started"])
+    assert took.total_seconds() < NOTICED_S + 10
+
+
+def test_a_hang_is_told_from_slowness(orch: Orch) -> None:
+    hanging = {"STUB_HANG_AFTER_REQUESTS": "6", "STUB_HANG_SCOPE": "completions"}
+    name = orch.profile("hangs", server={"env": hanging}, bench={**BENCH, "stall": "4s", "restarts": 0})
+    done = orch("run", name)
+    assert done.returncode == 1
+    assert "the server hangs: requests are running, and no token has come for" in done.stderr
+    slow = orch.profile(
+        "slow", server={"env": {"STUB_TPOT_MS": "1500"}}, bench={**BENCH, "lengths": [[8, 6]], "stall": "4s"}
+    )
+    orch.ok("run", slow)
+
+
+def test_a_client_that_hangs_is_killed_in_the_container(orch: Orch) -> None:
+    name = orch.profile("deaf", container={"env": {"STUB_CLIENT_HANG": "1"}}, bench={**BENCH, "deadline": "2s"})
+    done = orch("run", name)
+    assert done.returncode == 1
+    assert [record["reasons"] for record in records(orch, name)] == [["the client was killed at its deadline"]] * 3

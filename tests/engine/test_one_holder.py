@@ -1,0 +1,94 @@
+"""K1: two runs on the same devices never overlap; who is in the way is named, and one can queue."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from engine.kit import containers
+from engine.kit.together import together
+
+if TYPE_CHECKING:
+    from engine.kit.command import Orch
+
+pytestmark = pytest.mark.engine
+
+RACERS = 20
+SLOW = {"env": {"STUB_STARTUP_S": "4"}}
+
+
+def test_of_twenty_racers_one_wins_and_the_others_name_it(orch: Orch) -> None:
+    names = [orch.profile(f"racer{number}", container={"holds": ["card"]}, server=SLOW) for number in range(RACERS)]
+    done = together(lambda name: orch("run", name), names, RACERS)
+    codes = [done[name].returncode for name in names]
+    assert sorted(set(codes)) == [0, 75], codes
+    assert codes.count(0) == 1, "they began together and the winner took longer than all of them need to ask"
+    winner = names[codes.index(0)]
+    for name in names:
+        if name != winner:
+            assert "card is held by" in done[name].stderr
+            assert f"deployment {winner}" in done[name].stderr
+            assert "--wait" in done[name].stderr
+            assert not list(orch.runs.glob(f"*-{name}-????")), "who may not begin has no run"
+
+
+def test_with_wait_the_second_follows_the_first(orch: Orch) -> None:
+    first, second = (orch.profile(name, container={"holds": ["card"]}, server=SLOW) for name in ("first", "second"))
+    leading = orch.start("run", first)
+    leading.wait_for("starting the container")
+    following = orch.start("run", second, "--wait", "5m")
+    following.wait_for("card is held by")
+    assert leading.wait() == 0, leading.err
+    assert following.wait() == 0, following.err
+
+
+def test_the_hold_lasts_until_a_killed_run_is_cleaned_away(orch: Orch) -> None:
+    held = orch.profile("held", container={"holds": ["card"]}, server={"env": {"STUB_PHASE_HANG": "load"}})
+    other = orch.profile("other", container={"holds": ["card"]})
+    started = orch.start("run", held)
+    started.wait_for("loading weights")
+    started.kill()
+    codes = []
+    while not codes or codes[-1] == 75:
+        codes.append(orch("run", other).returncode)
+        if codes[-1] == 0:
+            assert containers.listed(held) == [], "the next run began while the container of the last was there"
+        time.sleep(0.2)
+    assert codes[-1] == 0, codes
+
+
+def test_a_deployment_that_was_handed_over_holds_without_a_process(orch: Orch) -> None:
+    up = orch.profile("up", container={"holds": ["card"]})
+    other = orch.profile("other", container={"holds": ["card"]})
+    free = orch.profile("free", container={"holds": ["another-card"]})
+    orch.ok("up", up)
+    refused = orch("run", other)
+    assert refused.returncode == 75
+    assert f"card is held by the deployment {up} (until orch down)" in refused.stderr
+    orch.ok("run", free)
+    orch.ok("down", up)
+    orch.ok("run", other)
+
+
+def test_two_users_share_the_locks(orch: Orch) -> None:
+    held = orch.profile("held", container={"holds": ["card"]}, server={"env": {"STUB_PHASE_HANG": "load"}})
+    other = orch.profile("other", container={"holds": ["card"]})
+    started = orch.start("run", held)
+    started.wait_for("loading weights")
+    assert orch.another_user()("run", other).returncode == 75
+    started.kill()
+
+
+def test_two_sweeps_do_not_share_a_deployment(orch: Orch) -> None:
+    name = orch.profile("shared", server={"env": {"STUB_TPOT_MS": "1000"}}, bench={"lengths": [[8, 64]]})
+    orch.ok("up", name)
+    first = orch.start("bench", "--name", name)
+    while orch.json("ps")["deployments"][0]["owned"] is False:
+        time.sleep(0.1)
+    second = orch("bench", "--name", name)
+    assert second.returncode == 75
+    assert f"the deployment {name} is in use" in second.stderr
+    assert orch("down", name).returncode == 75
+    first.kill()
+    orch.ok("down", name)

@@ -1,0 +1,233 @@
+"""A stand-in for a running container: what orch executes in it runs on this machine, over docker's own framing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from samples import a_run
+
+from orchestrator.bench.measure import Sweep
+from orchestrator.engine import ExecSession
+from orchestrator.errors import ServerFailed
+from orchestrator.sweep import sweep
+from orchestrator.vllm.metrics import Load, Served, read_served
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from typing import IO
+
+    from orchestrator.bench.measure import Step
+    from orchestrator.errors import OrchError
+    from orchestrator.profile.schema import Profile
+    from orchestrator.runs.directory import RunDirectory
+    from orchestrator.runs.records import RunState
+
+CONTAINER = "c" * 64
+
+SERVE = """
+import json, os, sys, time
+
+def add_cli_args(parser):
+    for name in sorted(OPTIONS):
+        parser.add_argument(name, nargs="*" if name == "--goodput" else "?")
+
+OPTIONS = {
+    *("--backend", "--host", "--port", "--model", "--served-model-name", "--dataset-name", "--random-input-len"),
+    *("--random-output-len", "--num-prompts", "--max-concurrency", "--request-rate", "--seed", "--temperature"),
+    *("--percentile-metrics", "--metric-percentiles", "--result-dir", "--result-filename", "--behave", "--goodput"),
+    *("--ignore-eos", "--disable-tqdm", "--save-result", "--save-detailed"),
+}
+
+def main(args):
+    prompts, out = int(args.num_prompts), int(args.random_output_len)
+    print("key", os.environ.get("OPENAI_API_KEY"), "proxy", os.environ.get("NO_PROXY"))
+    if args.behave == "hang":
+        time.sleep(600)
+    if args.behave == "fail":
+        sys.exit("ValueError: Initial test run failed")
+    if args.behave == "die":
+        os.kill(os.getppid(), 9)
+    result = {
+        "duration": 0.5, "completed": prompts, "failed": 0, "total_input_tokens": prompts * 64,
+        "total_output_tokens": 1 if args.behave == "short" else prompts * out, "request_throughput": 2.0,
+        "output_throughput": 10.0, "total_token_throughput": 20.0, "mean_ttft_ms": 5.0 * int(args.max_concurrency or 1),
+    }
+    with open(os.path.join(args.result_dir, args.result_filename), "w") as file:
+        json.dump(result, file)
+"""
+"""A benchmark client that behaves as `--behave` says; its TTFT grows with the concurrency."""
+
+
+class LocalContainer:
+    """An engine with one container, in which `python3` is this one and can import a vLLM of the test's."""
+
+    def __init__(self, folder: Path) -> None:
+        self._site = folder / "site"
+        files = {
+            "vllm/__init__.py": "",
+            "vllm/benchmarks/__init__.py": "",
+            "vllm/benchmarks/serve.py": SERVE,
+            "vllm/utils/__init__.py": "from argparse import ArgumentParser as FlexibleArgumentParser\n",
+            "vllm-0.32.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: vllm\nVersion: 0.32.0\n",
+        }
+        for name, text in files.items():
+            path = self._site / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        self.sessions: list[Session] = []
+
+    def run_session(self, container: str, argv: Sequence[str]) -> ExecSession:
+        assert container == CONTAINER
+        assert self._site.exists()
+        argv = [sys.executable if word == "python3" else word for word in argv]
+        session = Session(argv, {**os.environ, "PYTHONPATH": str(self._site)})
+        self.sessions.append(session)
+        return session.near_end
+
+    def close(self) -> None:
+        for session in self.sessions:
+            session.end()
+
+
+class Session:
+    """A process whose output is framed as the engine frames it."""
+
+    def __init__(self, argv: Sequence[str], env: dict[str, str]) -> None:
+        near, self._far = socket.socketpair()
+        self.process = subprocess.Popen(
+            argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        )
+        assert self.process.stdin and self.process.stdout and self.process.stderr  # noqa: PT018 - for the type checker
+        self._lock = threading.Lock()
+        self._pumps = [
+            threading.Thread(target=self._out, args=(1, self.process.stdout)),
+            threading.Thread(target=self._out, args=(2, self.process.stderr)),
+            threading.Thread(target=self._in, args=(self.process.stdin,)),
+        ]
+        for pump in self._pumps:
+            pump.start()
+        self.near_end = ExecSession(_Connection(near))
+
+    def end(self) -> None:
+        self.near_end.close()
+        self.process.kill()
+        self.process.wait()
+        for pump in self._pumps:
+            pump.join()
+        self._far.close()
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if stream:
+                with contextlib.suppress(BrokenPipeError):  # what was not read
+                    stream.close()
+
+    def _out(self, number: int, stream: IO[bytes]) -> None:
+        while piece := os.read(stream.fileno(), 65536):
+            with self._lock:
+                try:
+                    self._far.sendall(struct.pack(">BxxxL", number, len(piece)) + piece)
+                except OSError:
+                    return
+        if number == 1:
+            self._far.shutdown(socket.SHUT_WR)
+
+    def _in(self, stream: IO[bytes]) -> None:
+        try:
+            while piece := self._far.recv(65536):
+                stream.write(piece)
+                stream.flush()
+            stream.close()
+        except OSError:
+            return
+
+
+class _Connection:
+    """What docker-py hands out for an exec."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._buffer = sock.makefile("rb")
+        self._response = type("Response", (), {"raw": type("Raw", (), {"_fp": type("Fp", (), {"fp": self._buffer})})})
+
+    def close(self) -> None:
+        self._buffer.close()
+        self._sock.close()
+
+
+class Server:
+    """A server that lives and dies as the test says."""
+
+    key = None
+
+    def __init__(self, engine: LocalContainer) -> None:
+        self.engine = engine
+        self.container = CONTAINER
+        self.living = True
+        self.idle = True
+        self.tells = True
+        self.looks = 0
+        self.fails_during: ServerFailed | None = None
+        self.restarts = 0
+
+    def resume_watch(self) -> None:
+        """Nothing to watch."""
+
+    def settle(self, timeout_s: float) -> bool:
+        assert timeout_s > 0
+        return self.idle
+
+    def served(self) -> Served | None:
+        """What it has served: after each look a hundred prompt tokens more."""
+        self.looks += 1
+        return read_served({"vllm:prompt_tokens_total": 100.0 * self.looks}) if self.tells else None
+
+    def peak_load(self) -> Load | None:
+        return Load(running=4, waiting=2, kv_cache_usage=0.5) if self.tells else None
+
+    def failure(self) -> ServerFailed | None:
+        return self.fails_during
+
+    def alive(self) -> bool:
+        return self.living
+
+    def explain(self, problem: str) -> ServerFailed:
+        return ServerFailed(f"{problem}\nbecause", "read the log")
+
+    def restart(self) -> None:
+        self.restarts += 1
+        self.living, self.fails_during = True, None
+
+
+class UnderWay:
+    """A sweep over one server, and what its listeners were told."""
+
+    def __init__(self, tmp_path: Path, container: LocalContainer, profile: Profile) -> None:
+        assert profile.bench is not None
+        self.steps: list[tuple[int, RunState]] = []
+        self.failures: list[str] = []
+        self.directory: RunDirectory = a_run(tmp_path / "runs", profile)
+        self.server = Server(container)
+        self.bench = profile.bench
+        self.sweep = Sweep(self.server, profile, profile.bench, self.directory, self.on_step, self.on_failure)  # type: ignore[arg-type]
+
+    def on_step(self, step: Step) -> None:
+        self.steps.append((step.index, step.record.state))
+        on_disk = self.directory.record(step.record.point, step.record.repetition)
+        assert on_disk == step.record
+
+    def on_failure(self, error: OrchError) -> None:
+        self.failures.append(error.message)
+
+    def run(self) -> list[RunState]:
+        try:
+            self.sweep.run(sweep(self.bench))
+        finally:
+            self.sweep.close()
+        return [record.state for record in self.directory.records()]

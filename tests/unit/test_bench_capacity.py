@@ -1,0 +1,110 @@
+"""The search for the highest load that meets all objectives: it ends, it is right, and it says how sure it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.bench.capacity import CapacitySearch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def searched(met: Callable[[int], bool], **bounds: Any) -> tuple[CapacitySearch, list[int]]:  # noqa: ANN401 - any bound
+    """Search with a server that meets what it is told to; return the search and the loads in their order."""
+    search = CapacitySearch(**{"lowest": 1, "highest": 1024, "repetitions": 1, **bounds})
+    loads: list[int] = []
+    while (load := search.next()) is not None:
+        loads.append(load)
+        assert len(loads) < 1000
+        search.tell(load, met=met(load))
+    return search, loads
+
+
+def test_it_doubles_and_then_closes_in() -> None:
+    search, loads = searched(lambda load: load <= 11)
+    assert loads == [1, 2, 4, 8, 16, 12, 10, 11]
+    assert (search.capacity(), search.limit(), search.tried()) == (11, 12, 8)
+
+
+def test_both_sides_of_the_boundary_are_measured_again() -> None:
+    _, loads = searched(lambda load: load <= 2, repetitions=3)
+    assert loads == [1, 2, 4, 3, 2, 2, 3, 3]
+
+
+def test_it_ends_as_close_as_it_was_asked_to() -> None:
+    search, loads = searched(lambda load: load <= 100, resolution=0.25)
+    assert loads == [1, 2, 4, 8, 16, 32, 64, 128, 96, 112]
+    assert (search.capacity(), search.limit()) == (96, 112)
+
+
+@given(st.integers(1, 64), st.integers(0, 2000), st.integers(0, 2000), st.integers(1, 4))
+def test_with_a_steady_server_it_finds_the_boundary(lowest: int, more: int, capacity: int, repetitions: int) -> None:
+    highest = lowest + more
+    search, loads = searched(lambda load: load <= capacity, lowest=lowest, highest=highest, repetitions=repetitions)
+    expected = min(capacity, highest)
+    assert search.capacity() == (expected if expected >= lowest else None)
+    assert search.limit() == (None if capacity >= highest else max(capacity + 1, lowest))
+    assert all(lowest <= load <= highest for load in loads)
+    assert len(loads) <= 24 + 2 * repetitions
+
+
+@given(st.data(), st.integers(1, 5))
+def test_with_any_server_at_all_it_ends(data: Any, repetitions: int) -> None:  # noqa: ANN401 - hypothesis's own
+    search, loads = searched(lambda _: data.draw(st.booleans()), highest=64, repetitions=repetitions)
+    assert max(loads.count(load) for load in set(loads)) <= repetitions
+    below, above = search.capacity(), search.limit()
+    assert below is None or above is None or below < above
+
+
+STATEMENTS: list[tuple[Callable[[int], bool], dict[str, Any], str]] = [
+    (
+        lambda load: load <= 2,
+        {"repetitions": 3},
+        (
+            "the highest concurrency that meets the objectives is 2: met in 3 of 3 at concurrency 2, met in 0 of 3 at "
+            "concurrency 3, with 95% confidence concurrency 2 meets them in at least 37% of measurements"
+        ),
+    ),
+    (
+        lambda _: False,
+        {"lowest": 4},
+        "no concurrency from 4 on meets the objectives; met in 0 of 1 at concurrency 4",
+    ),
+    (
+        lambda _: True,
+        {"highest": 8},
+        (
+            "the highest concurrency that meets the objectives is 8: met in 1 of 1 at concurrency 8, no higher "
+            "concurrency than 8 was tried, with 95% confidence concurrency 8 meets them in at least 5% of measurements"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("met", "bounds", "statement"), STATEMENTS, ids=["found", "none", "all"])
+def test_it_says_what_it_found_and_how_sure_that_is(
+    met: Callable[[int], bool], bounds: dict[str, Any], statement: str
+) -> None:
+    search, _ = searched(met, **bounds)
+    assert search.statement("concurrency") == statement
+
+
+def test_a_load_that_was_missed_once_in_a_while_is_not_said_to_be_sure() -> None:
+    search = CapacitySearch(1, 1, 3)
+    for met in (True, False, True):
+        search.tell(1, met=met)
+    assert search.capacity() == 1
+    assert "confidence" not in search.statement("concurrency")
+
+
+def test_a_load_that_is_missed_as_often_as_met_is_missed() -> None:
+    search = CapacitySearch(1, 8, 2)
+    for met in (True, False):
+        search.tell(2, met=met)
+    assert search.limit() == 2
+    assert search.next() == 1

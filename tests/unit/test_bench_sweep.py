@@ -1,0 +1,215 @@
+"""Promise F3: a sweep goes on after what fails, each record is on disk at once, and a dead server is started again."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from local_container import CONTAINER, LocalContainer, Server, UnderWay
+from samples import a_profile
+
+from orchestrator.bench import session
+from orchestrator.bench.session import Driver
+from orchestrator.errors import BenchmarkFailed, EngineError, OrchError, ServerFailed
+from orchestrator.inside import driver as driver_program
+from orchestrator.runs.records import RunState
+from orchestrator.vllm.metrics import Load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+DONE, FAILED, RUNNING = RunState.DONE, RunState.FAILED, RunState.RUNNING
+
+
+@pytest.fixture
+def container(tmp_path: Path) -> Iterator[LocalContainer]:
+    made = LocalContainer(tmp_path)
+    yield made
+    made.close()
+
+
+def under_way(tmp_path: Path, container: LocalContainer, *behave: str, **bench: Any) -> UnderWay:  # noqa: ANN401 - any key
+    flags = {"behave": behave[0]} if behave else {}
+    return UnderWay(tmp_path, container, a_profile(bench={"client_flags": flags, **bench}))
+
+
+def test_the_driver_tells_what_it_found_in_the_container(container: LocalContainer) -> None:
+    driver = Driver(container, CONTAINER, "vllm", None)  # type: ignore[arg-type]
+    client = driver.client()
+    assert (client.vllm_version, client.fork, client.reason) == ("0.32.0", True, "")
+    assert client.options is not None
+    assert {"--backend", "--temperature"} <= client.options
+    assert driver.client() is client
+    driver.close()
+    driver.close()
+
+
+def test_each_measurement_is_taken_on_a_server_that_is_warm_for_it(tmp_path: Path, container: LocalContainer) -> None:
+    going = under_way(tmp_path, container, repetitions=2)
+    assert going.run() == [DONE] * 4
+    assert [index for index, state in going.steps if state == RUNNING] == [0, 1, 0, 2, 3, 4]
+    assert [state for _, state in going.steps] == [RUNNING, DONE] * 6
+    assert going.failures == []
+    first = going.directory.records()[0]
+    assert first.argv[:5] == ("vllm", "bench", "serve", "--backend", "openai")
+    assert first.cpu_s is not None
+    raw = json.loads((going.directory.client_log(first).parent / "result.json").read_bytes())
+    assert raw["completed"] == 2
+    assert len(list(going.directory.path.glob("warmup/*/record.json"))) == 2
+
+
+def test_without_a_warm_up_there_is_none(tmp_path: Path, container: LocalContainer) -> None:
+    going = under_way(tmp_path, container, warmup=0)
+    assert going.run() == [DONE, DONE]
+    assert not (going.directory.path / "warmup").exists()
+
+
+def test_a_record_holds_what_the_server_says_of_the_measurement(tmp_path: Path, container: LocalContainer) -> None:
+    going = under_way(tmp_path, container, warmup=0, num_prompts=[2])
+    going.server.idle = False
+    going.run()
+    (record,) = going.directory.records()
+    assert record.idle_before is False
+    assert record.served is not None
+    assert record.served.prompt_tokens == 100.0
+    assert record.peak == Load(running=4, waiting=2, kv_cache_usage=0.5)
+
+
+def test_a_server_that_says_nothing_is_no_obstacle(tmp_path: Path, container: LocalContainer) -> None:
+    going = under_way(tmp_path, container, warmup=0)
+    going.server.tells = False
+    assert going.run() == [DONE, DONE]
+    assert going.directory.records()[0].served is None
+
+
+def test_the_client_passes_by_proxies_and_gets_the_key_that_the_server_wants(
+    tmp_path: Path, container: LocalContainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Server, "key", "s3cr3t")
+    going = under_way(tmp_path, container)
+    going.run()
+    log = going.directory.client_log(going.directory.records()[0]).read_bytes()
+    assert log == b"key s3cr3t proxy 127.0.0.1,localhost\n"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"), [("fail", "the client exited with code 1"), ("short", "1 of 32 output tokens")]
+)
+def test_a_measurement_that_fails_does_not_end_the_sweep(
+    tmp_path: Path, container: LocalContainer, behaviour: str, reason: str
+) -> None:
+    going = under_way(tmp_path, container, behaviour)
+    assert going.run() == [FAILED, FAILED]
+    assert going.directory.records()[0].reasons[0].startswith(reason)
+    assert going.server.restarts == 0
+
+
+def test_a_client_that_hangs_is_killed_at_its_deadline(tmp_path: Path, container: LocalContainer) -> None:
+    going = under_way(tmp_path, container, "hang", deadline=0.1, num_prompts=[2], warmup=0)
+    assert going.run() == [FAILED]
+    assert going.directory.records()[0].reasons == ("the client was killed at its deadline",)
+
+
+def test_a_server_that_dies_is_started_again_and_the_sweep_goes_on(tmp_path: Path, container: LocalContainer) -> None:
+    going = under_way(tmp_path, container, num_prompts=[2, 4, 6], warmup=3)
+    take = going.sweep._take  # noqa: SLF001 - the moment at which the server dies
+
+    def dies_in_the_second(measurement: Any, index: int, total: int) -> object:  # noqa: ANN401 - passed through
+        if index == 2 and not going.server.restarts:
+            going.server.fails_during = ServerFailed("the server has died: out of memory\ndetails")
+        return take(measurement, index, total)
+
+    going.sweep._take = dies_in_the_second  # type: ignore[method-assign, assignment]  # noqa: SLF001
+    monkeypatched = session.LOOK_S
+    session.LOOK_S = 0.0001
+    try:
+        states = going.run()
+    finally:
+        session.LOOK_S = monkeypatched
+    assert states == [DONE, FAILED, DONE]
+    assert going.server.restarts == 1
+    assert going.failures == ["the server has died: out of memory\ndetails"]
+    assert going.directory.records()[1].reasons == ("the server has died: out of memory",)
+    assert [index for index, state in going.steps if state == RUNNING] == [0, 1, 2, 0, 3]
+
+
+def test_a_driver_that_dies_alone_is_started_again(tmp_path: Path, container: LocalContainer) -> None:
+    going = under_way(tmp_path, container, "die", num_prompts=[2, 4], warmup=0)
+    assert going.run() == [FAILED, FAILED]
+    assert going.server.restarts == 0
+    assert len(container.sessions) == 2
+    assert "driver in the container has ended" in going.directory.records()[0].reasons[0]
+
+
+def test_a_driver_that_dies_with_its_container_means_that_the_server_has_died(
+    tmp_path: Path, container: LocalContainer
+) -> None:
+    going = under_way(tmp_path, container, "die", num_prompts=[2, 4], warmup=0)
+    going.server.living = False
+    states = going.run()
+    assert states == [FAILED, FAILED]
+    assert going.server.restarts == 1
+    assert going.directory.records()[0].reasons == ("the server has died",)
+
+
+def test_a_server_that_dies_more_often_than_allowed_ends_the_sweep(tmp_path: Path, container: LocalContainer) -> None:
+    going = under_way(tmp_path, container, "die", num_prompts=[2, 4, 6], warmup=0, restarts=0)
+    going.server.living = False
+    with pytest.raises(ServerFailed, match="the server has died"):
+        going.run()
+    assert [record.state for record in going.directory.records()] == [FAILED]
+
+
+def test_an_image_without_vllm_is_said_to_have_none(tmp_path: Path, container: LocalContainer) -> None:
+    for path in (tmp_path / "site").glob("*.dist-info/METADATA"):
+        path.unlink()
+        path.parent.rmdir()
+    driver = Driver(container, CONTAINER, "vllm", None)  # type: ignore[arg-type]
+    with pytest.raises(BenchmarkFailed, match="the container's python3 has no vLLM: PackageNotFoundError"):
+        driver.client()
+    driver.close()
+
+
+class Says:
+    """A container whose python3 does something else."""
+
+    def __init__(self, container: LocalContainer, program: str) -> None:
+        self._container = container
+        self._program = program
+
+    def run_session(self, container: str, argv: list[str]) -> object:
+        return self._container.run_session(container, [*argv[: argv.index("-c") + 1], self._program])
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("import sys; sys.stdin.readline(); sys.stderr.write('SyntaxError: no')", "has ended: SyntaxError: no"),
+        ("import sys; sys.stdin.readline()", "has ended$"),
+        ("import sys; print('Python 2'); sys.stdin.read()", "did not start the driver: Python 2"),
+    ],
+)
+def test_a_python_that_cannot_run_the_driver_is_told_in_its_own_words(
+    container: LocalContainer, program: str, words: str
+) -> None:
+    driver = Driver(Says(container, program), CONTAINER, "vllm", None)  # type: ignore[arg-type]
+    with pytest.raises(BenchmarkFailed, match=words):
+        driver.client()
+    driver.close()
+
+
+def test_a_container_that_is_frozen_is_noticed(container: LocalContainer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "PREPARE_S", 0.1)
+    monkeypatch.setattr(session, "LOOK_S", 0.01)
+    driver = Driver(Says(container, "import time; time.sleep(600)"), CONTAINER, "vllm", None)  # type: ignore[arg-type]
+    with pytest.raises(BenchmarkFailed, match="did not answer within 0 s"):
+        driver.client()
+    driver.close()
+
+
+def test_the_program_that_runs_is_the_driver() -> None:
+    assert driver_program.VLLM == ["vllm", "bench", "serve"]
+    assert issubclass(EngineError, OrchError)

@@ -1,0 +1,87 @@
+"""A capacity search on one live server: every measurement is on record, and what is not done is not met."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from local_container import LocalContainer, UnderWay
+from samples import a_bench, a_profile
+
+from orchestrator.objectives import parse_objective
+from orchestrator.runs.records import RunState
+from orchestrator.search import FILE, SearchPlan, Tried, point_at, run_search
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BENCH: dict[str, Any] = {"lengths": [[64, 16]], "num_prompts": [4], "warmup": 0}
+
+
+def a_plan(**fields: Any) -> SearchPlan:  # noqa: ANN401 - whatever a field holds
+    usual: dict[str, Any] = {
+        "over": "concurrency",
+        "objectives": (parse_objective("mean_ttft_ms<52"),),
+        "lowest": 1,
+        "highest": 64,
+        "repetitions": 1,
+        "resolution": 0.0,
+        "prompts_per_step": 2,
+    }
+    return SearchPlan(**{**usual, **fields})
+
+
+@pytest.fixture
+def container(tmp_path: Path) -> Iterator[LocalContainer]:
+    made = LocalContainer(tmp_path)
+    yield made
+    made.close()
+
+
+def test_it_finds_the_highest_load_and_keeps_every_measurement(tmp_path: Path, container: LocalContainer) -> None:
+    going = UnderWay(tmp_path, container, a_profile(bench=BENCH))
+    going.directory.update(measurements=())
+    told: list[Tried] = []
+    found = run_search(going.sweep, going.bench, a_plan(repetitions=2), told.append)
+    going.sweep.close()
+    assert found.search.capacity() == 10
+    assert [item.load for item in found.tried] == [1, 2, 4, 8, 16, 12, 10, 11, 10, 11]
+    assert told == list(found.tried)
+    assert told[4].reasons == ("mean_ttft_ms<52 is missed: 80",)
+    records = going.directory.records()
+    assert [(record.state, record.repetition) for record in records[-2:]] == [(RunState.DONE, 2)] * 2
+    assert len(records) == len(found.tried)
+    assert len({record.seed for record in records}) == len(records)
+    assert json.loads((going.directory.path / FILE).read_bytes()) == found.as_data()
+    assert found.as_data()["statement"].startswith("the highest concurrency that meets the objectives is 10")
+
+
+def test_a_measurement_that_fails_is_not_met(tmp_path: Path, container: LocalContainer) -> None:
+    going = UnderWay(tmp_path, container, a_profile(bench={**BENCH, "client_flags": {"behave": "short"}}))
+    going.directory.update(measurements=())
+    found = run_search(going.sweep, going.bench, a_plan(), lambda _: None)
+    going.sweep.close()
+    assert (found.search.capacity(), found.search.limit()) == (None, 1)
+    assert found.tried[0].reasons == ("1 of 128 output tokens",)
+
+
+@pytest.mark.parametrize(("over", "concurrency", "rate"), [("concurrency", 6, "inf"), ("request-rate", None, 6.0)])
+def test_a_load_is_a_point_of_its_own_in_the_sweep_s_first_shape(
+    over: str, concurrency: int | None, rate: float | str
+) -> None:
+    bench = a_bench(lengths=[[64, 16], [128, 16]], client_flags={"burstiness": 2})
+    point = point_at(bench, a_plan(over=over, objectives=()), 6)
+    assert (point.max_concurrency, point.request_rate, point.num_prompts) == (concurrency, rate, 12)
+    assert (point.input_len, point.output_len) == (64, 16)
+    assert json.loads(point.client_flags) == {"burstiness": 2}
+
+
+def test_few_prompts_are_never_too_few() -> None:
+    assert point_at(a_bench(), a_plan(), 1).num_prompts == 8
+
+
+def test_the_client_is_told_the_bounds_that_it_can_count_by() -> None:
+    point = point_at(a_bench(), a_plan(objectives=(parse_objective("p99_ttft_ms<2000"),)), 1)
+    assert json.loads(point.client_flags) == {"goodput": ["ttft:2000"]}

@@ -1,0 +1,131 @@
+"""The server under measurement: explained when it dies, started again in its container, waited for until it is idle."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from fake_engine import FakeEngine, exited
+from samples import a_profile
+from web import VLLM, answering
+
+from orchestrator.deployment.server import Server
+from orchestrator.deployment.up import Deployment
+from orchestrator.engine import ImageFacts
+from orchestrator.errors import ServerFailed
+from orchestrator.plan.container import Identity
+from orchestrator.vllm.api import Api
+from orchestrator.vllm.phases import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Engine(FakeEngine):
+    """An engine whose containers can be started again."""
+
+    def restart(self, container: str, grace_s: float) -> None:
+        self.asked.append(("restart", container, str(grace_s)))
+        self.ended = None
+
+
+class Watched:
+    """A server, what it answers, and what was told of it."""
+
+    def __init__(self, tmp_path: Path, port: int, answers: dict[str, Any]) -> None:
+        self.answers = answers
+        self.told: list[Phase] = []
+        self.engine = Engine(output=[b"ValueError: no\n"])
+        profile = a_profile(server={"flags": {"served-model-name": "tiny"}}, health={"deadline": 30})
+        deployment = Deployment(
+            identity=Identity("tiny", "0a1b2c3d", str(tmp_path)),
+            container="c" * 64,
+            image=ImageFacts("sha256:1", ()),
+            docker_run="docker run …",
+            api=Api("127.0.0.1", port, key="s3cr3t"),
+            vllm_version="0.32.0",
+            max_model_len=2048,
+        )
+        log = tmp_path / "server.log"
+        self.server = Server(self.engine, profile, deployment, log, self.tell, 60.0)  # type: ignore[arg-type]
+
+    def tell(self, phase: Phase, detail: str) -> None:
+        del detail
+        self.told.append(phase)
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    answers = dict(VLLM)
+    with answering(answers) as port:
+        yield Watched(tmp_path, port, answers)
+
+
+def test_a_healthy_server_has_not_failed(watched: Watched) -> None:
+    assert watched.server.alive()
+    watched.server.resume_watch()
+    assert watched.server.failure() is None
+    assert watched.server.key == "s3cr3t"
+    assert watched.server.peak_load() is None
+
+
+def test_a_server_that_died_is_explained_from_its_container_and_its_log(watched: Watched) -> None:
+    watched.answers["/health"] = 503
+    watched.engine.ended = exited(1)
+    assert not watched.server.alive()
+    failure = watched.server.explain("the server says that its engine is dead")
+    assert "ValueError: no" in str(failure.message)
+    assert "serving" in failure.message
+
+
+def test_a_watched_server_that_dies_has_failed(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.deployment.watch.LOOK_S", 0.0)
+    watched.server.resume_watch()
+    watched.answers["/health"] = 503
+    failure = watched.server.failure()
+    assert failure is not None
+    assert failure.message.startswith("the server says that its engine is dead")
+
+
+def test_a_server_is_started_again_and_waited_for(watched: Watched) -> None:
+    watched.engine.over = threading.Event()
+    watched.server.restart()
+    watched.engine.over.set()
+    assert ("restart", "c" * 64, "3.0") in watched.engine.asked
+    assert (watched.told[0], watched.told[-1]) == (Phase.CONTAINER, Phase.READY)
+
+
+def test_a_server_that_does_not_come_back_has_failed(watched: Watched) -> None:
+    watched.answers["/health"] = 503
+    with pytest.raises(ServerFailed):
+        watched.server.restart()
+
+
+def load(running: float, waiting: float = 0.0) -> bytes:
+    return f"vllm:num_requests_running {running}\nvllm:num_requests_waiting {waiting}\n".encode()
+
+
+def test_a_server_is_waited_for_until_it_is_idle(watched: Watched) -> None:
+    watched.answers["/metrics"] = load(1.0)
+    threading.Timer(0.1, watched.answers.__setitem__, ["/metrics", load(0.0)]).start()
+    assert watched.server.settle(30.0) is True
+
+
+@pytest.mark.parametrize("page", [load(1.0), load(0.0, 2.0)])
+def test_a_server_that_stays_busy_is_not_waited_for_for_ever(watched: Watched, page: bytes) -> None:
+    watched.answers["/metrics"] = page
+    assert watched.server.settle(0.01) is False
+
+
+def test_a_server_that_says_nothing_counts_as_idle(watched: Watched) -> None:
+    assert watched.server.settle(30.0) is True
+    assert watched.server.served() is None
+
+
+def test_what_a_server_has_served_is_what_it_says(watched: Watched) -> None:
+    watched.answers["/metrics"] = b'vllm:prompt_tokens_total{model_name="/m"} 5.0\n'
+    served = watched.server.served()
+    assert served is not None
+    assert served.prompt_tokens == 5.0

@@ -1,0 +1,229 @@
+"""Promises V1 and V2: VALID, SUSPECT or INVALID with every reason, and percentiles that know their sample size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from samples import a_measurement, a_record, result_bytes
+
+from orchestrator.runs.records import RunState
+from orchestrator.validity import LOOKS, SAMPLES_FOR, Assessment, Verdict, assess, thin_percentiles
+from orchestrator.vllm.metrics import read_served
+from orchestrator.vllm.results import read_metrics
+
+if TYPE_CHECKING:
+    from orchestrator.runs.records import MeasurementRecord
+
+SOUND = {"duration": 10.0, "mean_e2el_ms": 100.0}
+"""Figures that nothing is wrong with."""
+COUNTERS = {
+    "requests": "vllm:request_success_total",
+    "prompt": "vllm:prompt_tokens_total",
+    "hits": "vllm:prefix_cache_hits_total",
+    "preempted": "vllm:num_preemptions_total",
+    "ttft_s": "vllm:time_to_first_token_seconds_sum",
+    "ttft_count": "vllm:time_to_first_token_seconds_count",
+}
+
+
+def served(**counters: float) -> dict[str, Any]:
+    usual = {"requests": 8.0, "prompt": 512.0, **counters}
+    return {"served": read_served({COUNTERS[name]: value for name, value in usual.items()})}
+
+
+def record(
+    figures: dict[str, Any] | None = None, point: dict[str, Any] | None = None, **fields: object
+) -> MeasurementRecord:
+    metrics = read_metrics(result_bytes(**{**SOUND, **(figures or {})}))
+    return a_record(a_measurement(**(point or {})), metrics=metrics, **fields)
+
+
+def alone(measured: MeasurementRecord) -> Assessment:
+    (found,) = assess([measured]).values()
+    return found
+
+
+def ids(assessment: Assessment) -> list[str]:
+    return [reason.id for reason in assessment.reasons]
+
+
+def test_figures_that_nothing_is_wrong_with_are_valid() -> None:
+    assert ids(alone(record(**served()))) == []
+    assert alone(record(**served())).verdict is Verdict.VALID
+    assert alone(record()).verdict is Verdict.VALID
+
+
+def test_a_measurement_that_failed_is_invalid_for_its_own_reasons() -> None:
+    found = alone(record(state=RunState.FAILED, reasons=("7 of 8 requests completed", "1 requests failed")))
+    assert found.verdict is Verdict.INVALID
+    assert [reason.text for reason in found.reasons] == ["7 of 8 requests completed", "1 requests failed"]
+    assert found.thin == ("p90", "p95", "p99")
+
+
+@pytest.mark.parametrize("state", [RunState.PLANNED, RunState.RUNNING, RunState.INTERRUPTED])
+def test_what_has_not_ended_is_not_assessed(state: RunState) -> None:
+    assert assess([record(state=state)]) == {}
+
+
+DOUBTS: dict[str, tuple[str, list[dict[str, Any]], list[dict[str, Any]]]] = {
+    "measured too short": (
+        "too-short",
+        [{"figures": {"duration": 0.99}}],
+        [{"figures": {"duration": 1.0}}],
+    ),
+    "the load client is saturated": (
+        "client-saturated",
+        [{"cpu_s": 8.5}, {"cpu_s": 100.0}],
+        [{"cpu_s": 8.4}, {"cpu_s": None}],
+    ),
+    "the stream came in one piece": (
+        "buffered",
+        [{"figures": {"mean_ttft_ms": 91.0}}],
+        [
+            {"figures": {"mean_ttft_ms": 90.0}},
+            {"figures": {"mean_ttft_ms": 91.0}, "point": {"output_len": 8}},
+            {"figures": {"mean_ttft_ms": 91.0, "mean_e2el_ms": None}},
+            {"figures": {"mean_ttft_ms": 91.0}, "point": {"output_len": None, "input_len": None}},
+        ],
+    ),
+    "prompts were found in the prefix cache": (
+        "prefix-cache",
+        [served(hits=26.0)],
+        [served(hits=25.0), served(prompt=0.0, hits=26.0), {**served(hits=512.0), "point": {"dataset": "sharegpt"}}],
+    ),
+    "prompts were longer or shorter than asked": (
+        "prompt-length",
+        [served(prompt=64.0 * 8 * 1.11), served(prompt=64.0 * 8 * 0.89)],
+        [
+            served(prompt=64.0 * 8 * 1.09),
+            served(prompt=0.0),
+            {**served(prompt=1.0), "point": {"input_len": None, "output_len": None}},
+        ],
+    ),
+    "requests were preempted": ("preempted", [served(preempted=1.0)], [served(preempted=0.0)]),
+    "the rate was not reached": (
+        "rate-missed",
+        [{"figures": {"request_throughput": 1.79}, "point": {"request_rate": 2.0}}],
+        [{"figures": {"request_throughput": 1.8}, "point": {"request_rate": 2.0}}],
+    ),
+    "the concurrency was not reached": (
+        "concurrency-missed",
+        [{"figures": {"request_throughput": 19.0}, "point": {"max_concurrency": 4}}],
+        [
+            {"figures": {"request_throughput": 20.0}, "point": {"max_concurrency": 4}},
+            {"figures": {"request_throughput": 19.0, "mean_e2el_ms": None}, "point": {"max_concurrency": 4}},
+            {"figures": {"request_throughput": 2.0}, "point": {"max_concurrency": 4, "request_rate": 2.0}},
+        ],
+    ),
+    "the client saw first tokens late": (
+        "client-ttft",
+        [{"figures": {"mean_ttft_ms": 41.0}, **served(ttft_s=0.16, ttft_count=8.0)}],
+        [
+            {"figures": {"mean_ttft_ms": 40.0}, **served(ttft_s=0.16, ttft_count=8.0)},
+            {"figures": {"mean_ttft_ms": 50.0}, **served()},
+        ],
+    ),
+    "it got slower": ("not-steady", [{"tpot_trend": 1.21}], [{"tpot_trend": 1.2}, {"tpot_trend": None}]),
+    "the server was not idle": ("not-idle", [{"idle_before": False}], [{"idle_before": True}, {"idle_before": None}]),
+    "somebody else used the server": (
+        "foreign-requests",
+        [served(requests=11.0)],
+        [served(requests=10.0), served(requests=0.0)],
+    ),
+}
+
+
+@pytest.mark.parametrize("doubt", DOUBTS)
+def test_a_doubt_makes_figures_suspect_and_keeps_them(doubt: str) -> None:
+    name, doubtful, sound = DOUBTS[doubt]
+    for case in doubtful:
+        found = alone(record(**case))
+        assert ids(found) == [name], case
+        assert found.verdict is Verdict.SUSPECT
+        assert found.reasons[0].text
+    for case in sound:
+        assert ids(alone(record(**case))) == [], case
+
+
+def test_there_is_a_case_for_every_doubt() -> None:
+    assert len(DOUBTS) == len(LOOKS)
+
+
+def test_every_doubt_is_told() -> None:
+    found = alone(record({"duration": 0.5}, idle_before=False, **served(preempted=2.0)))
+    assert set(ids(found)) == {"too-short", "not-idle", "preempted"}
+
+
+def repeated(*throughputs: float, first: int = 1) -> list[MeasurementRecord]:
+    return [
+        record({"output_throughput": value}, repetition=number) for number, value in enumerate(throughputs, start=first)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("throughputs", "doubts"),
+    [
+        ((100.0,), []),
+        ((100.0, 109.0), []),
+        ((100.0, 112.0), ["spread"]),
+        ((100.0, 105.0, 109.0), []),
+        ((89.0, 100.0, 100.0), ["spread", "first-slow"]),
+        ((112.0, 100.0, 100.0), ["spread"]),
+    ],
+)
+def test_repetitions_that_disagree_are_all_suspect(throughputs: tuple[float, ...], doubts: list[str]) -> None:
+    found = assess(repeated(*throughputs))
+    assert len(found) == len(throughputs)
+    assert all(ids(assessment) == doubts for assessment in found.values())
+
+
+def test_a_first_repetition_that_is_not_there_was_not_slow() -> None:
+    found = assess(repeated(89.0, 100.0, 100.0, first=2))
+    assert all(ids(assessment) == ["spread"] for assessment in found.values())
+
+
+def test_repetitions_are_compared_in_their_order_however_they_come() -> None:
+    found = assess(reversed(repeated(89.0, 100.0, 100.0)))
+    assert all("first-slow" in ids(assessment) for assessment in found.values())
+
+
+def test_a_repetition_that_failed_is_no_disagreement() -> None:
+    bad = record({"output_throughput": 1.0}, state=RunState.FAILED, reasons=("no",), repetition=3)
+    found = assess([*repeated(100.0, 101.0), bad])
+    assert [assessment.verdict for assessment in found.values()] == [Verdict.VALID, Verdict.VALID, Verdict.INVALID]
+
+
+def test_points_do_not_share_doubts() -> None:
+    found = assess([*repeated(100.0, 150.0), record(point={"num_prompts": 9}, figures={"completed": 9})])
+    assert sorted(len(assessment.reasons) for assessment in found.values()) == [0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("requests", "thin"),
+    [
+        (1, ("p90", "p95", "p99")),
+        (63, ("p90", "p95", "p99")),
+        (64, ("p95", "p99")),
+        (129, ("p95", "p99")),
+        (130, ("p99",)),
+        (661, ("p99",)),
+        (662, ()),
+    ],
+)
+def test_a_percentile_needs_enough_requests(requests: int, thin: tuple[str, ...]) -> None:
+    assert thin_percentiles(requests) == thin
+
+
+def binomial_tail(requests: int, share: float) -> float:
+    """The chance that the largest of so many requests lies above a percentile, and one more does."""
+    none = share**requests
+    one = requests * (1 - share) * share ** (requests - 1)
+    return 1 - none - one
+
+
+def test_the_numbers_of_requests_are_those_of_99_percent_confidence() -> None:
+    for name, requests in SAMPLES_FOR.items():
+        share = int(name[1:]) / 100
+        assert binomial_tail(requests, share) >= 0.99, name
+        assert binomial_tail(requests - 1, share) < 0.99, name

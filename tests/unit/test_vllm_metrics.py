@@ -1,0 +1,83 @@
+"""What `/metrics` says under one set of names for all versions, from the pages of real servers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.vllm.metrics import COUNTERS, GAUGES, UNCOUNTED, Served, read_load, read_served, sample_totals
+
+PAGES = sorted((Path(__file__).resolve().parents[1] / "fixtures" / "vllm").glob("*/metrics.txt"))
+assert PAGES
+
+PAGE = """# HELP vllm:num_requests_running Number of requests in model execution batches.
+# TYPE vllm:num_requests_running gauge
+vllm:num_requests_running{engine="0",model_name="/m"} 3.0
+vllm:num_requests_running{engine="1",model_name="a } b, c"} 4.0 1732420000000
+vllm:generation_tokens_total{engine="0"} 1.5e+03
+process_open_fds 42.0
+vllm:broken{engine="0"} many
+vllm:nothing{engine="0"}
+
+"""
+
+
+def counters(**values: float | None) -> Served:
+    return Served(**{**dict.fromkeys(COUNTERS, 0.0), **values})
+
+
+def test_samples_are_summed_over_their_labels() -> None:
+    assert sample_totals(PAGE) == {
+        "vllm:num_requests_running": 7.0,
+        "vllm:generation_tokens_total": 1500.0,
+        "process_open_fds": 42.0,
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.parent.name)
+def test_a_real_server_s_page_is_read(page: Path) -> None:
+    totals = sample_totals(page.read_text(encoding="utf-8"))
+    served, load = read_served(totals), read_load(totals)
+    assert served.prompt_tokens > 0
+    assert served.generation_tokens > 0
+    assert (load.running, load.waiting) == (0.0, 0.0)
+    assert 0.0 <= load.kv_cache_usage <= 1.0
+
+
+@pytest.mark.parametrize("name", COUNTERS)
+def test_a_counter_is_found_under_each_of_its_names(name: str) -> None:
+    for sample in COUNTERS[name]:
+        assert getattr(read_served({sample: 5.0}), name) == 5.0
+    assert getattr(read_served({}), name) == (None if name in UNCOUNTED else 0.0)
+
+
+@pytest.mark.parametrize("name", GAUGES)
+def test_a_gauge_is_found_under_each_of_its_names(name: str) -> None:
+    for sample in GAUGES[name]:
+        assert getattr(read_load({sample: 0.5}), name) == 0.5
+    assert getattr(read_load({}), name) == 0.0
+
+
+def test_what_was_served_between_two_moments_is_the_difference() -> None:
+    before, after = counters(requests=5, prompt_tokens=100), counters(requests=8, prompt_tokens=400, preemptions=1)
+    assert after.since(before) == counters(requests=3, prompt_tokens=300, preemptions=1)
+
+
+@pytest.mark.parametrize("after", [{"requests": 2, "prompt_tokens": 400}, {"requests": 9, "prompt_tokens": 50}])
+def test_a_server_that_was_restarted_in_between_counts_from_zero(after: dict[str, float]) -> None:
+    before = counters(requests=5, prompt_tokens=100, preemptions=7)
+    assert counters(**after).since(before) == counters(**after)
+
+
+def test_what_an_engine_does_not_count_is_not_zero() -> None:
+    before, after = counters(prefix_cache_hits=None), counters(requests=3, prefix_cache_hits=None)
+    assert after.since(before).prefix_cache_hits is None
+    assert counters(prefix_cache_hits=5).since(before).prefix_cache_hits == 5
+
+
+def test_means_are_told_where_there_is_something_to_tell() -> None:
+    assert counters(ttft_sum_s=0.5, ttft_count=10).mean_ttft_ms == 50.0
+    assert counters().mean_ttft_ms is None
+    assert counters(drafts=10, accepted_tokens=25).acceptance_length == 3.5
+    assert counters().acceptance_length is None

@@ -6,7 +6,7 @@ Used by the command layer around everything that must not leave something behind
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import Interrupted
 
@@ -31,12 +31,15 @@ class Interruption:
         self.count = 0
         self._armed = False
         self._over = False
+        self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
         """Begin to catch signals, armed."""
         self._armed = True
         for signum in SIGNALS:
-            if signal.getsignal(signum) is not signal.SIG_IGN:
+            before = signal.getsignal(signum)
+            if before is not signal.SIG_IGN:
+                self._before[signum] = before
                 signal.signal(signum, self._on_signal)
         return self
 
@@ -45,10 +48,8 @@ class Interruption:
     ) -> None:
         """After an interruption ignore signals for good, so that the exit code survives; else go back to before."""
         self.disarm()
-        for signum in SIGNALS:
-            if signal.getsignal(signum) == self._on_signal:
-                default = signal.default_int_handler if signum == signal.SIGINT else signal.SIG_DFL
-                signal.signal(signum, signal.SIG_IGN if self.first is not None else default)
+        for signum, before in self._before.items():
+            signal.signal(signum, signal.SIG_IGN if self.first is not None else before)
         if self.first is not None and not isinstance(error, Interrupted) and kind is None:
             raise Interrupted(self.first)
 

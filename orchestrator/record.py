@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from orchestrator import __version__
 from orchestrator.atomic import write_atomic
 from orchestrator.deployment.preflight import check_context, flagged_context
-from orchestrator.errors import Interrupted, OrchError, UsageError
+from orchestrator.errors import Interrupted, OrchError, OutputError, UsageError
 from orchestrator.node import node_facts
 from orchestrator.plan.container import profile_hash
 from orchestrator.plan.weakening import weakenings
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.engine import Engine
-    from orchestrator.profile.schema import Bench, Profile
+    from orchestrator.profile.bench import Bench
+    from orchestrator.profile.schema import Profile
 
 
 def bench_of(profile: Profile) -> Bench:
@@ -68,10 +69,12 @@ def recorded(directory: RunDirectory) -> Iterator[None]:
     try:
         yield
     except Interrupted as interruption:
-        finish(directory, RunState.INTERRUPTED, f"orch received {signal.Signals(interruption.signum).name}")
+        with contextlib.suppress(OutputError):  # what stopped it is what counts
+            finish(directory, RunState.INTERRUPTED, f"orch received {signal.Signals(interruption.signum).name}")
         raise
     except OrchError as error:
-        finish(directory, RunState.FAILED, error.message)
+        with contextlib.suppress(OutputError):
+            finish(directory, RunState.FAILED, error.message)
         raise
     except BaseException as error:
         finish(directory, RunState.FAILED, f"orch itself failed: {type(error).__name__}: {error}")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.bench.measure import Sweep
-    from orchestrator.profile.schema import Bench
+    from orchestrator.profile.bench import Bench
     from orchestrator.runs.records import MeasurementRecord
 
 FILE = "search.json"

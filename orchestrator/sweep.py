@@ -9,10 +9,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.profile.schema import LengthProduct
+from orchestrator.profile.bench import LengthProduct
 
 if TYPE_CHECKING:
-    from orchestrator.profile.schema import Bench
+    from orchestrator.profile.bench import Bench
 
 SEED_RANGE = 2**31
 MOST_WARMUP = 64

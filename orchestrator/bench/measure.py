@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.bench.judge import begin, failed, judge
 from orchestrator.bench.session import Driver
-from orchestrator.errors import BenchmarkFailed, ServerFailed
+from orchestrator.errors import BenchmarkFailed, EngineError, ServerFailed
 from orchestrator.plan.bench_command import bench_argv, client_target, job_name
 from orchestrator.runs.records import RunState
 from orchestrator.sweep import warmup
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from orchestrator.deployment.server import Server
     from orchestrator.errors import OrchError
-    from orchestrator.profile.schema import Bench, Profile
+    from orchestrator.profile.bench import Bench
+    from orchestrator.profile.schema import Profile
     from orchestrator.runs.directory import RunDirectory
     from orchestrator.runs.records import MeasurementRecord
     from orchestrator.sweep import Measurement, Point
@@ -64,6 +65,8 @@ class Sweep:
         self._on_step = on_step
         self._on_failure = on_failure
         self._restarts = 0
+        self._failure: OrchError | None = None
+        """What failed beneath the last measurement, and must be mended before the next one."""
         self._warm: set[str] = set()
         """Warm-ups that the server has had since its start."""
         self.driver = driver or self._new_driver()
@@ -76,12 +79,9 @@ class Sweep:
         """
         total = len(measurements)
         for index, measurement in enumerate(measurements, start=1):
+            self._recover()
             self._warm_up(measurement.point, total)
-            failure = self._take(measurement, index, total)
-            if failure is not None and index < total:
-                self._recover(failure)
-            elif failure is not None:
-                self._on_failure(failure)
+            self._take(measurement, index, total)
 
     def _new_driver(self) -> Driver:
         return Driver(self._server.engine, self._server.container, self._bench.client, self._server.key)
@@ -94,18 +94,18 @@ class Sweep:
         warmed = warmup(self._bench, point)
         if warmed is None or warmed.point.id in self._warm:
             return
-        while failure := self._take(warmed, 0, total):
-            self._recover(failure)
+        while self._take(warmed, 0, total):
+            self._recover()
         self._warm.add(warmed.point.id)
 
-    def _take(self, measurement: Measurement, index: int, total: int) -> ServerFailed | BenchmarkFailed | None:
+    def _take(self, measurement: Measurement, index: int, total: int) -> OrchError | None:
         """Take one measurement; return what has failed beneath it, if the next one cannot be taken like that."""
         client = self.driver.client()
         dialect = dialect_of(self._bench.client, client.vllm_version, client.options)
         running = begin(measurement, bench_argv(self._bench, self._target, measurement, dialect))
         self.directory.write_record(running)
         self._on_step(Step(index, total, running))
-        failure: ServerFailed | BenchmarkFailed | None = None
+        failure: OrchError | None = None
         idle, before = self._server.settle(SETTLE_S), self._server.served()
         self._server.resume_watch()
         try:
@@ -115,7 +115,7 @@ class Sweep:
         except ServerFailed as error:
             failure = error
             ended = failed(running, first_line(error))
-        except BenchmarkFailed as error:  # the driver dies with its container
+        except (BenchmarkFailed, EngineError) as error:  # the driver, and the way to it, die with its container
             failure = error if self._server.alive() else self._server.explain("the server has died")
             ended = failed(running, first_line(failure))
         else:
@@ -126,6 +126,9 @@ class Sweep:
                 ended = failed(ended, first_line(failure))
         self.directory.write_record(ended)
         self._on_step(Step(index, total, ended))
+        self._failure = failure
+        if failure is not None:
+            self._on_failure(failure)
         return failure
 
     def _with_server_side(self, record: MeasurementRecord, before: Served | None, *, idle: bool) -> MeasurementRecord:
@@ -134,13 +137,16 @@ class Sweep:
         peak = self._server.peak_load()
         return record.model_copy(update={"idle_before": idle, "served": served, "peak": peak})
 
-    def _recover(self, failure: ServerFailed | BenchmarkFailed) -> None:
-        """Provide a living server and a driver for the next measurement; raise the failure if that may not be tried."""
+    def _recover(self) -> None:
+        """Mend what has failed, if anything has; raise the failure if it may not be mended once more."""
+        failure = self._failure
+        if failure is None:
+            return
         self.driver.close()
         if self._restarts >= self._bench.restarts:
             raise failure
+        self._failure = None
         self._restarts += 1
-        self._on_failure(failure)
         if isinstance(failure, ServerFailed):
             self._server.restart()
             self._warm.clear()

@@ -30,7 +30,7 @@ def _duration(_ctx: click.Context, _param: click.Parameter, value: str | None) -
 def _name(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     if value is None:
         return None
-    from orchestrator.profile.schema import PROFILE_NAME_PATTERN
+    from orchestrator.profile.values import PROFILE_NAME_PATTERN
 
     if re.match(PROFILE_NAME_PATTERN, value):
         return value

@@ -91,7 +91,11 @@ class Reporter:
 
     def failure(self, error: OrchError) -> None:
         """Report a server that died and is started again, with all that is known of it."""
-        self._line("\n".join(filter(None, (error.message, error.hint))))
+        text = "\n".join(filter(None, (error.message, error.hint)))
+        if self._quiet:
+            say(text)
+        else:
+            self._line(text)
 
     def line(self, text: str) -> None:
         """Report anything else."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from orchestrator.profile.schema import Profile
 
+DEPLOYMENTS = "deployments"
 RECORD = "deployment.json"
 PROFILE = "profile.yaml"
 SECRETS = "secrets.json"
@@ -58,7 +59,7 @@ class Record(BaseModel):
 def new_identity(state: Path, name: str) -> Identity:
     """Return the identity of a new start of a deployment."""
     launch = secrets.token_hex(4)
-    return Identity(name, launch, str(state / "deployments" / f"{name}-{launch}"))
+    return Identity(name, launch, str(state / DEPLOYMENTS / f"{name}-{launch}"))
 
 
 def make_deployment_folder(state: Path, identity: Identity, profile: Profile, values: Mapping[str, str]) -> Path:
@@ -89,6 +90,7 @@ def _secrets_owner(user: str | None) -> int:
 
 def make_state_folder(state: Path) -> None:
     """Make the state folder; refuse one that another user could have put there."""
+    fresh = not state.exists()
     make_folder(state, 0o755)
     facts = state.lstat()
     if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid():
@@ -96,8 +98,9 @@ def make_state_folder(state: Path) -> None:
             f"the state folder {state} belongs to somebody else",
             "Set ORCH_STATE_DIR to a folder of your own.",
         )
-    state.chmod(0o755)
-    make_folder(state / "deployments", 0o755).chmod(0o755)
+    if fresh:
+        state.chmod(0o755)
+    make_folder(state / DEPLOYMENTS, 0o755).chmod(0o755)
 
 
 def logs_folder(state: Path) -> Path:
@@ -133,5 +136,6 @@ def read_values(folder: Path) -> dict[str, str]:
 
 
 def drop_folder(folder: Path) -> None:
-    """Remove a deployment's folder; harmless when it is gone or belongs to another user."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Remove a deployment's folder; harmless when it is gone, belongs to another user, or is no such folder."""
+    if folder.parent.name == DEPLOYMENTS:
+        shutil.rmtree(folder, ignore_errors=True)

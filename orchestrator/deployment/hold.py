@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from orchestrator.engine import Engine
 
 POLL_S = 0.5
+UNKNOWN = "another orch process"
 
 
 class Hold:
@@ -108,9 +109,9 @@ def _lock(path: Path, who: str, *, shared: bool) -> int:
     try:
         fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = os.pread(file, 1000, 0).decode(errors="replace") or "another orch process"
         os.close(file)
-        raise Busy(f"{path.name} is held by {_holder(holder)}", "See: orch ps   Or queue for it: --wait 2h") from None
+        holder = _holder(path) if shared or path.name != ALL else _any_holder(path)
+        raise Busy(f"{path.name} is held by {holder}", "See: orch ps   Or queue for it: --wait 2h") from None
     if not shared:
         text = json.dumps({"who": who, "since": time.time()}).encode()
         os.ftruncate(file, 0)
@@ -119,11 +120,24 @@ def _lock(path: Path, who: str, *, shared: bool) -> int:
     return file
 
 
-def _holder(text: str) -> str:
-    with contextlib.suppress(ValueError, KeyError, TypeError):
-        told = json.loads(text)
+def _any_holder(everything: Path) -> str:
+    """Return who is in the way of one who wants all accelerators: whoever has all of them, or has one."""
+    for path in (everything, *sorted(everything.parent.glob("accelerator-*"))):
+        file = _open_shared(path)
+        try:
+            fcntl.flock(file, (fcntl.LOCK_SH if path == everything else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _holder(path)
+        finally:
+            os.close(file)
+    return UNKNOWN
+
+
+def _holder(path: Path) -> str:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        told = json.loads(path.read_bytes())
         return f"{told['who']} since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(told['since']))}"
-    return text
+    return UNKNOWN
 
 
 def _open_shared(path: Path) -> int:

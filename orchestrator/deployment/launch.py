@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
+import pwd
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -159,6 +159,6 @@ def launched(
 
 def _user() -> str:
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # no entry in the password database
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # no entry in the password database
         return str(os.getuid())

@@ -44,9 +44,11 @@ class Lease:
 
     def __init__(self, folder: Path) -> None:
         """Make the lease and lock it."""
-        self._file = os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        making = folder / f".{FILE}"
+        self._file = os.open(making, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         os.fchmod(self._file, 0o644)  # other users' `orch ps` and `orch gc` ask the lock, whatever the umask
         fcntl.flock(self._file, fcntl.LOCK_EX)
+        making.rename(folder / FILE)  # only now can anybody see it, and then it is locked
 
     def hand_over(self, until: float | None) -> None:
         """Let the server run on without an owner until a time, or for good (None)."""
@@ -101,10 +103,12 @@ def read_tenure(folder: Path) -> Tenure:
         return Tenure(owned=False, known=False)
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return Tenure(owned=False, known=True, until=json.loads(os.read(file, 64) or b"0"))
+        until = json.loads(os.read(file, 64) or b"0")
+        known = until is None or (isinstance(until, int | float) and not isinstance(until, bool))
+        return Tenure(owned=False, known=True, until=until) if known else Tenure(owned=False, known=False)
     except BlockingIOError:
         return Tenure(owned=True, known=True)  # by its maker until it is handed over, later by a benchmark
-    except ValueError:
+    except (ValueError, OSError):
         return Tenure(owned=False, known=False)
     finally:
         os.close(file)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from orchestrator.engine import Engine, ImageFacts
-    from orchestrator.profile.schema import Bench, Container, Profile
+    from orchestrator.profile.bench import Bench
+    from orchestrator.profile.schema import Container, Profile
 
 NODE_SHM = Path("/dev/shm")  # noqa: S108 - the node's shared memory, looked at
 LEAST_DISK = 200 * 2**20

@@ -93,7 +93,7 @@ def choose(found: Sequence[Listed], name: str | None) -> Listed:
         raise UsageError("nothing is up on this node", "orch up PROFILE   (orch profile list shows the profiles)")
     if not fitting:
         raise UsageError(f"no deployment is named {name}; there is {names}", "See: orch ps")
-    raise UsageError(f"{len(fitting)} deployments are up: {names}", "Say which: --name NAME")
+    raise UsageError(f"{len(fitting)} deployments are up: {names}", "Say which one by its name.")
 
 
 def fitting(engine: Engine, profile: Profile, name: str | None) -> Listed | None:
@@ -132,6 +132,9 @@ def _abandoned(folder: Path, engine_url: str, now: float) -> bool:
     record, tenure = read_record(folder), read_tenure(folder)
     if record is not None and record.engine != engine_url:
         return False
-    if not tenure.known:
+    if tenure.known:
+        return not tenure.owned
+    try:
         return now - folder.stat().st_mtime > YOUNG_S
-    return not tenure.owned
+    except FileNotFoundError:  # another orch was quicker
+        return False

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 GRACE_S = 3.0
 """How long a server may take to end by itself; vLLM needs half a second."""
 POLL_S = 0.25
+SHORT_POLL_S = 0.02
 DEADLINE_S = 60.0
 SILENT_S = 10.0
 """How long an engine that does not answer is waited for; the watchdog waits far longer."""
@@ -58,7 +59,7 @@ def teardown(
             found = engine.find([f"{labels.LAUNCH}={launch}"])
             for container in found:
                 engine.remove(container.id, 0.0 if hurry() or container.status == "created" else GRACE_S)
-                removed.append(container.id)
+                removed += [] if container.id in removed else [container.id]
             problem = None
         except EngineError as error:
             problem = error
@@ -70,8 +71,7 @@ def teardown(
             return removed
         if now >= end or now - answered >= silent_s:
             raise incomplete([container.id for container in found], launch, problem)
-        if problem is not None or quiet_s > 0:
-            time.sleep(POLL_S)
+        time.sleep(POLL_S if problem is not None or quiet_s > 0 else SHORT_POLL_S)
 
 
 def incomplete(ids: list[str], launch: str, problem: EngineError | None) -> TeardownIncomplete:

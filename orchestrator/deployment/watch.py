@@ -59,7 +59,9 @@ class Watch:
         if now >= self._next_progress:
             self._next_progress = now + PROGRESS_S
             totals = self._api.samples()
-            if totals is not None:
+            if totals is None:
+                self._progressed = now  # it does not say, so nothing can be said of it
+            else:
                 self._look(read_load(totals), read_served(totals), now)
         silent = now - self._progressed
         if silent < self._stall_s:

@@ -7,6 +7,7 @@ removes what bears the launch's label until nothing has shown up for longer than
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 QUIET_S = 20.0
 DEADLINE_S = 900.0
 DISMISSED = b"."
+DISMISS_S = 2.0
+"""How long a dismissed watchdog is waited for; it ends at once."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Watchdog:
         reading, self._writing = os.pipe()
         try:
             with log.open("ab") as errors:
-                subprocess.Popen(  # noqa: S603 - our own module
+                self._process = subprocess.Popen(  # noqa: S603 - our own module
                     [sys.executable, "-m", __name__, json.dumps(asdict(watch))],
                     stdin=reading,
                     stdout=subprocess.DEVNULL,
@@ -72,6 +75,8 @@ class Watchdog:
         finally:
             os.close(self._writing)
             self._writing = -1
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(DISMISS_S)
 
 
 def main(argument: str) -> int:
@@ -83,10 +88,14 @@ def main(argument: str) -> int:
         return 0
     # Imported only now: an idle watchdog costs the node nothing, and orch's own start is not slowed by a second one.
     from orchestrator.deployment.folder import drop_folder  # noqa: PLC0415
+    from orchestrator.errors import OrchError  # noqa: PLC0415
     from orchestrator.runs.directory import mark_interrupted  # noqa: PLC0415
 
     if watch.run is not None:
-        mark_interrupted(Path(watch.run), "orch was killed")
+        try:
+            mark_interrupted(Path(watch.run), "orch was killed")
+        except (OrchError, OSError) as error:  # the containers are what matters most
+            sys.stderr.write(f"run {watch.run} cannot be marked: {error}\n")
     if watch.launch is None or watch.folder is None:
         return 0
     if not sweep(watch.launch, time.monotonic() + DEADLINE_S):

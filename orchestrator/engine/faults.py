@@ -45,6 +45,8 @@ def timed_out(error: BaseException) -> bool:
     """Say whether a deadline is anywhere in a chain of errors; docker-py wraps it when it asks for the version."""
     seen: BaseException | None = error
     while seen is not None:
+        if isinstance(seen, urllib3.exceptions.NewConnectionError):
+            return False  # for urllib3 a refused connection is a timeout
         if isinstance(seen, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
             return True
         seen = seen.__cause__ or seen.__context__

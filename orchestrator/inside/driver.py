@@ -27,7 +27,6 @@ import runpy
 import select
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -88,7 +87,15 @@ def prepare(client: str) -> dict[str, Any]:  # noqa: D103 - see the module
     return said
 
 
-def child(argv: list[str], log: int) -> None:  # noqa: D103 - see the module
+def become(argv: list[str]) -> None:  # noqa: D103 - see the module
+    try:
+        os.execvp(argv[0], argv)  # noqa: S606
+    except OSError as error:
+        sys.stderr.write("cannot start %s: %s\n" % (argv[0], error.strerror))  # noqa: UP031
+        sys.exit(127)
+
+
+def child(argv: list[str], log: int, *, forked: bool) -> None:  # noqa: D103 - see the module
     code = 1
     try:
         os.setsid()
@@ -99,6 +106,8 @@ def child(argv: list[str], log: int) -> None:  # noqa: D103 - see the module
         os.dup2(log, 2)
         sys.stdout = os.fdopen(1, "w", 1, encoding="utf-8", errors="replace", closefd=False)
         sys.stderr = os.fdopen(2, "w", 1, encoding="utf-8", errors="replace", closefd=False)
+        if not forked:
+            become(argv)
         if PREPARED["client"] == "vllm":
             PREPARED["main"](PREPARED["parser"].parse_args(argv[len(VLLM) :]))
         else:
@@ -107,6 +116,8 @@ def child(argv: list[str], log: int) -> None:  # noqa: D103 - see the module
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.code, str):
+            sys.stderr.write(end.code + "\n")
     except BaseException:  # noqa: BLE001 - the child ends here, whatever happens
         traceback.print_exc()
     finally:
@@ -119,14 +130,11 @@ def child(argv: list[str], log: int) -> None:  # noqa: D103 - see the module
 
 def start(argv: list[str], log: int) -> int:  # noqa: D103 - see the module
     client = PREPARED.get("client")
-    if (client == "vllm" and argv[: len(VLLM)] == VLLM) or (client is not None and argv[1:2] == [client]):
-        pid = os.fork()
-        if pid == 0:
-            child(argv, log)
-        return pid
-    return subprocess.Popen(  # noqa: S603
-        argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-    ).pid
+    forked = (client == "vllm" and argv[: len(VLLM)] == VLLM) or (client is not None and argv[1:2] == [client])
+    pid = os.fork()
+    if pid == 0:
+        child(argv, log, forked=forked)
+    return pid
 
 
 def signalled(pid: int, signum: int) -> None:  # noqa: D103 - see the module
@@ -172,11 +180,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:  # noqa: D103 - see the module
     path = os.path.join(folder, LOG)  # noqa: PTH118
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     started = time.monotonic()
-    code, timed_out, cpu_s = 127, False, 0.0
-    try:
-        code, timed_out, cpu_s = wait(start(job["argv"], log), job["deadline_s"])
-    except OSError as error:
-        os.write(log, ("cannot start %s: %s\n" % (job["argv"][0], error.strerror)).encode())  # noqa: UP031
+    code, timed_out, cpu_s = wait(start(job["argv"], log), job["deadline_s"])
     os.close(log)
     answer = {
         "id": job["id"],

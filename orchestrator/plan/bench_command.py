@@ -8,7 +8,8 @@ from orchestrator.vllm.client import ClientDialect, Target, client_argv
 from orchestrator.vllm.flags import lookup, served_model
 
 if TYPE_CHECKING:
-    from orchestrator.profile.schema import Bench, Profile
+    from orchestrator.profile.bench import Bench
+    from orchestrator.profile.schema import Profile
     from orchestrator.sweep import Measurement
 
 

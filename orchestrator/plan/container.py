@@ -10,14 +10,15 @@ from orchestrator import __version__
 from orchestrator.accelerators import held_by
 from orchestrator.inside import program_text, supervisor
 from orchestrator.plan import labels
-from orchestrator.profile.schema import DeviceSpec, MountSpec, UlimitSpec
+from orchestrator.profile.values import DeviceSpec, MountSpec, UlimitSpec
 from orchestrator.sweep import canonical_json
 from orchestrator.vllm.flags import to_argv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from orchestrator.profile.schema import Env, Profile
+    from orchestrator.profile.schema import Profile
+    from orchestrator.profile.values import Env
 
 SOURCE_AND_RUN = (
     'orch_files=(); while [ "$1" != -- ]; do orch_files+=("$1"); shift; done; shift; orch_argv=("$@"); set --; '

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from orchestrator.plan.container import ContainerSpec
-    from orchestrator.profile.schema import MountSpec
+    from orchestrator.profile.values import MountSpec
 
 
 def docker_run_argv(spec: ContainerSpec, verb: tuple[str, ...] = ("run", "--detach")) -> list[str]:

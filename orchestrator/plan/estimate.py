@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from orchestrator.sweep import sweep, warmups
 
 if TYPE_CHECKING:
-    from orchestrator.profile.schema import Bench, Profile
+    from orchestrator.profile.bench import Bench
+    from orchestrator.profile.schema import Profile
     from orchestrator.sweep import Point
 
 CLIENT_START_S = 0.3

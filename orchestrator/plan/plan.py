@@ -15,7 +15,8 @@ from orchestrator.sweep import Measurement, sweep, warmups
 from orchestrator.vllm.client import LATEST, dialect_of, version_in_image
 
 if TYPE_CHECKING:
-    from orchestrator.profile.schema import Bench, Profile
+    from orchestrator.profile.bench import Bench
+    from orchestrator.profile.schema import Profile
 
 
 @dataclass(frozen=True)

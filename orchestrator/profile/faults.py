@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orchestrator.profile import schema
+from orchestrator.profile import values
 from orchestrator.profile.keys import file_keys, homes
 from orchestrator.profile.names import did_you_mean, nearest
 from orchestrator.profile.tree import fault
@@ -25,14 +25,14 @@ FEW = 10
 """How many valid keys are listed where no near one is found."""
 
 _PATTERNS = {
-    schema.ABSOLUTE_PATH_PATTERN: "must be an absolute path",
-    schema.ENV_NAME_PATTERN: "must be a variable's name: letters, digits and _, not beginning with a digit",
-    schema.FLAG_NAME_PATTERN: "must be a flag's name without its leading dashes",
-    schema.PROFILE_NAME_PATTERN: "must be letters, digits, '.', '_' and '-', a letter or digit first",
-    schema.DEVICE_PERMISSIONS_PATTERN: "must be of the letters r, w and m",
-    schema.HELD_PATTERN: "must be letters, digits, '.', '_' and '-', a letter or digit first",
-    schema.ULIMIT_NAME_PATTERN: "must be a limit's name, such as memlock",
-    schema.IPC_PATTERN: "must be private, shareable, host, none or container:NAME",
+    values.ABSOLUTE_PATH_PATTERN: "must be an absolute path",
+    values.ENV_NAME_PATTERN: "must be a variable's name: letters, digits and _, not beginning with a digit",
+    values.FLAG_NAME_PATTERN: "must be a flag's name without its leading dashes",
+    values.PROFILE_NAME_PATTERN: "must be letters, digits, '.', '_' and '-', a letter or digit first",
+    values.DEVICE_PERMISSIONS_PATTERN: "must be of the letters r, w and m",
+    values.HELD_PATTERN: "must be letters, digits, '.', '_' and '-', a letter or digit first",
+    values.ULIMIT_NAME_PATTERN: "must be a limit's name, such as memlock",
+    values.IPC_PATTERN: "must be private, shareable, host, none or container:NAME",
 }
 _OR_ELSE = {"all": "all, a number of devices, or a list of device ids", "auto": "auto or a list of names"}
 """What else may stand where one word may."""

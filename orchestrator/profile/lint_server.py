@@ -12,7 +12,8 @@ from orchestrator.vllm.flags import lookup
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestrator.profile.schema import EnvValue, Profile
+    from orchestrator.profile.schema import Profile
+    from orchestrator.profile.values import EnvValue
 
     Remarks = Iterator[tuple[str, str]]
 

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import EnvironmentFault
-from orchestrator.profile.schema import FromEnv
+from orchestrator.profile.values import FromEnv
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orchestrator.profile.schema import Profile, SecretRef
+    from orchestrator.profile.schema import Profile
+    from orchestrator.profile.values import SecretRef
 
 
 def read_secrets(profile: Profile, environ: Mapping[str, str]) -> dict[str, str]:

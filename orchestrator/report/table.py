@@ -107,8 +107,12 @@ def write_csv(rows: Sequence[Mapping[str, Cell]], columns: Sequence[str]) -> str
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: _one_line(cell) for name, cell in row.items()} for row in rows)
     return buffer.getvalue()
+
+
+def _one_line(cell: Cell) -> Cell:
+    return " ".join(cell.splitlines()) if isinstance(cell, str) else cell
 
 
 def summary_csv(directory: RunDirectory) -> str:

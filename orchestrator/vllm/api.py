@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 import http.client
 import json
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,9 @@ class ServedModel:
     """The path or hub name it was loaded from."""
     max_model_len: int | None
     """Longest context in tokens."""
+
+
+PIECE = 65536
 
 
 class Health(enum.Enum):
@@ -77,10 +81,10 @@ class Api:
     def models(self) -> list[ServedModel]:
         """Return the models it offers; empty if it does not answer as vLLM does."""
         body = self._json("/v1/models")
-        entries = body.get("data", []) if isinstance(body, dict) else []
+        entries = body.get("data") if isinstance(body, dict) else None
         return [
             ServedModel(str(entry["id"]), entry.get("root"), entry.get("max_model_len"))
-            for entry in entries
+            for entry in (entries if isinstance(entries, list) else [])
             if isinstance(entry, dict) and "id" in entry
         ]
 
@@ -97,10 +101,16 @@ class Api:
             return None
 
     def _get(self, path: str) -> tuple[int, bytes]:
+        end = time.monotonic() + self.timeout_s
         connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout_s)
         try:
             connection.request("GET", path, headers={"Authorization": f"Bearer {self.key}"} if self.key else {})
             response = connection.getresponse()
-            return response.status, response.read()
+            body = b""
+            while piece := response.read1(PIECE):
+                body += piece
+                if time.monotonic() > end:
+                    raise TimeoutError
+            return response.status, body
         finally:
             connection.close()

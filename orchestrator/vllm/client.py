@@ -55,6 +55,8 @@ DIALECTS = (
 SCRIPT_DIALECT = ClientDialect((0, 7, 0), ("--backend", "openai"), ())
 """The script benchmark_serving.py, which the vLLM repository had until 0.10.1."""
 LATEST = "0.33.0"
+OLDEST = (0, 6, 0)
+"""No benchmark of a version before this one is known; builds from source call themselves 0.0.0 or 0.1.dev1."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def client_dialect(version: str, options: Collection[str] | None = None) -> Clie
         options: What its parser knows, if it was asked: a vendor's build may differ from the version it bears.
     """
     parsed = parse_version(version)
-    if parsed is None or parsed == (0, 0, 0):
+    if parsed is None or parsed < OLDEST:  # a build from source, whose version says nothing
         parsed = DIALECTS[-1].since
     newest_first = sorted(DIALECTS, key=lambda dialect: (dialect.since <= parsed, dialect.since), reverse=True)
     if options is None:

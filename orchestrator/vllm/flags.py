@@ -45,7 +45,7 @@ def lookup(flags: Mapping[str, JsonValue], *names: str) -> JsonValue:
 
 def tensor_parallel_size(flags: Mapping[str, JsonValue]) -> int:
     """Return how many devices one model replica is spread over."""
-    value = lookup(flags, "tensor-parallel-size", "tp")
+    value = lookup(flags, "tensor-parallel-size")
     return value if isinstance(value, int) else 1
 
 

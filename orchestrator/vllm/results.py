@@ -76,7 +76,7 @@ def read_metrics(raw: bytes) -> Metrics:
     """Return the metrics in a result file; raise UnreadableResultError for one that is torn or foreign."""
     try:
         data = json.loads(raw)
-        return Metrics(
+        found = Metrics(
             duration_s=data["duration"],
             completed=data["completed"],
             failed=data.get("failed"),
@@ -91,6 +91,10 @@ def read_metrics(raw: bytes) -> Metrics:
         )
     except (ValueError, TypeError, KeyError) as error:
         raise UnreadableResultError(f"{type(error).__name__}: {error}") from error
+    for name, value in found:
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UnreadableResultError(f"{name} is {value}")
+    return found
 
 
 def tpot_trend(raw: bytes) -> float | None:
@@ -99,7 +103,10 @@ def tpot_trend(raw: bytes) -> float | None:
     Requests are in the order of their start. None where the result has no details, or too few requests to tell.
     """
     itls = json.loads(raw).get("itls") or []
-    times = [statistics.fmean(gaps) for gaps in itls if gaps]
+    try:
+        times = [statistics.fmean(gaps) for gaps in itls if gaps]
+    except TypeError:
+        return None
     third = len(times) // 3
     if third < FEWEST_FOR_TREND:
         return None
@@ -132,4 +139,5 @@ def incompleteness(point: Point, metrics: Metrics) -> list[str]:
 
 
 def _latency(data: dict[str, Any], name: str) -> Latency:
-    return Latency(**{statistic: data.get(f"{statistic}_{name}_ms") for statistic in STATISTICS})
+    values = {statistic: data.get(f"{statistic}_{name}_ms") for statistic in STATISTICS}
+    return Latency(**{key: value if value is None or math.isfinite(value) else None for key, value in values.items()})

@@ -32,7 +32,7 @@ orch: profile 'bad' has 7 faults
 {path}:7:3 server.modle — unknown key; did you mean 'model'?
 {path}:8:3 server.port — duplicate key; first given at line 6, column 3
 {path}:10:13 bench.lengths[0] — write an input and an output length, such as [512, 512]
-{path}:11:1 colour — unknown key; known here: name, description, container, server, health, bench, extends
+{path}:11:1 colour — unknown key; known here: name, description, container, server, health, bench, objectives, extends
       `orch profile schema` and docs/profile.md tell every key
 """
 USAGE = "Usage: orch {0} [OPTIONS] {1}\nTry 'orch {0} --help' for help.\n\nError: {2}\n"

@@ -58,8 +58,8 @@ class PrivateEngine:
             os.killpg(self._process.pid, signal.SIGTERM)
             self._process.wait(60)
         subprocess.run(["ip", "link", "delete", BRIDGE], check=False)
-        for path in (self.folder / "exec").rglob("*.pid"):
-            path.unlink()
+        # What the engine mounts for its containers' networks outlives it.
+        subprocess.run(["umount", str(self.folder / "exec" / "netns" / "default")], capture_output=True, check=False)
 
     def docker(self, *args: str) -> str:
         done = subprocess.run(["docker", "--host", self.url, *args], capture_output=True, text=True, check=True)

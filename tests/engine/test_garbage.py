@@ -15,26 +15,10 @@ from engine.kit.moments import Stage
 from engine.kit.together import together
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from conftest import Session
-    from engine.kit.command import Orch, Started
+    from engine.kit.command import Orch
 
 pytestmark = pytest.mark.engine
-
-
-@pytest.fixture(scope="module", autouse=True)
-def queue(module_orch: Orch) -> Iterator[tuple[str, Started]]:
-    """Kill a deployment that holds a device, and queue for it; that takes as long as the other tests here."""
-    holding = {"holds": [f"{module_orch.prefix}-device"]}
-    deaf = {"env": {"STUB_PHASE_HANG": "memory", "STUB_IGNORE_SIGTERM": "1"}}
-    killed = module_orch.profile("killed", container=holding, server=deaf)
-    started = module_orch.start("up", killed)
-    started.wait_for("sizing the KV cache")
-    started.kill()
-    queued = module_orch.profile("queued", container=holding)
-    yield killed, module_orch.start("up", queued, "--wait", "5m")
-    module_orch("down", queued)
 
 
 def test_gc_removes_what_a_killed_orch_left_and_nothing_else(orch: Orch, session: Session) -> None:
@@ -141,27 +125,6 @@ def test_a_server_deaf_to_signals_with_a_child_of_its_own_session_is_ended(orch:
     assert len(pids) >= 3
     orch.ok("down", name)
     assert not [pid for pid in pids if psutil.pid_exists(pid)]
-
-
-def test_racers_for_one_device_have_one_winner(orch: Orch) -> None:
-    names = [orch.profile(f"racer{number}", container={"holds": ["test-device"]}) for number in range(8)]
-    done = together(lambda name: orch("up", name), names)
-    codes = [result.returncode for result in done.values()]
-    assert sorted(codes) == [0, *[75] * 7]
-    winner = next(name for name, result in done.items() if result.returncode == 0)
-    assert {container.deployment for container in containers.listed(orch.prefix)} == {winner}
-    for name, result in done.items():
-        if name != winner:
-            assert "test-device" in result.stderr
-            assert winner in result.stderr
-    orch.ok("down", winner)
-
-
-def test_the_lock_of_a_killed_orch_is_held_until_its_cleanup_is_over(queue: tuple[str, Started]) -> None:
-    killed, waiting = queue
-    assert waiting.wait() == 0, waiting.err
-    assert killed in waiting.err, "it says whom it waits for"
-    assert containers.listed(killed) == []
 
 
 def kill_with_watchdog(pid: int) -> None:

@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.deployment.folder import Record
-from orchestrator.profile.schema import Bench, Profile
+from orchestrator.profile.bench import Bench
+from orchestrator.profile.schema import Profile
 from orchestrator.runs.directory import RunDirectory, create_run
 from orchestrator.runs.records import DeploymentFacts, Manifest, MeasurementRecord, NodeFacts, RunState
 from orchestrator.sweep import Measurement, Point, sweep

@@ -34,7 +34,7 @@ module.LATE_CREATE_S = 0.2
 teardown.POLL_S = 0.01
 teardown.DEADLINE_S = 0.1
 folder = Path(sys.argv[1])
-folder.mkdir()
+folder.mkdir(parents=True)
 identity = Identity("tiny", "0a1b2c3d", str(folder))
 engine = FakeEngine()
 spec = container_spec(a_profile(), identity)
@@ -48,7 +48,8 @@ def say(**words):
 ended = "well"
 try:
     with Interruption() as interruption:
-        with guarded(engine, identity, interruption, dict(os.environ), folder.parent / "log", Hold((), ())) as guard:
+        log = folder.parents[1] / "log"
+        with guarded(engine, identity, interruption, dict(os.environ), log, Hold((), ())) as guard:
             assert read_tenure(folder).owned
             {body}
 except Interrupted as interrupted:
@@ -69,7 +70,7 @@ def run(tmp_path: Path, body: str, after: str = "") -> dict[str, object]:
     program = PROGRAM.replace("{body}", body.strip().replace("\n", "\n            ")).replace("{after}", after)
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "DOCKER_HOST": f"unix://{tmp_path}/no.sock"}
     done = subprocess.run(
-        python("-W", "ignore::ResourceWarning", "-c", program, str(tmp_path / "folder")),
+        python("-W", "ignore::ResourceWarning", "-c", program, str(tmp_path / "deployments" / "folder")),
         env=env,
         capture_output=True,
         text=True,
@@ -86,7 +87,7 @@ def end_watchdogs(tmp_path: Path) -> int:
     found = [
         process
         for process in psutil.process_iter(["cmdline"])
-        if str(tmp_path / "folder") in " ".join(process.info["cmdline"] or ())
+        if str(tmp_path / "deployments" / "folder") in " ".join(process.info["cmdline"] or ())
     ]
     for process in found:
         eventually(lambda pid=process.pid: not alive(pid) or "launch" in log.read_text(encoding="utf-8"), "it decides")  # type: ignore[misc]
@@ -140,12 +141,12 @@ def test_a_deployment_that_was_handed_over_stays(tmp_path: Path) -> None:
     found = run(tmp_path, "guard.create(spec)\nguard.hand_over(None)\nkill(signal.SIGTERM)")
     assert (found["ended"], found["containers"], found["folder"]) == ("well", 1, True)
     assert found["watchdogs"] == 0
-    assert read_tenure(tmp_path / "folder") == Tenure(owned=False, known=True, until=None)
+    assert read_tenure(tmp_path / "deployments" / "folder") == Tenure(owned=False, known=True, until=None)
 
 
 def test_a_deployment_can_be_handed_over_for_a_time(tmp_path: Path) -> None:
     run(tmp_path, "guard.create(spec)\nguard.hand_over(3600.0)")
-    tenure = read_tenure(tmp_path / "folder")
+    tenure = read_tenure(tmp_path / "deployments" / "folder")
     assert tenure.until is not None
     assert not tenure.expired(tenure.until - 1)
 

@@ -27,7 +27,7 @@ from orchestrator.plan.container import (
     serving_hash,
 )
 from orchestrator.profile.load import load_profile
-from orchestrator.profile.schema import DeviceSpec, MountSpec, UlimitSpec
+from orchestrator.profile.values import DeviceSpec, MountSpec, UlimitSpec
 
 if TYPE_CHECKING:
     from orchestrator.profile.schema import Profile

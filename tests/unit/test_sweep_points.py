@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import a_bench, a_point, a_profile
 
+from orchestrator.profile.bench import Bench
 from orchestrator.profile.load import load_profile
-from orchestrator.profile.schema import Bench
 from orchestrator.sweep import (
     SEED_RANGE,
     Measurement,

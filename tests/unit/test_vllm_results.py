@@ -101,6 +101,12 @@ def test_a_result_that_is_torn_anywhere_is_refused(cut: int) -> None:
         read_metrics(whole[: cut % len(whole)])
 
 
+@pytest.mark.parametrize("value", [math.inf, math.nan])
+def test_a_figure_that_is_no_number_is_not_read(value: float) -> None:
+    with pytest.raises(UnreadableResultError, match="output_throughput is"):
+        read_metrics(result_bytes(output_throughput=value))
+
+
 INCOMPLETE: dict[str, tuple[dict[str, Any], list[str]]] = {
     "all requests refused: zeros and exit code 0": (
         {**dict.fromkeys(REQUIRED, 0), "failed": 8, "duration": 0.02, "mean_ttft_ms": 0.0},
@@ -114,9 +120,8 @@ INCOMPLETE: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["7 of 8 requests completed", "1 requests failed", "112 of 128 output tokens"],
     ),
     "an old client says nothing of failures": ({"completed": 7, "failed": None}, ["7 of 8 requests completed"]),
-    "no number": ({"mean_ttft_ms": math.nan}, ["mean TTFT is nan"]),
+    "no number": ({"mean_ttft_ms": math.nan}, ["mean TTFT is None"]),
     "no time": ({"duration": 0.0}, ["duration is 0.0"]),
-    "endless": ({"output_throughput": math.inf}, ["output throughput is inf"]),
     "no latency": ({"mean_ttft_ms": None}, ["mean TTFT is None"]),
     "backwards": ({"duration": -1.0}, ["duration is -1.0"]),
 }

@@ -8,9 +8,12 @@ from diagnosis_fixtures import FIXTURES, Fixture
 from orchestrator.diagnosis import diagnose
 from orchestrator.diagnosis.lines import read_lines
 from orchestrator.diagnosis.readable import anchors
+from orchestrator.diagnosis.rule import Strength
 from orchestrator.diagnosis.rules import RULES
 
 CAUSES = [rule.id for rule in RULES]
+WIDER = {"not-executable": {"permission-denied"}, "shm-too-small": {"disk-full"}}
+"""Causes whose text another one has too, and that win over it."""
 PATTERNS = [pattern for rule in RULES for pattern in (*rule.log, *rule.quiet, *rule.engine)]
 
 
@@ -38,6 +41,20 @@ def test_the_root_cause_line_can_be_found_in_the_log_by_its_number(fixture: Fixt
         line = fixture.evidence.log.decode().split("\n")[diagnosis.line_number - 1]
         beginning, _, _ = diagnosis.root_line.partition(" at: ")
         assert beginning.removesuffix("…")[:60] in line
+
+
+@pytest.mark.parametrize("fixture", FIXTURES, ids=by_name)
+def test_the_root_cause_line_belongs_to_one_cause(fixture: Fixture) -> None:
+    line = diagnose(fixture.evidence).root_line
+    is_engine = bool(fixture.evidence.engine_error)
+    fitting = {
+        rule.id
+        for rule in RULES
+        if rule.strength < Strength.SYMPTOM
+        for pattern in (rule.engine if is_engine else rule.log)
+        if pattern.search(line)
+    }
+    assert fitting - {fixture.cause} <= WIDER.get(fixture.cause, set())
 
 
 def test_looking_for_words_first_misses_no_line() -> None:

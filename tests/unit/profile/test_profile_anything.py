@@ -11,9 +11,11 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orchestrator.profile.bench import Bench
 from orchestrator.profile.resolve import resolve
 from orchestrator.profile.scalars import Dumper
-from orchestrator.profile.schema import Bench, Container, Health, MountSpec, Profile, Server
+from orchestrator.profile.schema import Container, Health, Profile, Server
+from orchestrator.profile.values import MountSpec
 
 FAULT = re.compile(r"(?P<file>.+?):\d+:\d+( \S.*)? — \S.*")
 NOISE = re.compile(r"Input should|validator|Value error|_[a-z]+\[|None|<[a-z_]+>|Traceback")

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 from profile_folder import GOOD
 
+from orchestrator.profile.bench import Bench
 from orchestrator.profile.keys import ENVS, FLAGS
 from orchestrator.profile.load import load_profile
-from orchestrator.profile.schema import Bench, Container, Env, Flags, Server
+from orchestrator.profile.schema import Container, Server
+from orchestrator.profile.values import Env, Flags
 
 if TYPE_CHECKING:
     from pathlib import Path

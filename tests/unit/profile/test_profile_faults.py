@@ -12,7 +12,7 @@ import pytest
 from profile_folder import GOOD
 
 from orchestrator.errors import ExitCode, ProfileError
-from orchestrator.profile import schema
+from orchestrator.profile import values
 from orchestrator.profile.faults import faults_of
 from orchestrator.profile.jsonschema import json_schema
 from orchestrator.profile.tree import Mark, Node
@@ -117,7 +117,7 @@ def test_faults_of_the_container_are_told_in_plain_words(folder: Folder, lines: 
         ("server: {model: m}\nimage: x", ["p.yaml:4:1 image — unknown key here; 'image' belongs to container"]),
         ("server: {model: m}\ninput: x", ["p.yaml:4:1 input — unknown key here; 'input' belongs to bench.lengths"]),
         ("server: {model: m}\nsource: x", ["p.yaml:4:1 source — unknown key here; 'source' belongs to container or container.devices or container.mounts"]),
-        ("server: {model: m}\nzzz: x", ["p.yaml:4:1 zzz — unknown key; known here: name, description, container, server, health, bench, extends"]),
+        ("server: {model: m}\nzzz: x", ["p.yaml:4:1 zzz — unknown key; known here: name, description, container, server, health, bench, objectives, extends"]),
         ("server: {model: m}\nextends: 5", ["p.yaml:4:10 extends — must be a profile's name, a path, or a list of them"]),
         ("server: {model: m}\nextends: [{a: b}]", ["p.yaml:4:11 extends — must be a profile's name, a path, or a list of them"]),
     ],
@@ -227,7 +227,7 @@ def test_what_an_environment_variable_holds_is_in_no_message(folder: Folder) -> 
 
 
 def test_every_pattern_of_the_schema_has_a_sentence() -> None:
-    patterns = {value for name, value in vars(schema).items() if name.endswith("_PATTERN")}
+    patterns = {value for name, value in vars(values).items() if name.endswith("_PATTERN")}
     found = set(re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', json.dumps(json_schema())))
     in_units = {r"^[0-9.]+\s*[kKmMgGtT]?i?[bB]?$", r"^[0-9.]+\s*(ms|s|m|h|d)?"}
     assert {json.loads(pattern) for pattern in found} - in_units <= patterns

@@ -83,7 +83,7 @@ ONE_NODE = (
         ({"server": {"env": {"VLLM_NUMA_BIND": "1", **RANKS, "VLLM_RANK2_NUMA": "1"}}, "container": {"cap_add": ["ALL"]}}, []),
         ({"server": {"flags": {"numa-bind": True}}}, [f"server.flags.numa-bind: {EPERM}"]),
         ({"server": {"env": {"HIP_VISIBLE_DEVICES": "0,1"}}}, ["server.env.HIP_VISIBLE_DEVICES: names 2 devices, the server's parallel sizes use 1 device"]),
-        ({**PARALLEL, "server": {"flags": {"tp": 2, "pipeline_parallel_size": "2"}, "env": {"HIP_VISIBLE_DEVICES": "0"}}}, [
+        ({**PARALLEL, "server": {"flags": {"tensor_parallel_size": 2, "pipeline_parallel_size": "2"}, "env": {"HIP_VISIBLE_DEVICES": "0"}}}, [
             "server.env.HIP_VISIBLE_DEVICES: names 1 device, the server's parallel sizes use 4 devices"
         ]),
         ({**PARALLEL, "server": {"flags": {"tensor-parallel-size": 2}, "env": {"HIP_VISIBLE_DEVICES": "0,1"}}}, []),

@@ -1,0 +1,211 @@
+"""The kinds of value that a profile is made of, each read from the forms in which people write it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    JsonValue,
+    StrictBool,
+    Tag,
+    model_validator,
+)
+
+ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+FLAG_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+END = r"$(?!\n)"
+"""The end of the text; `$` alone would also match before a final newline."""
+ENV_NAME_PATTERN = rf"^{ENV_NAME.pattern}{END}"
+FLAG_NAME_PATTERN = rf"^{FLAG_NAME.pattern}{END}"
+PROFILE_NAME_PATTERN = rf"^[A-Za-z0-9][A-Za-z0-9_.-]{{0,62}}{END}"
+ABSOLUTE_PATH_PATTERN = "^/"
+DEVICE_PERMISSIONS_PATTERN = rf"^[rwm]{{1,3}}{END}"
+HELD_PATTERN = rf"^[A-Za-z0-9][A-Za-z0-9_.-]{{0,63}}{END}"
+ULIMIT_NAME_PATTERN = rf"^[a-z]+{END}"
+IPC_PATTERN = rf"^(private|shareable|host|none|container:.+){END}"
+
+AbsolutePath = Annotated[str, Field(pattern=ABSOLUTE_PATH_PATTERN)]
+Text = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(ge=1, strict=True)]
+
+
+def _number_text(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+TextOrNumber = Annotated[Text, BeforeValidator(_number_text, json_schema_input_type=Text | int)]
+
+
+class Section(BaseModel):
+    """Unknown keys are errors and nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, regex_engine="python-re")
+
+
+class FromEnv(Section):
+    """A secret that is read from an environment variable of the shell that runs orch."""
+
+    from_env: Annotated[str, Field(pattern=ENV_NAME_PATTERN)]
+    """Name of the variable; the value never enters the profile, the record or the container's definition."""
+
+
+class FromFile(Section):
+    """A secret that is read from a file on the node."""
+
+    from_file: AbsolutePath
+    """The file's path; a final newline is not part of the value."""
+
+
+SecretRef = FromEnv | FromFile
+
+
+def _env_text(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    if isinstance(value, bool):
+        raise ValueError('an environment variable is text: write "1", "0", "true" or "false" in quotes')  # noqa: TRY004 - pydantic expects it
+    return _number_text(value)
+
+
+def _env_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
+    if isinstance(value, FromFile) or (isinstance(value, Mapping) and "from_file" in value):
+        return "<from_file>"
+    return "<from_env>" if isinstance(value, FromEnv | Mapping) else "<text>"
+
+
+PlainEnvValue = Annotated[str, BeforeValidator(_env_text, json_schema_input_type=str | int | float)]
+EnvValue = Annotated[
+    Annotated[PlainEnvValue, Tag("<text>")]
+    | Annotated[FromEnv, Tag("<from_env>")]
+    | Annotated[FromFile, Tag("<from_file>")],
+    Discriminator(_env_kind),
+]
+Env = Mapping[Annotated[str, Field(pattern=ENV_NAME_PATTERN)], EnvValue | None]
+"""Variables by name; null takes away a variable that an extended profile sets."""
+
+Flags = Mapping[Annotated[str, Field(pattern=FLAG_NAME_PATTERN)], JsonValue]
+"""Command-line flags without their dashes; see `orchestrator.vllm.flags` for how values are written."""
+
+
+def _read_mount(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    if not isinstance(value, str):
+        return value
+    parts = value.split(":")
+    if len(parts) not in (2, 3) or parts[2:] not in ([], ["ro"], ["rw"]):
+        raise ValueError(f"'{value}' is not a mount; write /on/the/node:/in/the/container, then :ro for read-only")
+    return {"source": parts[0], "target": parts[1], "read_only": parts[2:] == ["ro"]}
+
+
+class MountSpec(Section):
+    """A folder or file of the node that the container sees; also written `source:target[:ro]`."""
+
+    source: AbsolutePath
+    """Path on the node; it must exist."""
+    target: AbsolutePath
+    """Path in the container."""
+    read_only: StrictBool = False
+    """Whether the container may only read it."""
+
+
+Mount = Annotated[MountSpec, BeforeValidator(_read_mount, json_schema_input_type=str | MountSpec)]
+
+
+def _read_device(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    if not isinstance(value, str):
+        return value
+    source, _, rest = value.partition(":")
+    target, _, permissions = rest.partition(":")
+    return {"source": source, "target": target or source, "permissions": permissions or "rwm"}
+
+
+class DeviceSpec(Section):
+    """A device node of the node; also written `/dev/kfd` or `/dev/a:/dev/b:rwm`."""
+
+    source: AbsolutePath
+    """Path of the device, or of a folder of devices, on the node."""
+    target: AbsolutePath
+    """Path in the container."""
+    permissions: Annotated[str, Field(pattern=DEVICE_PERMISSIONS_PATTERN)] = "rwm"
+    """What the container may do: read, write, make nodes."""
+
+
+Device = Annotated[DeviceSpec, BeforeValidator(_read_device, json_schema_input_type=str | DeviceSpec)]
+
+
+def _read_ulimit(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    return {"soft": value, "hard": value} if isinstance(value, int | str) else value
+
+
+class UlimitSpec(Section):
+    """A resource limit of the container's processes; also written as one number for both; -1 is no limit."""
+
+    soft: Annotated[int, Field(ge=-1, strict=True)]
+    """The limit in force."""
+    hard: Annotated[int, Field(ge=-1, strict=True)]
+    """How far a process may raise it."""
+
+    @model_validator(mode="after")
+    def _soft_is_within_hard(self) -> UlimitSpec:
+        if self.hard != -1 and (self.soft == -1 or self.soft > self.hard):
+            raise ValueError(f"the soft limit {self.soft} is above the hard limit {self.hard}")
+        return self
+
+
+Ulimit = Annotated[UlimitSpec, BeforeValidator(_read_ulimit, json_schema_input_type=int | UlimitSpec)]
+
+
+def _gpus_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
+    if isinstance(value, list | tuple):
+        return "<ids>"
+    return "<all>" if isinstance(value, str) else "<count>"
+
+
+Gpus = Annotated[
+    Annotated[Literal["all"], Tag("<all>")]
+    | Annotated[Count, Tag("<count>")]
+    | Annotated[tuple[TextOrNumber, ...], Tag("<ids>")],
+    Discriminator(_gpus_kind),
+]
+
+
+def _holds_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
+    return "<auto>" if isinstance(value, str) else "<names>"
+
+
+Holds = Annotated[
+    Annotated[Literal["auto"], Tag("<auto>")]
+    | Annotated[tuple[Annotated[str, Field(pattern=HELD_PATTERN)], ...], Tag("<names>")],
+    Discriminator(_holds_kind),
+]
+
+
+SHORT_FORMS = {
+    "tp": "tensor-parallel-size", "pp": "pipeline-parallel-size", "dp": "data-parallel-size",
+    "sc": "speculative-config", "cc": "compilation-config",
+}  # fmt: skip
+"""Abbreviations that have one dash in vLLM, and would get two here."""
+
+
+def check_flags(flags: Mapping[str, JsonValue], owned: Mapping[str, str]) -> Mapping[str, JsonValue]:
+    """Return the flags; raise ValueError for one that another key owns, or one written in two ways."""
+    seen: dict[str, str] = {}
+    for name in flags:
+        plain = name.replace("_", "-")
+        if plain in owned:
+            raise ValueError(f"'{name}' is set by {owned[plain]}")
+        if plain in SHORT_FORMS:
+            raise ValueError(f"'{name}' is written {SHORT_FORMS[plain]}")
+        value = flags[name]
+        if isinstance(value, list) and len(value) > 1:
+            for item in value:
+                if isinstance(item, str) and item.startswith("-"):
+                    raise ValueError(f"'{item}' in the list of '{name}' would be taken for another flag")
+        if plain in seen:
+            raise ValueError(f"'{name}' and '{seen[plain]}' are the same flag")
+        seen[plain] = name
+    return flags

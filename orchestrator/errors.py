@@ -5,6 +5,7 @@ OrchError
 │   └── ProfileError         2   a profile with one or more faults, all of them listed
 ├── EnvironmentFault         3   the node cannot do what the profile asks
 │   ├── EngineError          3   the Docker engine is missing, refuses, or does not answer in time
+│   │   ├── EngineRefusal    3   the Docker engine has answered, and will not do it
 │   │   └── ImageMissing     3   the image is neither on the node nor pullable
 │   ├── PortTaken            3   somebody else listens where the server should
 │   └── OutputError          3   results cannot be written
@@ -65,6 +66,10 @@ class EnvironmentFault(OrchError):
 
 class EngineError(EnvironmentFault):
     """The Docker engine is missing, refuses, or does not answer in time."""
+
+
+class EngineRefusal(EngineError):
+    """The Docker engine has answered, and will not do it."""
 
 
 class ImageMissing(EngineError):

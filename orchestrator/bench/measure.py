@@ -123,7 +123,7 @@ class Sweep:
             self.directory.keep(ended, outcome.result, outcome.log)
             if ended.state is not RunState.DONE and not self._server.alive():
                 failure = self._server.explain("the server has died")
-                ended = failed(ended, first_line(failure))
+                ended = failed(ended, first_line(failure)).model_copy(update={"metrics": None})
         self.directory.write_record(ended)
         self._on_step(Step(index, total, ended))
         self._failure = failure

@@ -77,7 +77,7 @@ def complete_run(incomplete: str) -> list[CompletionItem]:
 
 def complete_profile(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the profiles that begin with what was typed."""
-    from orchestrator.profile.load import list_profiles
+    from orchestrator.profile.find import list_profiles
 
     found = list_profiles(settings().profiles)
     return [CompletionItem(item.name, help=item.description) for item in found if item.name.startswith(incomplete)]

@@ -15,6 +15,7 @@ from orchestrator.deployment.folder import drop_folder
 from orchestrator.deployment.lease import Lease, deadline
 from orchestrator.deployment.teardown import teardown
 from orchestrator.deployment.watchdog import Watch, Watchdog
+from orchestrator.errors import Busy, EngineRefusal, ImageMissing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,7 +44,11 @@ class Guard:
     def create(self, spec: ContainerSpec) -> str:
         """Create the launch's container and return its id."""
         self._creating = True
-        container = self.engine.create(spec)
+        try:
+            container = self.engine.create(spec)
+        except (EngineRefusal, ImageMissing, Busy):  # an answer: nothing will come late
+            self._creating = False
+            raise
         self._creating = False
         return container
 

@@ -134,10 +134,11 @@ def _any_holder(everything: Path) -> str:
 
 
 def _holder(path: Path) -> str:
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        told = json.loads(path.read_bytes())
+    text = path.read_text(encoding="utf-8", errors="replace")
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        told = json.loads(text)
         return f"{told['who']} since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(told['since']))}"
-    return UNKNOWN
+    return text or UNKNOWN
 
 
 def _open_shared(path: Path) -> int:

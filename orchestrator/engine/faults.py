@@ -9,7 +9,7 @@ import docker.errors
 import requests.exceptions
 import urllib3.exceptions
 
-from orchestrator.errors import EngineError
+from orchestrator.errors import EngineError, EngineRefusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ def translated(doing: str) -> Iterator[None]:
     except docker.errors.NotFound:
         raise
     except docker.errors.APIError as error:
-        raise EngineError(f"the Docker engine refused {doing}: {error.explanation or error}") from error
+        raise EngineRefusal(f"the Docker engine refused {doing}: {error.explanation or error}") from error
     except (
         docker.errors.DockerException,
         requests.exceptions.RequestException,

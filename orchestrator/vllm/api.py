@@ -111,6 +111,8 @@ class Api:
                 body += piece
                 if time.monotonic() > end:
                     raise TimeoutError
+            if response.length:  # the connection broke off
+                raise http.client.IncompleteRead(body, response.length)
             return response.status, body
         finally:
             connection.close()

@@ -70,7 +70,7 @@ def seen_by_server(orch: Orch, dump: Path, **sections: dict[str, Any]) -> dict[s
 
 def test_flags_arrive_exactly(orch: Orch, dump: Path) -> None:
     flags = {f"f{number}": text for number, text in enumerate(HOSTILE.values())}
-    more = {"empty": "", "listed": ["a b", "$(x)", "-1"], "nested": {"k": HOSTILE["command"]}, "yes": True, "no": False}
+    more = {"empty": "", "listed": ["a b", "$(x)", "*"], "nested": {"k": HOSTILE["command"]}, "yes": True, "no": False}
     seen = seen_by_server(orch, dump, server={"model": "/models/it's $(a) model", "flags": {**flags, **more}})
     (
         model,
@@ -83,7 +83,7 @@ def test_flags_arrive_exactly(orch: Orch, dump: Path) -> None:
         for name, text in flags.items()
         for word in ([f"--{name}={text}"] if text.startswith("-") else [f"--{name}", text])
     ]
-    tail = ["--empty", "", "--listed", "a b", "$(x)", "-1"]
+    tail = ["--empty", "", "--listed", "a b", "$(x)", "*"]
     nested = ["--nested", json.dumps({"k": HOSTILE["command"]}, ensure_ascii=False, separators=(",", ":"))]
     assert seen["argv"][5:] == [*expected, *tail, *nested, "--yes", "--no-no"]
 

@@ -1,4 +1,4 @@
-"""Promises S1, S2 and S3: the container comes from the profile alone, values are arguments, secrets stay out."""
+"""Promises S1, S2, S3 and S4: the container comes from the profile alone, values are arguments, secrets stay out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each cause is found in the text of a real failure, and nothing else is."""
+"""F2: each cause is found in the text of a real failure, and nothing else is."""
 
 from __future__ import annotations
 

@@ -42,10 +42,15 @@ env_values = texts | st.builds(lambda name: {"from_env": name}, env_names) | st.
 counts = st.integers(1, 10**6)
 
 
+def looks_like_flags(value: object) -> bool:
+    """Say whether a list holds what a parser would take for another flag; a profile with one is refused."""
+    return isinstance(value, list) and any(isinstance(item, str) and item.startswith("-") for item in value)
+
+
 @st.composite
 def profiles(draw: st.DrawFn) -> Profile:
     flags = draw(st.dictionaries(flag_names.map(lambda name: "f-" + name), json_values.filter(lambda v: v is not None)))
-    flags = {name.replace("_", "-"): value for name, value in flags.items()}
+    flags = {name.replace("_", "-"): value for name, value in flags.items() if not looks_like_flags(value)}
     data: dict[str, Any] = {
         "name": draw(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,20}", fullmatch=True)),
         "description": draw(texts),

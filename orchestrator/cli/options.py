@@ -19,10 +19,12 @@ json_output = click.option("--json", "as_json", is_flag=True, help="Write JSON t
 
 
 def _duration(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+    if value is None:
+        return None
     from orchestrator.profile.units import parse_duration
 
     try:
-        return None if value is None else parse_duration(value)
+        return parse_duration(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 

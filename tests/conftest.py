@@ -137,8 +137,8 @@ def proxied(session: Session) -> Callable[..., object]:
     """Return a maker of ways to the engine that can be slow; they last as long as the session."""
     from engine.kit.proxy import Proxy  # noqa: PLC0415 - few tests need it
 
-    def make(create_delay_s: float = 0.0) -> Proxy:
-        proxy = Proxy(session.folder / f"engine{next(session.count)}.sock", create_delay_s)
+    def make(create_delay_s: float = 0.0, refuses: str = "\0") -> Proxy:
+        proxy = Proxy(session.folder / f"engine{next(session.count)}.sock", create_delay_s, refuses)
         session.cleanup.callback(proxy.close)
         return proxy
 

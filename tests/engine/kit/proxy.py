@@ -16,22 +16,29 @@ if TYPE_CHECKING:
 ENGINE = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
 _REQUEST = re.compile(rb"(GET|POST|DELETE|HEAD|PUT) (\S+) HTTP/1\.1\r\n")
 _CREATE = "/containers/create"
+_BODY = b'{"message": "driver failed to remove root filesystem: device or resource busy"}'
+REFUSAL = b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
+    len(_BODY),
+    _BODY,
+)
 
 
 class Proxy:
     """Listens on a socket of its own until it is closed.
 
     A request to create a container waits before it goes on to the engine, and reaches it even if whoever asked has
-    died meanwhile, as with an engine that is slow by itself.
+    died meanwhile, as with an engine that is slow by itself. A request whose method and path hold `refuses` is answered
+    in the engine's stead: it cannot.
     """
 
-    def __init__(self, path: Path, create_delay_s: float = 0.0) -> None:
+    def __init__(self, path: Path, create_delay_s: float = 0.0, refuses: str = "\0") -> None:
         self.url = f"unix://{path}"
         self.requests: list[str] = []
         """Method and path of each request so far."""
         self.created: list[int] = []
         """Status of each answer to a create so far."""
         self._delay_s = create_delay_s
+        self._refuses = refuses
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
         self._listener.listen(64)
@@ -77,6 +84,9 @@ class Proxy:
                 if request is not None:
                     method, target = request[1].decode(), request[2].decode()
                     self.requests.append(f"{method} {target}")
+                    if self._refuses in self.requests[-1]:
+                        client.sendall(REFUSAL)
+                        continue
                     if _CREATE in target:
                         creating.set()
                         time.sleep(self._delay_s)

@@ -1,0 +1,243 @@
+"""One run directory: where each thing lies, and the only code that writes into it.
+
+manifest.json                     state and facts of the run
+profile.yaml                      the resolved profile
+points/<id>/r<n>/record.json      one measurement; result.json is vLLM's own, byte for byte; client.log
+warmup/                           the same for the warm-up
+logs/server.log                   the server's output
+summary.csv                       the table, derived
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import fcntl
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from orchestrator.atomic import make_folder, sync_folder, write_atomic
+from orchestrator.errors import Busy, OutputError, UsageError
+from orchestrator.profile.dump import dump_profile
+from orchestrator.profile.load import load_profile
+from orchestrator.runs.records import Manifest, MeasurementRecord, RunState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestrator.profile.schema import Profile
+
+MANIFEST = "manifest.json"
+PROFILE = "profile.yaml"
+RECORD = "record.json"
+RESULT = "result.json"
+CLIENT_LOG = "client.log"
+LOCK = ".lock"
+SET_ASIDE = "Set the folder aside; it is not trusted."
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class RunDirectory:
+    """A run directory that exists."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def logs(self) -> Path:
+        """Return the folder of logs that belong to no single measurement."""
+        return make_folder(self.path / "logs")
+
+    @property
+    def server_log(self) -> Path:
+        """Return where the server's log lies."""
+        return self.logs / "server.log"
+
+    def fresh_server_log(self) -> Path:
+        """Return where the log of a further server goes; the log of an earlier one is kept under another name."""
+        log = self.server_log
+        if log.exists():
+            log.rename(log.with_name(f"server-{len(list(self.logs.glob('server-*.log'))) + 1}.log"))
+        return log
+
+    @property
+    def summary_csv(self) -> Path:
+        """Return where the table lies."""
+        return self.path / "summary.csv"
+
+    def manifest(self) -> Manifest:
+        """Return the manifest; raise UsageError for a folder that is no run or whose manifest cannot be read."""
+        return _load(self.path / MANIFEST, Manifest)
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Put the manifest in place."""
+        write_atomic(self.path / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
+
+    def update(self, **changes: object) -> None:
+        """Change fields of the manifest."""
+        self.write_manifest(self.manifest().model_copy(update=changes))
+
+    def missing(self) -> list[tuple[str, int]]:
+        """Return point id and repetition of the measurements that are not done, in the order of the sweep."""
+        done = {(record.point, record.repetition) for record in self.records() if record.state == RunState.DONE}
+        return [planned for planned in self.manifest().measurements if planned not in done]
+
+    def set_aside(self, point: str, repetition: int) -> None:
+        """Keep what there is of a measurement that is to be taken again, under another name."""
+        folder = self._measurement(point, repetition)
+        if not folder.exists():
+            return
+        attempts = len(list(folder.parent.glob(f"{folder.name}.attempt-*")))
+        folder.rename(folder.with_name(f"{folder.name}.attempt-{attempts + 1}"))
+        sync_folder(folder.parent)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run while the context lasts; raise Busy if another process works on it."""
+        file = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Busy(f"the run {self.path.name} is under way in another process", "See: orch ps") from None
+            for torn in self.path.rglob(".*.tmp"):  # what a killed process was writing
+                torn.unlink(missing_ok=True)
+            yield
+        finally:
+            os.close(file)
+
+    def profile(self) -> Profile:
+        """Return the resolved profile."""
+        return load_profile(str(self.path / PROFILE), ())
+
+    def record(self, point: str, repetition: int) -> MeasurementRecord | None:
+        """Return the record of a measurement, or None if it has not begun; raise UsageError for one that is torn."""
+        path = self._measurement(point, repetition) / RECORD
+        return _load(path, MeasurementRecord) if path.exists() else None
+
+    def keep(self, record: MeasurementRecord, result: bytes | None, log: bytes) -> None:
+        """Put what a measurement's client left beside its record."""
+        folder = make_folder(self._measurement(record.point, record.repetition))
+        if result is not None:
+            write_atomic(folder / RESULT, result)
+        write_atomic(folder / CLIENT_LOG, log)
+
+    def write_record(self, record: MeasurementRecord) -> None:
+        """Put a measurement's record in place; what it speaks of must be there already."""
+        folder = make_folder(self._measurement(record.point, record.repetition))
+        write_atomic(folder / RECORD, record.model_dump_json(indent=2) + "\n")
+
+    def records(self) -> list[MeasurementRecord]:
+        """Return the records of the sweep in its order, without the warm-up, what has not begun and what is torn."""
+        return [record for record in self._all() if isinstance(record, MeasurementRecord)]
+
+    def torn(self) -> list[UsageError]:
+        """Return what is wrong with the records that cannot be read; such a measurement is not done."""
+        return [record for record in self._all() if isinstance(record, UsageError)]
+
+    def _all(self) -> Iterator[MeasurementRecord | UsageError | None]:
+        for point, repetition in self.manifest().measurements:
+            try:
+                yield self.record(point, repetition)
+            except UsageError as error:
+                yield error
+
+    def client_log(self, record: MeasurementRecord) -> Path:
+        """Return where the output of a measurement's client lies."""
+        return self._measurement(record.point, record.repetition) / CLIENT_LOG
+
+    def _measurement(self, point: str, repetition: int) -> Path:
+        return self.path / "points" / point / f"r{repetition}" if repetition else self.path / "warmup" / point
+
+
+def create_run(runs: Path, profile: Profile, manifest: Manifest) -> RunDirectory:
+    """Make a run directory; raise OutputError if the folder cannot be written."""
+    path, making = make_folder(runs) / manifest.id, runs / f".{manifest.id}.new"
+    make_folder(making)
+    write_atomic(making / PROFILE, dump_profile(profile))
+    RunDirectory(making).write_manifest(manifest)
+    making.rename(path)
+    sync_folder(runs)
+    return RunDirectory(path)
+
+
+def new_run_id(profile: str) -> str:
+    """Return an id that sorts by time and does not repeat, such as `20261124-031500-cpu-tiny-3f9a`."""
+    return f"{datetime.datetime.now(datetime.timezone.utc):%Y%m%d-%H%M%S}-{profile}-{secrets.token_hex(2)}"
+
+
+def now() -> str:
+    """Return the time in UTC as ISO 8601."""
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds")
+
+
+def list_runs(runs: Path) -> list[RunDirectory]:
+    """Return the runs in a folder, newest last."""
+    if not runs.is_dir():
+        return []
+    return [RunDirectory(path) for path in sorted(runs.iterdir()) if (path / MANIFEST).is_file()]
+
+
+def find_run(runs: Path, name: str | None) -> RunDirectory:
+    """Return a run by its id, the beginning of it, or its path; without a name the newest. Raise UsageError."""
+    if name and os.sep in name:
+        found = [RunDirectory(Path(name).absolute())] if (Path(name) / MANIFEST).is_file() else []
+    else:
+        found = [run for run in list_runs(runs) if run.path.name.startswith(name or "")]
+        exact = [run for run in found if run.path.name == name]
+        found = exact or (found if name else found[-1:])
+    if len(found) == 1:
+        settle(found[0].path)
+        return found[0]
+    if not found:
+        raise UsageError(f"there is no run {name or 'yet'} in {runs}", "See: orch results list")
+    raise UsageError(
+        f"{len(found)} runs begin with '{name}': {', '.join(run.path.name for run in found)}",
+        "Say more of the id.",
+    )
+
+
+def settle(run: Path) -> None:
+    """Say in the record of a run that nobody works on any more that it was interrupted.
+
+    That is so when orch and its watchdog were killed in the same instant, or orch before it had a watchdog.
+    """
+    directory = RunDirectory(run)
+    if directory.manifest().state not in (RunState.PLANNED, RunState.RUNNING):
+        return
+    with contextlib.suppress(Busy, OutputError, OSError), directory.locked():
+        mark_interrupted(run, "orch was killed")
+
+
+def mark_interrupted(run: Path, reason: str) -> None:
+    """Say in the record that a run, and the measurement in it, was interrupted; harmless if it had ended."""
+    directory = RunDirectory(run)
+    manifest = directory.manifest()
+    if manifest.state not in (RunState.PLANNED, RunState.RUNNING):
+        return
+    for record in directory.records():
+        if record.state == RunState.RUNNING:
+            directory.write_record(record.model_copy(update={"state": RunState.INTERRUPTED, "reasons": (reason,)}))
+    directory.write_manifest(
+        manifest.model_copy(update={"state": RunState.INTERRUPTED, "reason": reason, "ended": now()})
+    )
+
+
+def _load(path: Path, model: type[_Model]) -> _Model:
+    try:
+        return model.model_validate(json.loads(path.read_bytes()))
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror}", "Is this a run directory?  See: orch results list"
+        ) from error
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise UsageError(f"{path} is not what this version of orch writes: {wrong}", SET_ASIDE) from error
+    except ValueError as error:
+        raise UsageError(f"{path} is torn: {error}", SET_ASIDE) from error

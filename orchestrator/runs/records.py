@@ -1,0 +1,156 @@
+"""What a run directory says about itself: the manifest, and one record for each measurement.
+
+Format 1. A state goes planned → running → done, failed or interrupted; only done counts as done.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from orchestrator.sweep import Point
+from orchestrator.vllm.metrics import Load, Served
+from orchestrator.vllm.results import Metrics
+
+FORMAT: Literal[1] = 1
+
+
+class RunState(str, enum.Enum):
+    """How far a run, or a measurement, has come."""
+
+    PLANNED = "planned"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+class RunKind(str, enum.Enum):
+    """What a run is for."""
+
+    SWEEP = "sweep"
+    SEARCH = "search"
+    """A capacity search: what it measures shows as it goes on."""
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class MeasurementRecord(_Record):
+    """One measurement: what was asked, what was run, what came of it."""
+
+    format: Literal[1] = FORMAT
+    point: str
+    """Point id."""
+    repetition: int
+    """Counted from 1; 0 is the warm-up."""
+    label: str
+    parameters: dict[str, Any]
+    """The point's parameters."""
+    seed: int
+    state: RunState
+    reasons: tuple[str, ...] = ()
+    """Why it is not done."""
+    argv: tuple[str, ...] = ()
+    """The client's command, exactly."""
+    started: str | None = None
+    """UTC, ISO 8601."""
+    wall_s: float | None = None
+    """Lifetime of the client's process."""
+    cpu_s: float | None = None
+    """Processor time of the client's process."""
+    client_code: int | None = None
+    """Exit code of the client."""
+    idle_before: bool | None = None
+    """The server had nothing to do when the client began; null if it does not say."""
+    served: Served | None = None
+    """What the server counted meanwhile; null if it does not say."""
+    peak: Load | None = None
+    """The highest load seen meanwhile; null if the measurement was too short for a look."""
+    tpot_trend: float | None = None
+    """Time per output token of the last third of the requests over that of the others; null without details."""
+    metrics: Metrics | None = None
+    """Derived from result.json beside it."""
+
+
+    @field_validator("parameters")
+    @classmethod
+    def _parameters_are_a_points(cls, parameters: dict[str, Any]) -> dict[str, Any]:
+        missing = {field.name for field in dataclasses.fields(Point)} - set(parameters)
+        if missing:
+            raise ValueError(f"{', '.join(sorted(missing))} missing")
+        return parameters
+
+
+class DeploymentFacts(_Record):
+    """The server that was measured."""
+
+    name: str
+    launch: str
+    container: str
+    """Container id."""
+    image: str
+    """Image reference."""
+    image_id: str
+    image_digests: tuple[str, ...]
+    docker_run: str
+    """The line that makes the same container by hand."""
+    url: str
+    vllm_version: str | None
+    """As the server says."""
+    client_version: str | None = None
+    """As the benchmark client's package says."""
+    client_python: str | None = None
+    client: str | None = None
+    """What measured: `vllm` for `vllm bench serve`, or the path of benchmark_serving.py in the container."""
+    client_mode: str | None = None
+    """`fork`, or `process` with the reason why forking was not possible."""
+
+
+class NodeFacts(_Record):
+    """The machine."""
+
+    hostname: str
+    kernel: str
+    architecture: str
+    cpu_model: str
+    cpus: int
+    """Logical CPUs."""
+    numa_nodes: int
+    memory_bytes: int
+    engine_version: str
+    accelerators: tuple[str, ...] = ()
+    """PCI vendor, device and address of each accelerator."""
+
+
+class Manifest(_Record):
+    """A whole run."""
+
+    format: Literal[1] = FORMAT
+    id: str
+    kind: RunKind = RunKind.SWEEP
+    state: RunState
+    reason: str = ""
+    """Why it is not done."""
+    orch_version: str
+    profile: str
+    profile_hash: str
+    created: str
+    """UTC, ISO 8601."""
+    ended: str | None = None
+    tensor_parallel_size: int
+    dtype: str
+    """The server's `dtype` flag; `auto` where the profile leaves it to vLLM."""
+    node: NodeFacts
+    deployment: DeploymentFacts | None = None
+    """Null until the server is healthy."""
+    earlier: tuple[DeploymentFacts, ...] = ()
+    """Deployments that it was measured on before it was resumed."""
+    measurements: tuple[tuple[str, int], ...]
+    """Point id and repetition of each measurement, in order."""
+    warnings: tuple[str, ...] = ()
+    """Weakening settings of the profile."""

@@ -87,7 +87,7 @@ def stub_node(session: Session, engine: None) -> Iterator[None]:  # noqa: ARG001
     """Provide the stub's image, beside a container that looks like ours and is not."""
     need(["docker", "image", "inspect", STUB], f"the image {STUB} is missing", f"{sys.executable} docker/build.py stub")
     name = f"orch-{session.prefix}-foreign"
-    containers.docker("run", "--detach", "--init", "--name", name, "--label", "orch=no", STUB, "sleep", "infinity")
+    containers.docker("run", "--detach", "--init", "--name", name, STUB, "sleep", "infinity")
     before = containers.inspect(name)
     yield
     after = containers.inspect(name)

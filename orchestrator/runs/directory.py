@@ -11,7 +11,7 @@ summary.csv                       the table, derived
 from __future__ import annotations
 
 import contextlib
-import datetime
+import datetime as dt
 import fcntl
 import json
 import os
@@ -169,12 +169,12 @@ def create_run(runs: Path, profile: Profile, manifest: Manifest) -> RunDirectory
 
 def new_run_id(profile: str) -> str:
     """Return an id that sorts by time and does not repeat, such as `20261124-031500-cpu-tiny-3f9a`."""
-    return f"{datetime.datetime.now(datetime.timezone.utc):%Y%m%d-%H%M%S}-{profile}-{secrets.token_hex(2)}"
+    return f"{dt.datetime.now(dt.timezone.utc):%Y%m%d-%H%M%S}-{profile}-{secrets.token_hex(2)}"
 
 
 def now() -> str:
     """Return the time in UTC as ISO 8601."""
-    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds")
+    return dt.datetime.now(dt.timezone.utc).isoformat(timespec="milliseconds")
 
 
 def list_runs(runs: Path) -> list[RunDirectory]:

@@ -12,8 +12,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from orchestrator.sweep import Point
-from orchestrator.vllm.metrics import Load, Served
-from orchestrator.vllm.results import Metrics
+from orchestrator.vllm.metrics import Load, Served  # noqa: TC001 - pydantic looks these up when it runs
+from orchestrator.vllm.results import Metrics  # noqa: TC001 - pydantic looks this up when it runs
 
 FORMAT: Literal[1] = 1
 
@@ -75,7 +75,6 @@ class MeasurementRecord(_Record):
     """Time per output token of the last third of the requests over that of the others; null without details."""
     metrics: Metrics | None = None
     """Derived from result.json beside it."""
-
 
     @field_validator("parameters")
     @classmethod

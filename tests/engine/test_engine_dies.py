@@ -58,6 +58,9 @@ class PrivateEngine:
             os.killpg(self._process.pid, signal.SIGTERM)
             self._process.wait(60)
         subprocess.run(["ip", "link", "delete", BRIDGE], check=False)
+        for process in psutil.process_iter(["cmdline"]):  # shims of containers outlive an engine that is killed
+            if str(self.folder) in " ".join(process.info["cmdline"] or ()):
+                process.kill()
         # What the engine mounts for its containers' networks outlives it.
         subprocess.run(["umount", str(self.folder / "exec" / "netns" / "default")], capture_output=True, check=False)
 

@@ -5,6 +5,7 @@ OrchError
 │   └── ProfileError         2   a profile with one or more faults, all of them listed
 ├── EnvironmentFault         3   the node cannot do what the profile asks
 │   ├── EngineError          3   the Docker engine is missing, refuses, or does not answer in time
+│   │   ├── ContainerGone    3   the container is no longer there
 │   │   ├── EngineRefusal    3   the Docker engine has answered, and will not do it
 │   │   └── ImageMissing     3   the image is neither on the node nor pullable
 │   ├── PortTaken            3   somebody else listens where the server should
@@ -66,6 +67,10 @@ class EnvironmentFault(OrchError):
 
 class EngineError(EnvironmentFault):
     """The Docker engine is missing, refuses, or does not answer in time."""
+
+
+class ContainerGone(EngineError):
+    """The container is no longer there."""
 
 
 class EngineRefusal(EngineError):

@@ -100,7 +100,8 @@ def measure(
             under_way.run([item for item in sweep(bench) if (item.point.id, item.repetition) in missing])
     finally:
         under_way.close()
-        write_atomic(log, whole_log(engine, deployment))
+        with contextlib.suppress(EngineError):  # the log that was followed is there, and why there is no more is known
+            write_atomic(log, whole_log(engine, deployment))
 
 
 def measure_launched(

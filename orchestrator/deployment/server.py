@@ -10,6 +10,7 @@ from orchestrator.deployment.failure import server_failed
 from orchestrator.deployment.health import check_identity, wait_until_healthy
 from orchestrator.deployment.log import ServerLog
 from orchestrator.deployment.watch import Watch
+from orchestrator.errors import ContainerGone, ServerFailed
 from orchestrator.vllm.flags import served_model
 from orchestrator.vllm.metrics import Load, Served, read_load, read_served
 from orchestrator.vllm.phases import Phase
@@ -17,7 +18,6 @@ from orchestrator.vllm.phases import Phase
 if TYPE_CHECKING:
     from orchestrator.deployment.up import Deployment, Progress
     from orchestrator.engine import Engine
-    from orchestrator.errors import ServerFailed
     from orchestrator.profile.schema import Profile
 
 RESTART_GRACE_S = 3.0
@@ -83,7 +83,10 @@ class Server:
     def restart(self) -> None:
         """Start the server again in its container and wait until it is healthy; raise ServerFailed if it is not."""
         self._progress(Phase.CONTAINER, "again")
-        self.engine.restart(self.container, RESTART_GRACE_S)
+        try:
+            self.engine.restart(self.container, RESTART_GRACE_S)
+        except ContainerGone as error:
+            raise ServerFailed(f"the server cannot be started again: {error.message}", "Who ended it?") from error
         log = ServerLog(self._log_path, self._progress)
         log.follow(self.engine, self.container, self._folder)
         wait_until_healthy(self.engine, self.container, self._folder, self._api, log, self._profile.health.deadline)

@@ -1,8 +1,8 @@
 """The watch over a server that is being measured: whether it has died, and whether it hangs or is only slow.
 
 Dead is a refused connection, an answer of /health that is an error, or a container that has ended. A server that does
-not answer in time is not dead: on a busy node that is common. It hangs when requests run and no token has come for
-longer than the profile allows.
+not answer in time is not dead: on a busy node that is common. It hangs when a client waits and no token has come for
+longer than the profile allows, whether or not the server admits that it has requests.
 """
 
 from __future__ import annotations
@@ -66,11 +66,11 @@ class Watch:
         silent = now - self._progressed
         if silent < self._stall_s:
             return None
-        return f"the server hangs: requests are running, and no token has come for {format_duration(silent)}"
+        return f"the server hangs: a client is waiting, and no token has come for {format_duration(silent)}"
 
     def _look(self, load: Load, served: Served, now: float) -> None:
         tokens = served.prompt_tokens + served.generation_tokens
-        if tokens != self._tokens or load.running + load.waiting == 0:
+        if tokens != self._tokens:
             self._tokens, self._progressed = tokens, now
         before = self.peak.model_dump() if self.peak else {}
         self.peak = Load(**{name: max(value, before.get(name, value)) for name, value in load.model_dump().items()})

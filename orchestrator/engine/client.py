@@ -16,7 +16,7 @@ import docker.utils
 from orchestrator.engine.create import create_arguments
 from orchestrator.engine.faults import translated
 from orchestrator.engine.session import ExecSession
-from orchestrator.errors import Busy, EngineError, EnvironmentFault, ImageMissing
+from orchestrator.errors import Busy, ContainerGone, EngineError, EnvironmentFault, ImageMissing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -235,7 +235,7 @@ class Engine:
         try:
             yield
         except docker.errors.NotFound as error:
-            raise EngineError(f"the container is gone: {error.explanation}", "See what is there: orch ps") from error
+            raise ContainerGone(f"the container is gone: {error.explanation}", "See what is there: orch ps") from error
 
 
 def connect(environ: Mapping[str, str], timeout_s: int = CALL_S) -> Engine:

@@ -140,7 +140,7 @@ class Bench(Section):
     deadline: Duration = 1800.0
     """Longest time for one point; the client is then killed in the container."""
     stall: Duration = 300.0
-    """The server counts as hanging when requests run and no token has come for this long."""
+    """The server counts as hanging when a client waits and no token has come for this long."""
     restarts: Annotated[int, Field(ge=0, strict=True)] = 1
     """How often a server that died during the sweep is started again before the run is given up."""
     estimate: Estimate = Estimate()

@@ -66,7 +66,7 @@ def test_a_hang_is_told_from_slowness(orch: Orch) -> None:
     name = orch.profile("hangs", server={"env": hanging}, bench={**BENCH, "stall": "4s", "restarts": 0})
     done = orch("run", name)
     assert done.returncode == 1
-    assert "the server hangs: requests are running, and no token has come for" in done.stderr
+    assert "the server hangs: a client is waiting, and no token has come for" in done.stderr
     slow = orch.profile(
         "slow", server={"env": {"STUB_TPOT_MS": "1500"}}, bench={**BENCH, "lengths": [[8, 6]], "stall": "4s"}
     )

@@ -78,6 +78,7 @@ def test_two_users_share_the_locks(orch: Orch) -> None:
     started.wait_for("loading weights")
     assert orch.another_user()("run", other).returncode == 75
     started.kill()
+    assert containers.left_after(held) == []
 
 
 def test_two_sweeps_do_not_share_a_deployment(orch: Orch) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -14,7 +15,6 @@ from engine.kit.command import STUB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from engine.kit.command import Orch
 
@@ -61,8 +61,10 @@ class PrivateEngine:
         for process in psutil.process_iter(["cmdline"]):  # shims of containers outlive an engine that is killed
             if str(self.folder) in " ".join(process.info["cmdline"] or ()):
                 process.kill()
-        # What the engine mounts for its containers' networks outlives it.
-        subprocess.run(["umount", str(self.folder / "exec" / "netns" / "default")], capture_output=True, check=False)
+        # What the engine mounts outlives it, and would keep the folder from being removed.
+        mounted = [line.split()[1] for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
+        for mount in sorted((path for path in mounted if path.startswith(str(self.folder))), reverse=True):
+            subprocess.run(["umount", "--lazy", mount], check=False)
 
     def docker(self, *args: str) -> str:
         done = subprocess.run(["docker", "--host", self.url, *args], capture_output=True, text=True, check=True)

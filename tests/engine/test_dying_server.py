@@ -51,7 +51,7 @@ def test_it_is_started_again_only_as_often_as_the_profile_says(orch: Orch) -> No
 
 def test_a_death_is_noticed_while_the_client_still_waits(orch: Orch) -> None:
     """The client gets no answer any more and would wait for its deadline of two minutes."""
-    env = {"STUB_DIE_AFTER_REQUESTS": "6", "STUB_DEATH": "kill", "STUB_TPOT_MS": "50"}
+    env = {"STUB_DIE_AFTER_REQUESTS": "8", "STUB_DEATH": "kill", "STUB_TPOT_MS": "50"}  # amid the second point
     name = orch.profile("waiting", server={"env": env}, bench={**BENCH, "restarts": 0})
     orch("run", name)
     failed = [record for record in records(orch, name) if record["state"] == "failed"]

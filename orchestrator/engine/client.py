@@ -196,7 +196,11 @@ class Engine:
     def logs(self, container: str, *, follow: bool, tail: int | None = None) -> Iterator[bytes]:
         """Yield a container's output, both streams in one, piece by piece; following ends with the container."""
         with self._gone_is_an_error(), translated("reading the container's log"):
-            yield from self._api.logs(container, stream=True, follow=follow, tail="all" if tail is None else tail)
+            lines: Any = "all" if tail is None else tail
+            if follow:
+                yield from self._api.logs(container, stream=True, follow=True, tail=lines)
+            else:  # in one answer: docker-py takes every deadline off a stream
+                yield self._api.logs(container, stream=False, follow=False, tail=lines)
 
     def run_session(self, container: str, argv: Sequence[str]) -> ExecSession:
         """Start a process in a running container and return the lines to and from it."""

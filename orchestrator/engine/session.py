@@ -16,6 +16,8 @@ from orchestrator.errors import EngineError
 
 _HEADER = struct.Struct(">BxxxL")
 _STDOUT = 1
+SEND_S = 30
+"""How long a line may wait for its reader; longer than any stall of a working engine."""
 
 
 class ExecSession:
@@ -27,16 +29,22 @@ class ExecSession:
         # The first output can sit in the buffer that read the response's head, so the buffer is read, not the socket.
         self._reader = response.raw._fp.fp if response is not None else connection  # noqa: SLF001
         self._socket: socket.socket = getattr(connection, "_sock", connection)
-        self._socket.settimeout(None)
+        self._socket.settimeout(None)  # of reading, which has its own thread; writing has the deadline of the socket
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_S, 0))
         self._lines: queue.Queue[bytes | None] = queue.Queue()
         self.errors = bytearray()
         """What the process wrote to its standard error so far."""
         threading.Thread(target=self._read, name="exec-session", daemon=True).start()
 
     def send(self, line: bytes) -> None:
-        """Write one line; raise EngineError if the process or the engine is gone."""
+        """Write one line; raise EngineError if the process or the engine is gone, or takes nothing for SEND_S."""
         try:
             self._socket.sendall(line + b"\n")
+        except BlockingIOError:
+            raise EngineError(
+                f"the process in the container has read nothing for {SEND_S} s",
+                "Is the container frozen, or the engine hung?  See: orch status, docker ps",
+            ) from None
         except OSError as error:
             raise EngineError(f"the process in the container is gone: {error.strerror or error}") from error
 

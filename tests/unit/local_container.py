@@ -112,6 +112,7 @@ class Session:
             threading.Thread(target=self._out, args=(2, self.process.stderr)),
             threading.Thread(target=self._in, args=(self.process.stdin,)),
         ]
+        self._outputs_open = 2
         for pump in self._pumps:
             pump.start()
         self.near_end = ExecSession(_Connection(near))
@@ -135,8 +136,10 @@ class Session:
                     self._far.sendall(struct.pack(">BxxxL", number, len(piece)) + piece)
                 except OSError:
                     return
-        if number == 1:
-            self._far.shutdown(socket.SHUT_WR)
+        with self._lock:  # the engine ends the stream when both outputs have ended
+            self._outputs_open -= 1
+            if not self._outputs_open:
+                self._far.shutdown(socket.SHUT_WR)
 
     def _in(self, stream: IO[bytes]) -> None:
         try:

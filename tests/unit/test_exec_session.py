@@ -1,4 +1,4 @@
-"""The lines to and from a process in a container, over a real connection that speaks docker's framing."""
+"""T8: the lines to and from a process in a container, over a real connection that speaks docker's framing."""
 
 from __future__ import annotations
 
@@ -131,6 +131,16 @@ def test_whatever_is_said_arrives_whole(said: list[tuple[int, bytes]], cut: int)
     talk.end()
 
 
+def test_a_process_that_reads_nothing_ends_the_wait_of_the_writer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However full the pipe is, no write waits for ever."""
+    monkeypatch.setattr("orchestrator.engine.session.SEND_S", 1)
+    talk = Talk()
+    with pytest.raises(EngineError, match="has read nothing for 1 s") as caught:
+        talk.session.send(b"x" * 10_000_000)
+    assert "docker ps" in str(caught.value.hint)
+    talk.end()
+
+
 def test_a_connection_that_is_its_own_buffer_will_do() -> None:
     near, far = socket.socketpair()
     reader = near.makefile("rb")
@@ -138,6 +148,7 @@ def test_a_connection_that_is_its_own_buffer_will_do() -> None:
     class Plain:
         read1 = reader.read1
         settimeout = near.settimeout
+        setsockopt = near.setsockopt
         sendall = near.sendall
         shutdown = near.shutdown
 

@@ -58,12 +58,17 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-@pytest.fixture(scope="session")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
-    """Name what this session makes; take back what a background job inherits, that INT and QUIT are ignored."""
+@pytest.fixture(scope="session", autouse=True)
+def default_signals() -> None:
+    """Take back what every child of a background job inherits: that INT and QUIT are ignored."""
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+@pytest.fixture(scope="session")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """Name what this session makes."""
     return Session(f"t{secrets.token_hex(3)}", tmp_path_factory.mktemp("orch"))
 
 

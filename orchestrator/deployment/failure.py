@@ -1,11 +1,13 @@
-"""Why a server failed: the state of its container and its log, judged by the diagnosis."""
+"""Why a server failed: the state of its container and its log, judged by the diagnosis.
+
+The rules of the diagnosis are imported only when something has failed: every start would pay for them.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from orchestrator.deployment.log import read_log
-from orchestrator.diagnosis import Evidence, diagnose, render, summary
 from orchestrator.errors import EngineError, EnvironmentFault, ServerFailed
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ def server_failed(
         noticed: What was noticed of it, if that says more than the state of its container.
         timed_out: It was not healthy when its time was up.
     """
+    from orchestrator.diagnosis import Evidence, diagnose, render, summary  # noqa: PLC0415 - see the module
+
     try:
         state = engine.state(container)
         log = b"".join(read_log(engine, container, folder, follow=False, tail=LOOKED_AT))
@@ -60,6 +64,8 @@ def server_failed(
 
 def engine_refused(error: EnvironmentFault) -> EnvironmentFault:
     """Return the engine's refusal to make or start a container, with its cause if that is known by name."""
+    from orchestrator.diagnosis import Evidence, diagnose, render  # noqa: PLC0415 - see the module
+
     found = diagnose(Evidence(engine_error=error.message))
     if not found.is_known:
         return error

@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from pydantic.json_schema import GenerateJsonSchema
+
+from orchestrator.profile.docstrings import key_docstrings
 from orchestrator.profile.schema import Profile
+
+if TYPE_CHECKING:
+    from pydantic_core.core_schema import ModelSchema
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MERGED = ("Container", "Server")
@@ -28,9 +34,17 @@ EXTENDS = {
 Schema = dict[str, Any]
 
 
+class _Described(GenerateJsonSchema):
+    def model_schema(self, schema: ModelSchema) -> Schema:
+        made = super().model_schema(schema)
+        for key, text in key_docstrings(schema["cls"]).items():
+            made["properties"][key]["description"] = text
+        return made
+
+
 def json_schema() -> Schema:
     """Return the JSON Schema (draft 2020-12) of a profile's file."""
-    schema = Profile.model_json_schema()
+    schema = Profile.model_json_schema(schema_generator=_Described)
     sections: Schema = schema.pop("$defs")
     for name in MERGED:
         del sections[name]["required"]

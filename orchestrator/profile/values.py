@@ -46,7 +46,8 @@ TextOrNumber = Annotated[Text, BeforeValidator(_number_text, json_schema_input_t
 class Section(BaseModel):
     """Unknown keys are errors and nothing changes after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, regex_engine="python-re")
+    # Deferred: a command that reads no profile does not pay for its validators.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, regex_engine="python-re")
 
 
 class FromEnv(Section):

@@ -6,6 +6,7 @@ All of it goes to standard error.
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -36,8 +37,7 @@ class Reporter:
     @contextlib.contextmanager
     def live(self) -> Iterator[Reporter]:
         """Show a live line while the context lasts, where standard error is a terminal."""
-        out = console(stderr=True)
-        if self._quiet or not out.is_terminal:
+        if self._quiet or not sys.stderr.isatty():
             yield self
             return
         from rich.progress import (
@@ -56,7 +56,7 @@ class Reporter:
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )
-        progress = Progress(*columns, console=out, transient=True)
+        progress = Progress(*columns, console=console(stderr=True), transient=True)
         progress.start()
         self._progress, self._task = progress, progress.add_task("starting", total=None)
         try:

@@ -37,7 +37,7 @@ class RunKind(str, enum.Enum):
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class MeasurementRecord(_Record):

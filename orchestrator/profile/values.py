@@ -26,12 +26,15 @@ ENV_NAME_PATTERN = rf"^{ENV_NAME.pattern}{END}"
 FLAG_NAME_PATTERN = rf"^{FLAG_NAME.pattern}{END}"
 PROFILE_NAME_PATTERN = rf"^[A-Za-z0-9][A-Za-z0-9_.-]{{0,62}}{END}"
 ABSOLUTE_PATH_PATTERN = "^/"
+DEVICE_PATH_PATTERN = rf"^/[^:]*{END}"
+"""Docker takes a device as text in which colons separate."""
 DEVICE_PERMISSIONS_PATTERN = rf"^[rwm]{{1,3}}{END}"
 HELD_PATTERN = rf"^[A-Za-z0-9][A-Za-z0-9_.-]{{0,63}}{END}"
 ULIMIT_NAME_PATTERN = rf"^[a-z]+{END}"
 IPC_PATTERN = rf"^(private|shareable|host|none|container:.+){END}"
 
 AbsolutePath = Annotated[str, Field(pattern=ABSOLUTE_PATH_PATTERN)]
+DevicePath = Annotated[str, Field(pattern=DEVICE_PATH_PATTERN)]
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 
@@ -119,6 +122,8 @@ Mount = Annotated[MountSpec, BeforeValidator(_read_mount, json_schema_input_type
 def _read_device(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
     if not isinstance(value, str):
         return value
+    if value.endswith(":"):
+        raise ValueError(f"'{value}' is not a device; write /on/the/node or /on/the/node:/in/the/container:rwm")
     source, _, rest = value.partition(":")
     target, _, permissions = rest.partition(":")
     return {"source": source, "target": target or source, "permissions": permissions or "rwm"}
@@ -127,9 +132,9 @@ def _read_device(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever
 class DeviceSpec(Section):
     """A device node of the node; also written `/dev/kfd` or `/dev/a:/dev/b:rwm`."""
 
-    source: AbsolutePath
+    source: DevicePath
     """Path of the device, or of a folder of devices, on the node."""
-    target: AbsolutePath
+    target: DevicePath
     """Path in the container."""
     permissions: Annotated[str, Field(pattern=DEVICE_PERMISSIONS_PATTERN)] = "rwm"
     """What the container may do: read, write, make nodes."""

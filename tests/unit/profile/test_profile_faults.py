@@ -53,8 +53,11 @@ HEAD = "container:\n  image: i:1\n"
         ("  user: true", ["p.yaml:3:9 container.user — must be text; put it in quotes"]),
         ("  devices: /dev/kfd", ["p.yaml:3:12 container.devices — must be a list"]),
         ("  devices: [dev/kfd]", [
-            "p.yaml:3:13 container.devices[0] — source must be an absolute path",
-            "p.yaml:3:13 container.devices[0] — target must be an absolute path",
+            "p.yaml:3:13 container.devices[0] — source must be an absolute path without colons, which docker takes for separators",
+            "p.yaml:3:13 container.devices[0] — target must be an absolute path without colons, which docker takes for separators",
+        ]),
+        ("  devices: ['/dev/kfd:']", [
+            "p.yaml:3:13 container.devices[0] — '/dev/kfd:' is not a device; write /on/the/node or /on/the/node:/in/the/container:rwm",
         ]),
         ("  devices: ['/dev/kfd:/dev/kfd:rx']", ["p.yaml:3:13 container.devices[0] — permissions must be of the letters r, w and m"]),
         ("  devices: [5]", ["p.yaml:3:13 container.devices[0] — must be a mapping of keys to values"]),

@@ -75,6 +75,18 @@ def test_an_engine_that_accepts_and_never_answers(silent: Orch) -> None:
         assert "does not answer" in done.stderr
 
 
+def test_an_engine_that_knows_its_version_and_nothing_else(away: Orch) -> None:
+    listener = Silent(away.folder / "engine.sock", knows_version=True)
+    try:
+        ended = together(lambda words: away(*words), COMMANDS, len(COMMANDS))
+    finally:
+        listener.close()
+    for words, done in ended.items():
+        assert (words, done.returncode, done.stdout) == (words, 3, "")
+        assert done.stderr.startswith("orch: the Docker engine did not answer in time while listing containers\n")
+    assert not away.runs.exists()
+
+
 def test_completion_of_deployments_is_silent_about_it(away: Orch) -> None:
     asked = {"_ORCH_COMPLETE": "bash_complete", "COMP_WORDS": "orch down ", "COMP_CWORD": "2"}
     done = away(env={**away.environ(), **asked})

@@ -1,4 +1,7 @@
-"""Something that accepts connections and never answers: a hung engine, or a registry behind a broken line."""
+"""Something that accepts connections and never answers: a hung engine, or a registry behind a broken line.
+
+One that knows its version says that much, as an engine whose storage hangs does, and answers nothing else.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+_BODY = b'{"Version": "28.0", "ApiVersion": "1.41", "MinAPIVersion": "1.24"}'
+VERSION = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(_BODY), _BODY)
+
 
 class Silent:
     """Listens on a path, or else on a port of 127.0.0.1, until it is closed."""
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, *, knows_version: bool = False) -> None:
+        self._knows_version = knows_version
         self._listener = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
         self._listener.bind(str(path) if path else ("127.0.0.1", 0))
         self._listener.listen(64)
@@ -47,3 +54,12 @@ class Silent:
             except OSError:
                 return
             self._accepted.append(connection)
+            if self._knows_version:
+                threading.Thread(target=self._tell_version, args=(connection,), daemon=True).start()
+
+    @staticmethod
+    def _tell_version(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while request := connection.recv(65536):
+                if b"/version " in request.partition(b"\r\n")[0]:
+                    connection.sendall(VERSION)

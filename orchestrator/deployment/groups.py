@@ -7,7 +7,6 @@ import grp
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import EnvironmentFault
-from orchestrator.plan import labels
 
 if TYPE_CHECKING:
     from orchestrator.engine import Engine
@@ -27,7 +26,7 @@ def with_known_groups(engine: Engine, spec: ContainerSpec) -> ContainerSpec:
     names = [group for group in spec.group_add if not group.isdecimal()]
     if not names:
         return spec
-    listed = engine.read_image_file(spec.image, GROUP_FILE, {labels.LAUNCH: spec.labels[labels.LAUNCH]})
+    listed = engine.read_image_file(spec.image, GROUP_FILE, spec.labels)
     known = {line.partition(":")[0] for line in listed.decode(errors="replace").splitlines()}
     groups = tuple(group if group.isdecimal() or group in known else _number(group) for group in spec.group_add)
     return dataclasses.replace(spec, group_add=groups)

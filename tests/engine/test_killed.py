@@ -138,3 +138,14 @@ def test_without_a_watchdog_the_server_stops_by_itself_and_gc_removes_it(orch: O
 
 def clients(name: str) -> list[str]:
     return [line for line in containers.processes(f"orch-{name}") if "bench serve" in line]
+
+
+def test_without_a_watchdog_gc_removes_what_the_image_was_looked_into_with(orch: Orch, session: Session) -> None:
+    run = Stage(orch, session).begin("looking into the image")
+    for process in (*psutil.Process(run.started.pid).children(), run.started.process):
+        process.send_signal(signal.SIGKILL)
+    assert run.proxy is not None
+    run.proxy.wait_for_created()
+    assert [(seen.deployment, seen.state) for seen in containers.listed(orch.prefix)] == [(run.name, "created")]
+    orch.ok("gc")
+    assert containers.listed(orch.prefix) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import grp
 import json
 import time
 from dataclasses import dataclass
@@ -27,7 +28,10 @@ PHASES = {
     "opening the port": "http",
 }
 """What orch says, and the phase of the stub that then never ends."""
-MOMENTS = ("getting the image", "creating the container", *PHASES, "warming up", "measuring", "tearing down")
+MOMENTS = (
+    *("getting the image", "looking into the image", "creating the container", *PHASES),
+    *("warming up", "measuring", "tearing down"),
+)
 FOREVER = {"STUB_TPOT_MS": "5000", "STUB_TTFT_MS": "1"}
 """A request for one token is answered at once, one for many takes minutes."""
 
@@ -58,9 +62,11 @@ class Stage:
             container = {"image": f"127.0.0.1:{registry.port}/none:{name}", "pull": "missing"}
             run = self._start(moment, self._orch.profile(name, container=container), None, options)
             registry.wait_for_visitor()
-        elif moment == "creating the container":
+        elif moment in ("looking into the image", "creating the container"):
             proxy = self._proxy(SLOW_CREATE_S)
-            run = self._start(moment, self._orch.profile(name), proxy, options)
+            # A group by name is looked up in the image, which takes a container before the real one.
+            groups = {"group_add": [a_group()]} if moment == "looking into the image" else {}
+            run = self._start(moment, self._orch.profile(name, container=groups), proxy, options)
             proxy.wait_for_request("/containers/create")
         elif moment in PHASES:
             profile = self._orch.profile(name, server={"env": {"STUB_PHASE_HANG": PHASES[moment]}})
@@ -104,6 +110,11 @@ def wait_for_record(orch: Orch, run: Run, pattern: str, state: str, count: int =
         assert run.started.process.poll() is None, run.started.err
         assert time.monotonic() < end, f"{states}\n{run.started.err}"
         time.sleep(0.05)
+
+
+def a_group() -> str:
+    """Return the name of a group of this node."""
+    return grp.getgrall()[-1].gr_name
 
 
 def wait_for_state(orch: Orch, name: str, timeout_s: float = 15.0) -> dict[str, Any]:

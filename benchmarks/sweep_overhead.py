@@ -12,19 +12,18 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
-import os
 import shlex
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-ORCH = Path(sys.executable).parent / "orch"
-PROFILE, CONTAINER, PORT = "cpu-tiny", "orch-sweep-overhead", 8000  # vLLM's sweep looks for its server at 8000
+from live import live_server
+
+if TYPE_CHECKING:
+    from live import Live
+
+NAME, PORT = "sweep-overhead", 8000  # vLLM's sweep looks for its server at 8000
 MODEL = "/opt/models/tiny-qwen2"
 WAYS = ("shell loop over vllm bench serve", "vllm bench sweep serve", "orch bench")
 
@@ -45,13 +44,8 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="orch-sweep-") as folder:
-        environment = {**os.environ, "ORCH_STATE_DIR": f"{folder}/state", "ORCH_RUNS_DIR": f"{folder}/runs"}
-        orch(environment, "up", PROFILE, "--name", "sweep-overhead", "--set", f"server.port={PORT}")
-        try:
-            taken = [one_round(environment, Path(folder), arguments.points) for _ in range(arguments.rounds)]
-        finally:
-            orch(environment, "down", "sweep-overhead")
+    with live_server(NAME, f"server.port={PORT}") as live:
+        taken = [one_round(live, arguments.points) for _ in range(arguments.rounds)]
     by_way = dict(zip(WAYS, zip(*taken, strict=True), strict=True))
     if arguments.json:
         print(json.dumps({way: [vars(item) for item in items] for way, items in by_way.items()}, indent=2))
@@ -68,51 +62,53 @@ def main() -> None:
         print(f"{way}: {medians[way] / medians[WAYS[2]]:.0f} times the overhead of orch")
 
 
-def one_round(environment: dict[str, str], folder: Path, points: int) -> tuple[Taken, Taken, Taken]:
+def one_round(live: Live, points: int) -> tuple[Taken, Taken, Taken]:
     """Take the same points in each way."""
     prompts = [8 + 2 * number for number in range(points)]
-    return by_loop(prompts), by_vllm_sweep(prompts), by_orch(environment, folder, prompts)
+    return by_loop(live, prompts), by_vllm_sweep(live, prompts), by_orch(live, prompts)
 
 
-def by_loop(prompts: list[int]) -> Taken:
+def by_loop(live: Live, prompts: list[int]) -> Taken:
     """Start a client for each point, as a script would."""
     overheads = []
     for number in prompts:
         began = time.monotonic()
-        in_container(*client(number), "--save-result", "--result-dir", "/tmp/loop", "--result-filename", "result.json")
+        live.in_container(
+            *client(number), "--save-result", "--result-dir", "/tmp/loop", "--result-filename", "result.json"
+        )
         wall_s = time.monotonic() - began
-        overheads.append(wall_s - json.loads(in_container("cat", "/tmp/loop/result.json"))["duration"])
+        overheads.append(wall_s - json.loads(live.in_container("cat", "/tmp/loop/result.json"))["duration"])
     return Taken(overheads, 0.0)
 
 
-def by_vllm_sweep(prompts: list[int]) -> Taken:
+def by_vllm_sweep(live: Live, prompts: list[int]) -> Taken:
     """Let vLLM's own sweep start its clients; its server command is a stand-in, the live server answers."""
     params = json.dumps([{"num_prompts": number} for number in prompts])
-    in_container("sh", "-c", 'rm -rf /tmp/sweep; printf %s "$1" > /tmp/sweep.json', "sh", params)
+    live.in_container("sh", "-c", 'rm -rf /tmp/sweep; printf %s "$1" > /tmp/sweep.json', "sh", params)
     began = time.time()
-    in_container(
+    live.in_container(
         "vllm", "bench", "sweep", "serve", "--serve-cmd", "tail -f /dev/null", "--bench-cmd", shlex.join(client(8)),
         "--bench-params", "/tmp/sweep.json", "--after-bench-cmd", "true", "--num-runs", "1", "--output-dir",
         "/tmp/sweep", "--experiment-name", "x", may_fail=True,  # it has measured, and wants pandas only for its summary
     )  # fmt: skip
-    listed = in_container("find", "/tmp/sweep", "-name", "run=*.json", "-printf", "%T@ %p\n").splitlines()
+    listed = live.in_container("find", "/tmp/sweep", "-name", "run=*.json", "-printf", "%T@ %p\n").splitlines()
     ends = sorted((float(line.split()[0]), line.split(maxsplit=1)[1]) for line in listed)
-    durations = [_duration(json.loads(in_container("cat", path))) for _, path in ends]
+    durations = [_duration(json.loads(live.in_container("cat", path))) for _, path in ends]
     walls = [end - before for before, (end, _) in zip([began, *(end for end, _ in ends)], ends, strict=False)]
     overheads = [wall - duration for wall, duration in zip(walls, durations, strict=True)]
     typical = statistics.median(overheads[1:])
     return Taken(overheads[1:], max(0.0, overheads[0] - typical))
 
 
-def by_orch(environment: dict[str, str], folder: Path, prompts: list[int]) -> Taken:
+def by_orch(live: Live, prompts: list[int]) -> Taken:
     """Let orch take the points in the deployment that is up."""
     began = time.time()
-    orch(
-        environment, "bench", "--name", "sweep-overhead", "--quiet", "--set", f"bench.num_prompts={prompts}", "--set",
+    live.orch(
+        "bench", "--name", NAME, "--quiet", "--set", f"bench.num_prompts={prompts}", "--set",
         "bench.prompts_per_concurrency=null", "--set", "bench.concurrency=[2]", "--set", "bench.lengths=[[64, 16]]",
         "--set", "bench.warmup=0",
     )  # fmt: skip
-    run = max((folder / "runs").iterdir())
+    run = max(live.runs.iterdir())
     records = [json.loads(path.read_bytes()) for path in run.glob("points/*/r1/record.json")]
     records.sort(key=lambda record: record["started"])
     starts = [dt.datetime.fromisoformat(record["started"]).timestamp() for record in records]
@@ -129,21 +125,6 @@ def client(prompts: int) -> list[str]:
         "--dataset-name", "random", "--random-input-len", "64", "--random-output-len", "16", "--ignore-eos",
         "--num-prompts", str(prompts), "--max-concurrency", "2", "--temperature", "0", "--disable-tqdm",
     ]  # fmt: skip
-
-
-def in_container(*argv: str, may_fail: bool = False) -> str:
-    """Run a command in the server's container and return what it prints."""
-    done = subprocess.run(["docker", "exec", CONTAINER, *argv], check=False, capture_output=True, text=True)
-    if done.returncode and not may_fail:
-        sys.exit(f"{shlex.join(argv)} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return done.stdout
-
-
-def orch(environment: dict[str, str], *argv: str) -> None:
-    """Run orch; end the benchmark if it fails."""
-    done = subprocess.run([ORCH, *argv], env=environment, check=False, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"orch {shlex.join(argv)} ended with {done.returncode}:\n{done.stderr}")
 
 
 def _duration(result: Any) -> float:  # noqa: ANN401 - whatever JSON vLLM wrote

@@ -188,7 +188,7 @@ class Files:
     read: list[tuple[str, str]] = field(default_factory=list)
 
     def read_image_file(self, image: str, path: str, labels: Mapping[str, str]) -> bytes:
-        assert labels == {"orch.launch": "0a1b2c3d"}
+        assert (labels["orch.deployment"], labels["orch.launch"]) == ("tiny", "0a1b2c3d"), "teardown and gc find it"
         self.read.append((image, path))
         return self.text
 

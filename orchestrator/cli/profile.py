@@ -145,7 +145,7 @@ def _check(name: str, sets: tuple[str, ...], *, ask_image: bool) -> _Checked:
     try:
         parsers = _ask(resolved.profile)
     except (EnvironmentFault, Busy) as error:
-        return _Checked(name, path, (), lint(resolved.profile), not_asked="\n  ".join((error.message, error.hint)))
+        return _Checked(name, path, (), lint(resolved.profile), not_asked=f"{error.message}\n  {error.hint}")
     return _Checked(name, path, _flag_faults(resolved, parsers), lint(resolved.profile, parsers), parsers.vllm)
 
 

@@ -71,8 +71,8 @@ class Asker:
         if known is None:
             known = self._answer(profile, image)
             with contextlib.suppress(OutputError):  # it will be asked again
-                make_folder(_file(self.cache, image.id).parent)
-                write_atomic(_file(self.cache, image.id), known.model_dump_json())
+                make_folder(answer_file(self.cache, image.id).parent)
+                write_atomic(answer_file(self.cache, image.id), known.model_dump_json())
         return known
 
     def _answer(self, profile: Profile, image: ImageFacts) -> ImageParsers:
@@ -102,7 +102,7 @@ class Asker:
 def known_parsers(cache: Path, image_id: str) -> ImageParsers | None:
     """Return what an image has answered before; None if it was never asked, or by an orch that asked otherwise."""
     try:
-        return ImageParsers.model_validate_json(_file(cache, image_id).read_bytes())
+        return ImageParsers.model_validate_json(answer_file(cache, image_id).read_bytes())
     except (OSError, ValueError):
         return None
 
@@ -144,6 +144,7 @@ def read_answer(image: str, code: int | None, output: bytes) -> ImageParsers:
     return ImageParsers.model_validate(said)
 
 
-def _file(cache: Path, image_id: str) -> Path:
+def answer_file(cache: Path, image_id: str) -> Path:
+    """Return where the answer of an image to just this question is kept."""
     question = hashlib.sha256(program_text(parsers).encode()).hexdigest()[:12]
     return cache / "parsers" / f"{image_id.removeprefix('sha256:')}-{question}.json"

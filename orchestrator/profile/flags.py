@@ -78,7 +78,10 @@ def not_asked(profile: Profile, parsers: ImageParsers) -> Iterator[tuple[str, st
     if profile.bench.client != VLLM:
         yield show_keys(CLIENT), f"cannot be checked, {profile.bench.client} is a script"
     elif parsers.bench.problem:
-        yield show_keys(CLIENT), f"cannot be checked, vllm bench serve's parser cannot be built: {parsers.bench.problem}"
+        yield (
+            show_keys(CLIENT),
+            f"cannot be checked, vllm bench serve's parser cannot be built: {parsers.bench.problem}",
+        )
 
 
 def warnings(profile: Profile, parsers: ImageParsers | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""T1 and F4: an image is asked once which flags it knows, is never pulled for it, and a killed question leaves nothing."""
+"""T1 and F4: an image is asked once which flags it knows, without a pull; a killed question leaves nothing."""
 
 from __future__ import annotations
 

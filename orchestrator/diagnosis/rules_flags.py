@@ -17,7 +17,7 @@ RULES = (
         why="Flags come and go from version to version; the image's vLLM has none of that name.",
         advice=(
             "Correct or remove it in server.flags: {flag}",
-            "See which flags the image knows: docker run --rm IMAGE vllm serve --help (0.10 and later: --help=all)",
+            "Check all of the profile's flags against the image at once: orch profile lint --image PROFILE",
             "The image has vLLM {version}.",
         ),
         log=texts(r"error: unrecognized arguments: (?P<flag>\S.*)"),

@@ -2,7 +2,7 @@
 
 The container is the profile's own, because vLLM may build its parser only where it finds its devices and libraries; it
 has no network and a bound on its memory, and it holds what a deployment of the profile would hold. The answer is kept
-in a cache by the image's id; a torn or foreign file there counts as none.
+in a cache by the image's id, unless it is that a parser cannot be built; a torn or foreign file there counts as none.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from orchestrator.plan.container import ContainerSpec, Identity
     from orchestrator.profile.schema import Profile
 
-ASK_S = 300.0
-"""How long an image may take to answer; importing vLLM takes ten seconds, on a busy node a minute."""
+ASK_S = 600.0
+"""How long an image may take to answer; importing vLLM takes ten seconds, on a busy node minutes."""
 MEMORY = 8 * 2**30
 """Bytes that asking may use; importing vLLM takes less than one."""
 POLL_S = 0.1
@@ -70,6 +70,8 @@ class Asker:
         known = known_parsers(self.cache, image.id)
         if known is None:
             known = self._answer(profile, image)
+            if known.serve.problem or known.bench.problem:  # it may be the node's, and be mended
+                return known
             with contextlib.suppress(OutputError):  # it will be asked again
                 make_folder(answer_file(self.cache, image.id).parent)
                 write_atomic(answer_file(self.cache, image.id), known.model_dump_json())

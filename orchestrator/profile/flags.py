@@ -54,7 +54,8 @@ def remarks(profile: Profile, parsers: ImageParsers | None = None) -> Iterator[t
         parsers: What the image answered, if it was asked; else the version that its name tells counts.
     """
     version = version_in_image(profile.container.image) if parsers is None else parsers.vllm
-    for name in profile.server.flags if version is not None else ():
+    given = [name for name, value in profile.server.flags.items() if value is not None]
+    for name in given if version is not None else ():
         option = None
         if parsers is not None and not parsers.serve.problem:
             option = parsers.serve.option(name)

@@ -40,7 +40,7 @@ def test_the_answer_is_found_among_what_vllm_prints() -> None:
          "its python3 has no vLLM (PackageNotFoundError('vllm'))"),
         (127, b"starting\npython3: not found\n\n", "it ended with exit code 127: python3: not found"),
         (137, b"", "it ended with exit code 137: it printed nothing"),
-        (None, b"INFO still importing\n", "it did not answer within 300 s"),
+        (None, b"INFO still importing\n", "it did not answer within 600 s"),
     ],
 )  # fmt: skip
 def test_an_image_that_cannot_be_asked_says_why(code: int | None, output: bytes, reason: str) -> None:

@@ -4,8 +4,8 @@ The container has the profile's devices, mounts, sourced files and environment, 
 where it finds its devices and libraries, and it holds what a deployment of the profile would hold. It can do less: no
 network, nothing writable of the node, no privileges, a bound on its memory.
 
-The answer is kept in a cache by the image's id, unless it is that a parser cannot be built; a torn or foreign file there
-counts as none.
+The answer is kept in a cache by the image's id, unless it is that a parser cannot be built; a torn or foreign file
+there counts as none.
 """
 
 from __future__ import annotations

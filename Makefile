@@ -28,7 +28,7 @@ engine:  ## Install and start a Docker engine if none answers
 	@docker/engine.sh
 
 .PHONY: images
-images: engine  ## Build the images that are not there: real vLLM on CPU (0.32.0 and 0.8.5) and the test stub
+images: engine  ## Build the images that are not there: real vLLM on CPU, clients between its versions, the test stub
 	@$(PYTHON) docker/build.py all
 
 .PHONY: demo

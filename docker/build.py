@@ -1,4 +1,4 @@
-"""Builds the project's container images: a Debian base, the stub server, and real vLLM on a CPU.
+"""Builds the project's container images: a Debian base, the stub server, real vLLM on a CPU, and clients laid over it.
 
 A tag that ends in a content hash is given to a finished image only, and the hash covers everything that
 determines the image; so a tag that exists is never built again, and a changed file never meets a stale image.
@@ -35,6 +35,8 @@ SUITE = "trixie"
 REGISTRY_ROOT = f"debian:{SUITE}-slim"
 APT = Path("/etc/apt")
 DEFAULT_VLLM = "0.32.0"
+CLIENTS = {"0.9.2": "0.8.5", "0.11.2": "0.32.0", "0.14.1": "0.32.0"}
+"""Releases whose client is tested, and the release whose image, libraries and all, it is laid over."""
 EXIT_FAILED = 3
 SIGNALLED = 128
 ANOTHER_BASE = "name an image instead, for example ORCH_BASE_IMAGE=python:3.11-slim-trixie"
@@ -233,6 +235,21 @@ def provide_cpu(builder: Builder, version: str) -> str:
     return provide_on_base(builder, Image(name, name, content_hash(folder, *facts, version=version)), build)
 
 
+def provide_client(builder: Builder, version: str) -> str:
+    """Return the tag of an image with the client of vLLM `version`, built when missing."""
+    folder, base = HERE / "client", provide_cpu(builder, CLIENTS[version])
+
+    def build(image: Image) -> None:
+        arguments = {"BASE": base, "VLLM_VERSION": version}
+        with build_context(builder, folder, version) as context:
+            host_pip.stage(context / "host", context / f"requirements-{version}.txt", "/build/host")
+            builder.docker.build(image.tag, context, arguments, builder.log(f"client-{version}-{image.digest}"))
+        builder.docker.drop_builder_stages()
+
+    name = f"orch-client:{version}"
+    return provide(builder, Image(name, name, content_hash(folder, base, version, version=version)), build)
+
+
 def provide_on_base(builder: Builder, image: Image, build: Callable[[Image, str], None]) -> str:
     """Provide an image, and first its base when it has to be built."""
     base = "" if builder.docker.image_id(image.tag) else provide_base(builder)
@@ -251,8 +268,12 @@ def known_versions() -> list[str]:
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the command line; the environment supplies defaults."""
     parser = argparse.ArgumentParser(description="Build the project's images; prints the tag of each.")
-    parser.add_argument("target", choices=("base", "stub", "cpu", "all"))
-    parser.add_argument("--vllm-version", choices=known_versions(), default=DEFAULT_VLLM, help="for `cpu`")
+    parser.add_argument("target", choices=("base", "stub", "cpu", "client", "all"))
+    parser.add_argument(
+        "--vllm-version",
+        choices=(*known_versions(), *CLIENTS),
+        help=f"for `cpu`, {DEFAULT_VLLM} unless given, and `client`, all of them unless given",
+    )
     parser.add_argument(
         "--base",
         default=os.environ.get("ORCH_BASE_IMAGE", ""),
@@ -263,18 +284,26 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         default=os.environ.get("ORCH_TORCH_INDEX", ""),
         help="extra package index that has CPU builds of torch (ORCH_TORCH_INDEX)",
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    offered = {"cpu": known_versions(), "client": list(CLIENTS)}.get(options.target, [])
+    if options.vllm_version and options.vllm_version not in offered:
+        parser.error(f"{options.target} has no vLLM {options.vllm_version}; there is {', '.join(offered) or 'none'}")
+    return options
 
 
-def build_target(builder: Builder, target: str, version: str) -> Iterator[str]:
+def build_target(builder: Builder, target: str, version: str | None) -> Iterator[str]:
     """Provide the images of one target and yield their tags."""
     if target == "base":
         base_identity(builder)
         yield provide_base(builder)
     if target in ("stub", "all"):
         yield provide_stub(builder)
-    for each in known_versions() if target == "all" else [version] if target == "cpu" else []:
-        yield provide_cpu(builder, each)
+    if target in ("cpu", "all"):
+        for each in known_versions() if target == "all" else [version or DEFAULT_VLLM]:
+            yield provide_cpu(builder, each)
+    if target in ("client", "all"):
+        for each in [version] if version else CLIENTS:
+            yield provide_client(builder, each)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -23,9 +23,10 @@ from engine.kit import containers
 from engine.kit.command import STUB, Orch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
 REAL_IMAGES = ("orch-cpu:0.32.0", "orch-cpu:0.8.5")
+CLIENT_IMAGES = ("orch-client:0.9.2", "orch-client:0.11.2", "orch-client:0.14.1")
 WATCHDOGS_S = 90.0
 """The watchdog of a killed orch looks for latecomers for 20 s; this is long enough on any machine."""
 FAILED = pytest.StashKey[bool]()
@@ -103,9 +104,13 @@ def stub_node(session: Session, engine: None) -> Iterator[None]:  # noqa: ARG001
 @pytest.fixture(scope="session")
 def vllm_node(engine: None) -> None:  # noqa: ARG001 - in this order
     """Provide the images with real vLLM."""
-    for image in REAL_IMAGES:
-        build = f"{sys.executable} docker/build.py cpu --vllm-version {image.partition(':')[2]}"
-        need(["docker", "image", "inspect", image], f"the image {image} is missing", build)
+    need_images(REAL_IMAGES)
+
+
+@pytest.fixture(scope="session")
+def client_images(engine: None) -> None:  # noqa: ARG001 - in this order
+    """Provide the images with clients of releases in between."""
+    need_images(CLIENT_IMAGES)
 
 
 @pytest.fixture
@@ -148,6 +153,14 @@ def proxied(session: Session) -> Callable[..., object]:
         return proxy
 
     return make
+
+
+def need_images(images: Iterable[str]) -> None:
+    """Fail with what builds it if an image is missing."""
+    for image in images:
+        name, _, version = image.partition(":")
+        build = f"{sys.executable} docker/build.py {name.removeprefix('orch-')} --vllm-version {version}"
+        need(["docker", "image", "inspect", image], f"the image {image} is missing", build)
 
 
 def need(command: list[str], problem: str, remedy: str) -> None:

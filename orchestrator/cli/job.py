@@ -42,7 +42,8 @@ class Job:
         self, profile: Profile, name: str, wait_s: float | None, open_run: Open, work: Work | None = None
     ) -> RunDirectory:
         """Bring a deployment up, measure, tear it down; return the run."""
-        launch = Launch(self.engine, profile, name, self.here.state, self.here.locks, self.here.environ, wait_s)
+        here = self.here
+        launch = Launch(self.engine, profile, name, here.state, here.locks, here.cache, here.environ, wait_s)
         with prepared(launch, [self.here.runs], self.reporter.phase, self.reporter.line) as ready:
             directory = open_run()
             with directory.locked(), kept(directory, as_json=self.as_json):

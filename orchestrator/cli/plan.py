@@ -64,6 +64,7 @@ def _as_data(profile: Profile, made: Plan) -> dict[str, object]:
             for planned in made.measurements
         ],
         "weakenings": list(made.weakenings),
+        "flags": list(made.flags),
         "secrets": list(made.spec.secrets),
         "estimate_s": {
             "start": made.estimate.start_s,
@@ -104,6 +105,8 @@ def _lines(profile: Profile, made: Plan) -> list[str]:
             "# Settings that weaken the container's isolation",
             *(f"# - {line}" for line in made.weakenings),
         ]
+    if made.flags:
+        lines += ["", "# Flags that come or go with vLLM's version", *(f"# - {line}" for line in made.flags)]
     guessed = made.estimate
     parts = [
         f"benchmark clients {format_duration(guessed.clients_s)}",

@@ -60,6 +60,7 @@ VARIABLES = {
     "Without it `/var/run/docker.sock`.",
     "NO_COLOR": "Not empty: no colours.",
     "XDG_DATA_HOME": "Takes the place of `~/.local/share`.",
+    "XDG_CACHE_HOME": "Takes the place of `~/.cache`, where `orch/parsers` keeps what images said of their flags.",
     "XDG_CONFIG_HOME": "Takes the place of `~/.config`.",
 }
 """Environment variables and what they do; those that a profile names for its secrets come on top."""

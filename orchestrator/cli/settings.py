@@ -30,6 +30,8 @@ class Settings:
     """Deployments that orch made on this node: leases and records."""
     locks: Path
     """Locks on the node's devices, in a folder that all users share."""
+    cache: Path
+    """What can be found out again; may be deleted at any time."""
     profiles: tuple[Path, ...]
     """Where profiles are looked for by name, first match wins; the package's own come last."""
     environ: Mapping[str, str] = field(repr=False)
@@ -52,6 +54,7 @@ def settings() -> Settings:
         runs=Path(runs).absolute() if runs else platformdirs.user_data_path("orch") / "runs",
         state=Path(state).absolute() if state else Path("/var/tmp") / f"orch-{os.getuid()}",  # noqa: S108 - owner checked on use
         locks=Path(locks).absolute() if locks else Path("/var/tmp/orch-locks"),  # noqa: S108 - sticky; opened with care
+        cache=platformdirs.user_cache_path("orch"),
         profiles=(
             *([Path(own).absolute()] if own else []),
             Path("profiles").absolute(),

@@ -63,7 +63,7 @@ def up(
             reporter.line(f"{name} is up already")
             api = server_api(resolved, read_values(existing.folder))
         else:
-            launch = Launch(engine, resolved, name, here.state, here.locks, here.environ, wait)
+            launch = Launch(engine, resolved, name, here.state, here.locks, here.cache, here.environ, wait)
             with (
                 prepared(launch, [], reporter.phase, reporter.line) as ready,
                 launched(launch, ready, interruption, reporter.phase) as (guard, deployment),

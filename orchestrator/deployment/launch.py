@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.accelerators import held_by
 from orchestrator.atomic import make_folder
+from orchestrator.deployment.ask import known_parsers
 from orchestrator.deployment.folder import Record, logs_folder, make_deployment_folder, new_identity, write_record
 from orchestrator.deployment.guard import Guard, guarded
 from orchestrator.deployment.hold import Hold, take
@@ -18,6 +19,7 @@ from orchestrator.deployment.preflight import check_node, check_port, ensure_ima
 from orchestrator.deployment.registry import Listed, deployments
 from orchestrator.deployment.up import Deployment, bring_up
 from orchestrator.errors import Busy
+from orchestrator.profile.flags import warnings
 from orchestrator.profile.secrets import read_secrets
 from orchestrator.vllm.phases import Phase
 
@@ -44,6 +46,8 @@ class Launch:
     """State folder of this user on this node."""
     locks: Path
     """Folder of the node's locks, which all users share."""
+    cache: Path
+    """Folder of what is known about images."""
     environ: Mapping[str, str]
     """Environment that secrets are read from, and that the watchdog gets."""
     wait_s: float | None = None
@@ -78,7 +82,7 @@ class Prepared:
 
 @contextlib.contextmanager
 def prepared(
-    launch: Launch, folders: Sequence[Path], progress: Progress, on_wait: Callable[[str], None]
+    launch: Launch, folders: Sequence[Path], progress: Progress, say: Callable[[str], None]
 ) -> Iterator[Prepared]:
     """Check everything that can be checked, hold what the launch needs for itself, and get the image.
 
@@ -86,7 +90,7 @@ def prepared(
         launch: What is to be launched.
         folders: Where results and logs will be written.
         progress: Told how the image comes.
-        on_wait: Told whom the launch has to wait for.
+        say: Told whom the launch has to wait for, and which flags the image's vLLM is known not to take.
 
     Raises:
         EnvironmentFault: When the node is not what the profile asks for; all that is missing at once.
@@ -96,7 +100,7 @@ def prepared(
     check_node(profile, launch.state, *folders)
     secrets = read_secrets(profile, launch.environ)
     who = f"{_user()}, pid {os.getpid()}, deployment {launch.name}"
-    hold = take(held_by(profile), launch.locks, launch.engine, who, launch.wait_s, on_wait)
+    hold = take(held_by(profile), launch.locks, launch.engine, who, launch.wait_s, say)
     try:
         refuse_if_up(launch.engine, launch.name)
         check_port(server.host, server.port)
@@ -104,6 +108,8 @@ def prepared(
         image = ensure_image(
             launch.engine, profile.container, profile.health.deadline, lambda text: progress(Phase.IMAGE, text)
         )
+        for line in warnings(profile, known_parsers(launch.cache, image.id)):
+            say(f"warning: {line}")
         yield Prepared(hold, image, secrets)
     finally:
         hold.release()

@@ -5,44 +5,10 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from orchestrator.diagnosis.rule import Rule, Strength, texts
+from orchestrator.vllm.serve_flags import SERVE_FLAGS
 
-_GONE = {
-    "--enable-reasoning": ("0.10", "give server.flags.reasoning-parser alone"),
-    "--disable-log-requests": ("0.17", "leave it out, requests are not logged anyway"),
-    "--num-scheduler-steps": ("0.10.1", "leave it out"),
-    "--multi-step-stream-outputs": ("0.10.1", "leave it out"),
-    "--use-v2-block-manager": ("0.10", "leave it out"),
-    "--device": ("0.10", "leave it out, the image decides"),
-    "--swap-space": ("0.18", "leave it out"),
-    "--preemption-mode": ("0.11", "leave it out"),
-    "--scheduler-delay-factor": ("0.11", "leave it out"),
-    "--max-seq-len-to-capture": ("0.11", "leave it out"),
-    "--task": ("0.14", "use server.flags.runner or server.flags.convert"),
-    "--guided-decoding-backend": ("0.12", "use server.flags.structured-outputs-config"),
-    "--rope-scaling": ("0.11.1", "use server.flags.hf-overrides"),
-    "--rope-theta": ("0.11.1", "use server.flags.hf-overrides"),
-    "--cuda-graph-sizes": ("0.13", "use server.flags.cudagraph-capture-sizes"),
-    "--disable-frontend-multiprocessing": ("0.19", "leave it out"),
-}
-_NEW = {
-    "--async-scheduling": ("0.10", "leave it out"),
-    "--attention-backend": ("0.13", "set VLLM_ATTENTION_BACKEND in server.env"),
-    "--convert": ("0.10.1", "use server.flags.task"),
-    "--cudagraph-capture-sizes": ("0.11.1", "use server.flags.cuda-graph-sizes, which 0.9 has first"),
-    "--enable-log-requests": ("0.10.1", "leave it out, requests are logged anyway"),
-    "--kv-cache-memory-bytes": ("0.10.2", "use server.flags.gpu-memory-utilization"),
-    "--numa-bind": ("0.20.2", "bind with numactl in server.command, or with what the image has for it"),
-    "--runner": ("0.10.1", "use server.flags.task"),
-    "--stream-interval": ("0.11.1", "leave it out"),
-    "--structured-outputs-config": ("0.11", "use server.flags.guided-decoding-backend"),
-}
-FLAGS = MappingProxyType(
-    {
-        **{flag: f"{flag} is gone since vLLM {since}: {instead}." for flag, (since, instead) in _GONE.items()},
-        **{flag: f"{flag} is known since vLLM {since}; before: {instead}." for flag, (since, instead) in _NEW.items()},
-    }
-)
-"""Flags that only some versions know, and what to use in their place; from the parsers of 33 releases."""
+NOTES = MappingProxyType({f"--{flag.name}": f"--{flag.name} {flag.history()}." for flag in SERVE_FLAGS})
+"""What to say of a flag that only some versions know."""
 
 RULES = (
     Rule(
@@ -51,11 +17,11 @@ RULES = (
         why="Flags come and go from version to version; the image's vLLM has none of that name.",
         advice=(
             "Correct or remove it in server.flags: {flag}",
-            "See which flags the image knows: docker run --rm IMAGE vllm serve --help (0.10 and later: --help=all)",
+            "Check all of the profile's flags against the image at once: orch profile lint --image PROFILE",
             "The image has vLLM {version}.",
         ),
         log=texts(r"error: unrecognized arguments: (?P<flag>\S.*)"),
-        notes=FLAGS,
+        notes=NOTES,
     ),
     Rule(
         id="invalid-json",

@@ -152,9 +152,14 @@ def server_argv(profile: Profile) -> list[str]:
     return [*server.command, server.model, "--host", host, "--port", str(server.port), *to_argv(server.flags)]
 
 
-def container_argv(profile: Profile) -> list[str]:
-    """Return the container's command: supervisor, sourced files, environment, server, each handing over to the next."""
-    argv = server_argv(profile)
+def container_argv(profile: Profile, command: list[str] | None = None) -> list[str]:
+    """Return the container's command: supervisor, sourced files, environment, server, each handing over to the next.
+
+    Args:
+        profile: The resolved profile.
+        command: What takes the server's place, if anything does.
+    """
+    argv = command or server_argv(profile)
     environment = plain(profile.server.env)
     if environment:
         argv = ["env", *(f"{name}={value}" for name, value in environment.items()), *argv]

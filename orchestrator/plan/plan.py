@@ -11,6 +11,7 @@ from orchestrator.plan.container import BY_HAND, ContainerSpec, Identity, contai
 from orchestrator.plan.docker_run import docker_run_line
 from orchestrator.plan.estimate import Estimated, estimate
 from orchestrator.plan.weakening import weakenings
+from orchestrator.profile.flags import warnings
 from orchestrator.sweep import Measurement, sweep, warmups
 from orchestrator.vllm.client import LATEST, dialect_of, version_in_image
 
@@ -42,6 +43,8 @@ class Plan:
     warmups: tuple[PlannedMeasurement, ...]
     measurements: tuple[PlannedMeasurement, ...]
     weakenings: tuple[str, ...]
+    flags: tuple[str, ...]
+    """Flags that the version which the image's name tells does not know, or not for long."""
     estimate: Estimated
 
 
@@ -68,6 +71,7 @@ def plan(profile: Profile, name: str, folder: str) -> Plan:
         warmups=tuple(warm),
         measurements=tuple(planned),
         weakenings=tuple(weakenings(profile.container)),
+        flags=tuple(warnings(profile, None)),
         estimate=estimate(profile),
     )
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.profile import lint_container, lint_server, lint_sweep
+from orchestrator.profile import flags, lint_container, lint_server, lint_sweep
 
 if TYPE_CHECKING:
     from orchestrator.profile.schema import Profile
+    from orchestrator.vllm.parser import ImageParsers
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,10 @@ class Remark:
     text: str
 
 
-def lint(profile: Profile) -> list[Remark]:
-    """Return the remarks on a resolved profile, in the order of its sections."""
-    rules = (*lint_container.RULES, *lint_server.RULES, *lint_sweep.RULES)
-    return [Remark(key, text) for rule in rules for key, text in rule(profile)]
+def lint(profile: Profile, parsers: ImageParsers | None = None) -> list[Remark]:
+    """Return the remarks on a resolved profile, in the order of its sections; with what its image's parsers know."""
+    found = [item for rule in (*lint_container.RULES, *lint_server.RULES) for item in rule(profile)]
+    found += flags.remarks(profile, parsers)
+    found += [item for rule in lint_sweep.RULES for item in rule(profile)]
+    found += [] if parsers is None else flags.not_asked(profile, parsers)
+    return [Remark(key, text) for key, text in found]

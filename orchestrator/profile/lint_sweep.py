@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.profile.lint_server import as_int
 from orchestrator.sweep import points
-from orchestrator.vllm.client import version_in_image
+from orchestrator.vllm.client import longest_prompt, version_in_image
 from orchestrator.vllm.flags import lookup
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 SOLID = (("P90", 64), ("P95", 130), ("P99", 662))
 """How many requests a percentile takes to be bounded with 99 % confidence."""
-OLD_PROMPT_GROWTH = 1.35
-"""How much longer than asked the random prompts of vLLM 0.8 can be for the server."""
 
 
 def context_length(profile: Profile) -> Remarks:
@@ -30,10 +28,10 @@ def context_length(profile: Profile) -> Remarks:
     prompt, output = max(lengths, key=sum, default=(0, 0))
     if limit is None:
         return
-    grown = int(prompt * OLD_PROMPT_GROWTH)
+    grown = longest_prompt(prompt, version_in_image(profile.container.image))
     if prompt + output > limit:
         yield "server.flags.max-model-len", f"{limit} is less than {prompt} + {output} tokens of the sweep"
-    elif (version_in_image(profile.container.image) or "").startswith("0.8.") and grown + output > limit:
+    elif grown + output > limit:
         yield (
             "server.flags.max-model-len",
             f"{limit} may be too small: vLLM 0.8 can turn a prompt of {prompt} tokens into {grown}",

@@ -32,11 +32,12 @@ def load_profile(name_or_path: str, search: Sequence[Path], sets: Sequence[str] 
     """
     from orchestrator.profile.resolve import resolve  # noqa: PLC0415 - see the module's docstring
 
-    profile, faults = resolve(find_profile(name_or_path, search), search, sets)
-    if profile is None:
+    resolved = resolve(find_profile(name_or_path, search), search, sets)
+    if resolved.profile is None:
+        faults = resolved.faults
         count = f"{len(faults)} faults" if len(faults) > 1 else "a fault"
         raise ProfileError(
             "\n".join([f"profile '{name_or_path}' has {count}", *map(str, faults)]),
             "`orch profile schema` and docs/profile.md tell every key",
         )
-    return profile
+    return resolved.profile

@@ -28,10 +28,18 @@ if TYPE_CHECKING:
     from orchestrator.profile.tree import Fault
 
 
-def resolve(
-    path: Path, search: Sequence[Path], sets: Sequence[str] = ()
-) -> tuple[Profile, tuple[()]] | tuple[None, tuple[Fault, ...]]:
-    """Return a file's resolved profile and no faults, or None and every fault.
+@dataclass(frozen=True)
+class Resolved:
+    """What comes of a file: a profile and no faults, or faults and no profile."""
+
+    profile: Profile | None
+    root: Node
+    """The merged tree, in which every key and value knows its place."""
+    faults: tuple[Fault, ...]
+
+
+def resolve(path: Path, search: Sequence[Path], sets: Sequence[str] = ()) -> Resolved:
+    """Return a file's resolved profile, or every fault.
 
     Raises:
         ProfileError: the file cannot be read.
@@ -47,13 +55,12 @@ def resolve(
     root = without_nulls(root)
     data = plain(root)
     data.setdefault("name", path.stem)
+    profile = None
     try:
         profile = Profile.model_validate(data)
     except ValidationError as error:
         reading.take(faults_of(error.errors(include_url=False), root, incomplete=reading.incomplete))
-    if reading.faults:
-        return None, reading.in_order()
-    return profile, ()
+    return Resolved(None if reading.faults else profile, root, reading.in_order())
 
 
 @dataclass

@@ -61,6 +61,17 @@ def fault(mark: Mark, keys: Keys, problem: str) -> Fault:
     return Fault(mark.file, mark.line, mark.column, show_keys(keys), problem)
 
 
+def entry_at(root: Node, keys: Keys) -> Entry | None:
+    """Return the entry that stands under these keys of mappings; None if there is none."""
+    found, node = None, root
+    for key in keys:
+        found = node.value.get(str(key)) if isinstance(node.value, Mapping) else None
+        if found is None:
+            return None
+        node = found.node
+    return found
+
+
 def printable(text: str) -> str:
     """Return a text on one line, its control characters spelled out, so that no file can steer a terminal."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from pydantic import JsonValue
 
@@ -28,13 +28,20 @@ def to_argv(flags: Mapping[str, JsonValue]) -> list[str]:
                 argv.append(flag)
             case False:
                 argv.append(f"--no-{name}")
-            case list() if value and not any(isinstance(item, list | dict) for item in value):
-                argv += _with_values(flag, [_scalar(item) for item in value])
-            case list() | dict():
-                argv += _with_values(flag, [json.dumps(value, ensure_ascii=False, separators=(",", ":"))])
             case _:
-                argv += _with_values(flag, [_scalar(value)])
+                argv += _with_values(flag, words(value))
     return argv
+
+
+def words(value: JsonValue) -> list[str]:
+    """Return the words by which a flag's value is given: several for a list, else one, which may be JSON."""
+    match value:
+        case list() if value and not any(isinstance(item, list | dict) for item in value):
+            return [_scalar(item) for item in value]
+        case list() | dict():
+            return [json.dumps(value, ensure_ascii=False, separators=(",", ":"))]
+        case _:
+            return [_scalar(value)]
 
 
 def lookup(flags: Mapping[str, JsonValue], *names: str) -> JsonValue:
@@ -78,8 +85,7 @@ def _scalar(value: JsonValue) -> str:
     return str(value)
 
 
-def _with_values(flag: str, values: Iterable[str]) -> list[str]:
-    values = list(values)
+def _with_values(flag: str, values: list[str]) -> list[str]:
     if len(values) == 1 and values[0].startswith("-"):
         return [f"{flag}={values[0]}"]
     return [flag, *values]

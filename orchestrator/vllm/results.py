@@ -17,6 +17,20 @@ from orchestrator.vllm.client import LATENCIES, PERCENTILES
 if TYPE_CHECKING:
     from orchestrator.sweep import Point
 
+FIGURES = {
+    "duration_s": ("duration",),
+    "completed": ("completed",),
+    "failed": ("failed",),
+    "total_input_tokens": ("total_input_tokens",),
+    "total_output_tokens": ("total_output_tokens",),
+    "request_throughput": ("request_throughput",),
+    "output_throughput": ("output_throughput",),
+    "total_token_throughput": ("total_token_throughput",),
+    "request_goodput": ("request_goodput", "request_goodput:"),  # with the colon up to 0.9.1
+}
+"""The keys under which versions write each figure, the newest first."""
+UNREPORTED = ("failed", "request_goodput")
+"""Figures that some versions do not write: the failed requests up to 0.11.0, the goodput without objectives."""
 STATISTICS = ("mean", "median", "std", *(f"p{percentile}" for percentile in PERCENTILES))
 
 
@@ -76,19 +90,8 @@ def read_metrics(raw: bytes) -> Metrics:
     """Return the metrics in a result file; raise UnreadableResultError for one that is torn or foreign."""
     try:
         data = json.loads(raw)
-        found = Metrics(
-            duration_s=data["duration"],
-            completed=data["completed"],
-            failed=data.get("failed"),
-            total_input_tokens=data["total_input_tokens"],
-            total_output_tokens=data["total_output_tokens"],
-            request_throughput=data["request_throughput"],
-            output_throughput=data["output_throughput"],
-            total_token_throughput=data["total_token_throughput"],
-            # Up to 0.9.1 the key ends in a colon.
-            request_goodput=data.get("request_goodput", data.get("request_goodput:")),
-            **{f"{name}_ms": _latency(data, name) for name in LATENCIES},
-        )
+        figures = {figure: _figure(data, figure, keys) for figure, keys in FIGURES.items()}
+        found = Metrics(**figures, **{f"{name}_ms": _latency(data, name) for name in LATENCIES})
     except (ValueError, TypeError, KeyError) as error:
         raise UnreadableResultError(f"{type(error).__name__}: {error}") from error
     for name, value in found:
@@ -136,6 +139,11 @@ def incompleteness(point: Point, metrics: Metrics) -> list[str]:
         if value is None or not math.isfinite(value) or value <= 0:
             reasons.append(f"{name} is {value}")
     return reasons
+
+
+def _figure(data: dict[str, Any], figure: str, keys: tuple[str, ...]) -> Any:  # noqa: ANN401 - the model checks it
+    known = next((key for key in keys if key in data), None)
+    return data[known or keys[0]] if known or figure not in UNREPORTED else None
 
 
 def _latency(data: dict[str, Any], name: str) -> Latency:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,18 @@ def test_an_engine_that_knows_its_version_and_nothing_else(away: Orch) -> None:
         assert (words, done.returncode, done.stdout) == (words, 3, "")
         assert done.stderr.startswith("orch: the Docker engine did not answer in time while listing containers\n")
     assert not away.runs.exists()
+
+
+def test_an_image_that_cannot_be_asked_for_that_reason(away: Orch) -> None:
+    done = away("profile", "lint", "stub", "--image")
+    assert done.returncode == 3
+    assert done.stderr.startswith("stub: container.image — no Docker engine answers while connecting to ")
+    assert "Try: docker version" in done.stderr
+    (checked,) = json.loads(away("profile", "lint", "stub", "--image", "--json").stdout)["profiles"]
+    assert (checked["faults"], checked["vllm_version"]) == ([], None)
+    assert checked["not_asked"] in done.stderr
+    faulty = away("profile", "lint", "stub", "--image", "--set", "container.image=5")
+    assert faulty.returncode == 2, "a fault counts more"
 
 
 def test_completion_of_deployments_is_silent_about_it(away: Orch) -> None:

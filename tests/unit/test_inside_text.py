@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.inside import driver, program_text, supervisor
+from orchestrator.inside import driver, parsers, program_text, supervisor
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-PROGRAMS = [driver, supervisor]
+PROGRAMS = [driver, parsers, supervisor]
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)

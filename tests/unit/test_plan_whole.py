@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from samples import a_bench, a_point, a_profile
 
+from orchestrator.cli.plan import _lines as shown_lines
 from orchestrator.plan.container import server_argv
 from orchestrator.plan.docker_run import docker_run_line
 from orchestrator.plan.estimate import CLIENT_START_S, UNKNOWN_OUTPUT, estimate, point_seconds
@@ -55,6 +56,18 @@ def test_every_shipped_profile_has_a_plan(name: str) -> None:
     made = plan(load_profile(name, [PROFILES]), name, "/state")
     assert made.measurements
     assert made.estimate.total_s > 0
+    assert made.flags == (), "it has flags that its vLLM does not know, or not for long"
+
+
+def test_flags_that_the_image_s_version_does_not_know_are_in_the_plan() -> None:
+    profile = a_profile(container={"image": "vllm:0.17.0"}, server={"flags": {"disable-log-requests": True}})
+    line = (
+        "server.flags.disable-log-requests — vLLM 0.17.0 does not know it; it is gone since vLLM 0.17: leave it out, "
+        "requests are not logged anyway"
+    )
+    made = plan(profile, "mine", "/state")
+    assert made.flags == (line,)
+    assert f"# - {line}" in shown_lines(profile, made)
 
 
 def test_the_start_takes_as_long_as_the_profile_expects() -> None:

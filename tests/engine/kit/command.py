@@ -104,6 +104,7 @@ class Orch:
             "ORCH_RUNS_DIR": self.runs,
             "ORCH_PROFILES_DIR": self.profiles,
             "ORCH_LOCKS_DIR": self.folder / "locks",
+            "XDG_CACHE_HOME": self.folder / "cache",
         }
         return {**kept, **{name: str(path) for name, path in own.items()}, **self.variables}
 

@@ -54,6 +54,16 @@ def only(prefix: str) -> Seen:
     return found[0]
 
 
+def wait_for_running(prefix: str, deadline_s: float = 120.0) -> Seen:
+    """Return the only container of deployments whose name begins so, once it runs."""
+    end = time.monotonic() + deadline_s
+    while not (found := [container for container in listed(prefix) if container.state == "running"]):
+        assert time.monotonic() < end, f"no container of {prefix} runs"
+        time.sleep(0.1)
+    (only_one,) = found
+    return only_one
+
+
 def inspect(container: str) -> dict[str, Any]:
     """Return all that the engine knows about a container."""
     return dict(json.loads(docker("inspect", container))[0])

@@ -34,7 +34,7 @@ class Folder:
     def faults(self, name: str = "p", *sets: str) -> list[str]:
         """Return the faults as text, the folder's own path left out."""
         reference = Path(name) if "/" in name else self.path / f"{name}.yaml"
-        _, faults = resolve(reference, [self.path], sets)
+        faults = resolve(reference, [self.path], sets).faults
         return [str(fault).replace(f"{self.path}/", "") for fault in faults]
 
     def faults_in(self, text: str, *sets: str) -> list[str]:

@@ -143,6 +143,8 @@ def test_lint_as_json_has_faults_and_remarks_apart(folder: Path) -> None:
             }
         ],
         "remarks": [],
+        "vllm_version": None,
+        "not_asked": None,
     }
     assert second["faults"] == []
     assert [remark["key"] for remark in second["remarks"]] == ["container.image"]

@@ -1,0 +1,120 @@
+"""Says what the command-line parsers of the image's vLLM know: each flag, the values it takes, and nothing else.
+
+The text of this module is the command of a throw-away container, so it stands alone and runs on any Python from 3.7.
+It ends with one line on its standard output that begins with `ANSWER`, whatever else vLLM writes there:
+
+    {"python": "3.11.2", "vllm": "0.32.0", "serve": PARSER, "bench": PARSER}
+
+where PARSER is {"problem": "", "dotted": true, "options": [OPTION, …]} and OPTION is {"names": ["--block-size"],
+"nargs": null, "choices": ["8", "16"] or null, "kind": "int", "deprecated": false}. `nargs` is argparse's, 0 for a
+switch. `kind` is what the values are, found out by giving the option's own conversion some texts: "json" takes an
+object, "int" and "float" are Python's own conversions, "text" is everything else. `dotted` says that the parser makes
+JSON of `--flag.key value`. A parser that cannot be built has its reason as `problem` and no options.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import sys
+from typing import Any
+
+ANSWER = "orch-parsers: "
+
+
+def takes(convert: Any, text: str) -> bool:  # noqa: ANN401, D103 - see the module
+    try:
+        convert(text)
+    except BaseException:  # noqa: BLE001 - a conversion of vLLM may do anything
+        return False
+    return True
+
+
+def kind_of(convert: Any) -> str:  # noqa: ANN401, D103 - see the module
+    if convert in (int, float):
+        return str(convert.__name__)
+    if callable(convert) and takes(convert, "{}") and not takes(convert, "{") and not takes(convert, "text"):
+        return "json"
+    return "text"
+
+
+def option_of(action: Any, deprecated: Any) -> dict[str, Any]:  # noqa: ANN401, D103 - see the module
+    choices = action.choices
+    if choices is not None:
+        choices = [str(getattr(choice, "value", choice)) for choice in choices]
+    return {
+        "names": list(action.option_strings),
+        "nargs": action.nargs,
+        "choices": sorted(choices) if isinstance(action.choices, (set, frozenset)) else choices,
+        "kind": kind_of(action.type),
+        "deprecated": action in deprecated or bool(getattr(action, "deprecated", False)),
+    }
+
+
+def is_dotted(new: Any) -> bool:  # noqa: ANN401, D103 - see the module
+    parser = new()
+    parser.add_argument("--flag", type=json.loads)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            return bool(parser.parse_args(["--flag.key", "1"]).flag == {"key": 1})
+    except (Exception, SystemExit):  # noqa: BLE001 - it does not know them
+        return False
+
+
+def parser_class() -> Any:  # noqa: ANN401, D103 - see the module
+    try:
+        from vllm.utils.argparse_utils import FlexibleArgumentParser  # noqa: PLC0415
+    except ImportError:
+        from vllm.utils import FlexibleArgumentParser  # noqa: PLC0415
+    return FlexibleArgumentParser
+
+
+def serve_parser(new: Any) -> Any:  # noqa: ANN401, D103 - see the module
+    from vllm.entrypoints.cli.serve import make_arg_parser  # noqa: PLC0415
+
+    return make_arg_parser(new(prog="vllm serve"))
+
+
+def bench_parser(new: Any) -> Any:  # noqa: ANN401, D103 - see the module
+    from vllm.benchmarks.serve import add_cli_args  # noqa: PLC0415
+
+    parser = new(prog="vllm bench serve")
+    add_cli_args(parser)
+    return parser
+
+
+def asked(build: Any) -> dict[str, Any]:  # noqa: ANN401, D103 - see the module
+    said = {"problem": "", "dotted": False, "options": []}  # type: dict[str, Any]
+    try:
+        new = parser_class()
+        parser = build(new)
+        deprecated = getattr(parser, "_deprecated", ())
+        said["options"] = [option_of(action, deprecated) for action in parser._actions if action.option_strings]  # noqa: SLF001
+        said["dotted"] = is_dotted(new)
+    except BaseException as error:  # noqa: BLE001 - an import may even exit
+        said["problem"] = "%s: %s" % (type(error).__name__, error)  # noqa: UP031
+    return said
+
+
+def main() -> None:  # noqa: D103 - see the module
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what vLLM prints must not stand within the answer
+    said = {"python": sys.version.split()[0], "vllm": None}  # type: dict[str, Any]
+    try:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        said["vllm"] = version("vllm")
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with the image's Python, orch must hear of it
+        said["problem"] = repr(error)
+    else:
+        said.update(serve=asked(serve_parser), bench=asked(bench_parser))
+    sys.stderr.flush()
+    answers.write("\n" + ANSWER + json.dumps(said) + "\n")
+    answers.flush()
+    os._exit(0)  # threads and exit handlers of what was imported have nothing to say
+
+
+if __name__ == "__main__":
+    main()

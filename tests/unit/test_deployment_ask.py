@@ -1,0 +1,110 @@
+"""What an image answers is kept by its id; what cannot be asked is said with the reason."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+from samples import a_profile
+
+from orchestrator.deployment.ask import MEMORY, answer_file, asking_spec, known_parsers, read_answer
+from orchestrator.engine import ImageFacts
+from orchestrator.errors import EnvironmentFault
+from orchestrator.inside import parsers
+from orchestrator.plan import labels
+from orchestrator.plan.container import Identity
+from orchestrator.vllm.parser import ImageParsers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PARSER = {"problem": "", "dotted": True, "options": []}
+ANSWER = {"python": "3.11.2", "vllm": "0.32.0", "serve": PARSER, "bench": PARSER}
+IMAGE = ImageFacts("sha256:" + "1" * 64, ())
+IDENTITY = Identity("p-ask-0a1b2c3d", "0a1b2c3d", "/state/deployments/p-ask-0a1b2c3d")
+
+
+def said(answer: object) -> bytes:
+    return f"INFO vLLM speaks\n\n{parsers.ANSWER}{json.dumps(answer)}\nW it goes on\n".encode()
+
+
+def test_the_answer_is_found_among_what_vllm_prints() -> None:
+    assert read_answer("i:1", 0, said(ANSWER)).vllm == "0.32.0"
+
+
+@pytest.mark.parametrize(
+    ("code", "output", "reason"),
+    [
+        (0, said({"python": "3.7", "vllm": None, "problem": "PackageNotFoundError('vllm')"}),
+         "its python3 has no vLLM (PackageNotFoundError('vllm'))"),
+        (127, b"starting\npython3: not found\n\n", "it ended with exit code 127: python3: not found"),
+        (137, b"", "it ended with exit code 137: it printed nothing"),
+        (None, b"INFO still importing\n", "it did not answer within 600 s"),
+    ],
+)  # fmt: skip
+def test_an_image_that_cannot_be_asked_says_why(code: int | None, output: bytes, reason: str) -> None:
+    with pytest.raises(EnvironmentFault) as caught:
+        read_answer("i:1", code, output)
+    assert caught.value.message == f"the image i:1 cannot be asked about its flags: {reason}"
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"python": "3.11', b"[]", b'{"python": "3.11"}', b"\xff"])
+def test_a_torn_or_foreign_file_in_the_cache_is_no_answer(tmp_path: Path, torn: bytes) -> None:
+    assert known_parsers(tmp_path, IMAGE.id) is None
+    path = answer_file(tmp_path, IMAGE.id)
+    path.parent.mkdir()
+    path.write_bytes(json.dumps(ANSWER).encode())
+    assert known_parsers(tmp_path, IMAGE.id) == ImageParsers.model_validate(ANSWER)
+    path.write_bytes(torn)
+    assert known_parsers(tmp_path, IMAGE.id) is None
+
+
+@pytest.fixture
+def socket_of_an_engine(tmp_path: Path) -> Iterator[Path]:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "docker.sock"))
+        yield tmp_path / "docker.sock"
+
+
+def test_the_question_is_asked_with_the_profile_s_devices_and_environment_and_without_its_powers(
+    socket_of_an_engine: Path,
+) -> None:
+    profile = a_profile(
+        container={
+            "devices": ["/dev/null", "/dev/no-such-device"],
+            "mounts": ["/etc:/etc/of-the-node", "/no/such/folder:/x", f"{socket_of_an_engine}:/run/docker.sock"],
+            "group_add": ["no-such-group"],
+            "privileged": True,
+            "ipc": "host",
+            "security_opt": ["seccomp=unconfined"],
+            "cap_add": ["SYS_ADMIN"],
+            "network": "host",
+            "env": {"A": "1", "TOKEN": {"from_env": "TOKEN"}},
+            "source": ["/opt/dtk/env.sh"],
+        },
+        server={"env": {"B": "2"}},
+    )
+    spec = asking_spec(profile, IMAGE, IDENTITY)
+    assert spec.image == IMAGE.id
+    assert [device.source for device in spec.devices] == ["/dev/null"]
+    assert [(mount.source, mount.read_only) for mount in spec.mounts] == [("/etc", True), (IDENTITY.folder, True)]
+    assert (spec.privileged, spec.ipc, spec.security_opt, spec.cap_add) == (False, None, (), ())
+    assert (spec.network, spec.publish, spec.group_add, spec.memory, spec.secrets) == ("none", None, (), MEMORY, ())
+    assert spec.env == {"A": "1"}
+    assert "/opt/dtk/env.sh" in spec.command
+    assert spec.command[-5:-3] == ("env", "B=2")
+    assert spec.command[-3:-1] == ("python3", "-c")
+    assert spec.labels[labels.LAUNCH] == IDENTITY.launch
+    assert labels.PROFILE_HASH not in spec.labels, "no server of the profile runs in it"
+
+
+def test_a_profile_s_own_bound_on_memory_is_kept_where_it_is_tighter() -> None:
+    profile = a_profile(container={"memory": "2g", "supervise": False})
+    spec = asking_spec(profile, IMAGE, IDENTITY)
+    assert spec.memory == 2 * 2**30
+    assert spec.entrypoint == "python3"
+    assert spec.command[0] == "-IS"

@@ -1,0 +1,55 @@
+"""The tables of versions agree with what the real parsers of those versions know; see tests/e2e/test_dialects.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from samples import a_measurement
+
+from orchestrator.profile.flags import refused
+from orchestrator.profile.load import load_profile
+from orchestrator.vllm.client import VLLM, Target, client_argv, client_dialect
+from orchestrator.vllm.parser import ImageParsers
+from orchestrator.vllm.serve_flags import SERVE_FLAGS, absence, deprecation
+
+ROOT = Path(__file__).parents[2]
+ANSWERS = {
+    path.parent.name: ImageParsers.model_validate_json(path.read_bytes())
+    for path in sorted((ROOT / "tests" / "fixtures" / "vllm").glob("*/parsers.json"))
+}
+TARGET = Target("127.0.0.1", 8000, "/models/m", "alias", trust_remote_code=True)
+
+
+@pytest.mark.parametrize("version", ANSWERS)
+@pytest.mark.parametrize("flag", SERVE_FLAGS, ids=lambda flag: flag.name)
+def test_a_serve_flag_is_known_to_just_the_versions_that_the_table_says(version: str, flag: object) -> None:
+    name = flag.name  # type: ignore[attr-defined]
+    known = f"--{name}" in ANSWERS[version].serve.by_name
+    assert known == (absence(name, version) is None)
+
+
+@pytest.mark.parametrize("version", ANSWERS)
+def test_what_a_parser_itself_calls_deprecated_the_table_does_too(version: str) -> None:
+    rows = {flag.name for flag in SERVE_FLAGS}
+    for option in ANSWERS[version].serve.options:
+        name = option.names[0].lstrip("-")
+        if option.deprecated and name in rows:
+            assert deprecation(name, version), name
+
+
+@pytest.mark.parametrize("version", ANSWERS)
+def test_a_client_is_called_in_words_that_its_parser_knows(version: str) -> None:
+    answer = ANSWERS[version]
+    dialect = client_dialect(version)
+    assert client_dialect(answer.vllm, answer.bench.by_name) == dialect
+    argv = client_argv(VLLM, dialect, TARGET, a_measurement(max_concurrency=4, request_rate=2.0), "/results")
+    assert {word for word in argv if word.startswith("--")} <= answer.bench.by_name.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [("cpu-tiny", "0.32.0"), ("cpu-tiny-0.8.5", "0.8.5"), ("ds-671b-awq", "0.8.5"), ("ds-671b-int8", "0.8.5")],
+)
+def test_the_shipped_profiles_have_only_flags_that_their_version_takes(name: str, version: str) -> None:
+    assert refused(load_profile(name, [ROOT / "profiles"]), ANSWERS[version]) == []

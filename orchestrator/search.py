@@ -11,7 +11,7 @@ from orchestrator.atomic import write_atomic
 from orchestrator.bench.capacity import CapacitySearch
 from orchestrator.objectives import Objective, goodput_bounds, missed
 from orchestrator.runs.records import RunState
-from orchestrator.sweep import Measurement, Point, canonical_json, derive_seed, points
+from orchestrator.sweep import Point, canonical_json, measurement, points
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,9 +96,8 @@ def run_search(under_way: Sweep, bench: Bench, plan: SearchPlan, on_tried: Calla
     while (load := search.next()) is not None:
         point = point_at(bench, plan, load)
         repetition = 1 + sum(item.load == load for item in tried)
-        measurement = Measurement(point, repetition, derive_seed(bench.seed, point.id, repetition))
-        directory.update(measurements=(*directory.manifest().measurements, (point.id, repetition)))
-        under_way.run([measurement])
+        directory.plan_further([(point.id, repetition)])
+        under_way.run([measurement(bench, point, repetition)])
         record = directory.record(point.id, repetition)
         if record is None:
             break

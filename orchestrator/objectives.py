@@ -37,12 +37,7 @@ class Objective:
 
     def value(self, metrics: Metrics) -> float | None:
         """Return the metric's value, or None if the client did not report it."""
-        if self.metric in THROUGHPUTS:
-            found = getattr(metrics, self.metric)
-        else:
-            statistic, latency, _ = self.metric.split("_")
-            found = getattr(getattr(metrics, f"{latency}_ms"), statistic)
-        return None if found is None else float(found)
+        return metric_value(self.metric, metrics)
 
     def met(self, metrics: Metrics) -> bool:
         """Say whether a measurement keeps to the bound; one that does not report the metric does not."""
@@ -57,12 +52,27 @@ def parse_objective(text: str) -> Objective:
         raise ValueError(
             f"'{text}' is not an objective; write METRIC<NUMBER or METRIC>NUMBER, such as p99_ttft_ms<2000"
         )
-    if match[1] not in METRICS:
+    return Objective(check_metric(match[1]), match[2], float(match[3]))
+
+
+def check_metric(name: str) -> str:
+    """Return the name of a metric; raise ValueError with those there are for another one."""
+    if name not in METRICS:
         raise ValueError(
-            f"'{match[1]}' is not a metric; there are {', '.join(THROUGHPUTS)}, and latencies such as p99_ttft_ms, "
+            f"'{name}' is not a metric; there are {', '.join(THROUGHPUTS)}, and latencies such as p99_ttft_ms, "
             f"made of {', '.join(STATISTICS)} and {', '.join(LATENCIES)}"
         )
-    return Objective(match[1], match[2], float(match[3]))
+    return name
+
+
+def metric_value(name: str, metrics: Metrics) -> float | None:
+    """Return the value of a metric, or None if the client did not report it."""
+    if name in THROUGHPUTS:
+        found = getattr(metrics, name)
+    else:
+        statistic, latency, _ = name.split("_")
+        found = getattr(getattr(metrics, f"{latency}_ms"), statistic)
+    return None if found is None else float(found)
 
 
 def missed(objectives: Sequence[Objective], metrics: Metrics) -> list[str]:

@@ -18,8 +18,9 @@ from orchestrator.deployment.up import server_api
 from orchestrator.deployment.watchdog import Watch, Watchdog
 from orchestrator.errors import EngineError
 from orchestrator.record import bench_of
+from orchestrator.repetitions import further
 from orchestrator.runs.records import DeploymentFacts, RunState
-from orchestrator.sweep import sweep
+from orchestrator.sweep import measurements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,7 +98,10 @@ def measure(
         if work is not None:
             work(under_way)
         else:
-            under_way.run([item for item in sweep(bench) if (item.point.id, item.repetition) in missing])
+            under_way.run(measurements(bench, missing))
+            while more := further(bench, directory.records()):
+                directory.plan_further((item.point.id, item.repetition) for item in more)
+                under_way.run(more)
     finally:
         under_way.close()
         with contextlib.suppress(EngineError):  # the log that was followed is there, and why there is no more is known

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,8 @@ from orchestrator.atomic import write_atomic
 from orchestrator.bench.capacity import CapacitySearch
 from orchestrator.objectives import Objective, goodput_bounds, missed
 from orchestrator.runs.records import RunState
-from orchestrator.sweep import Measurement, Point, canonical_json, derive_seed, points
+from orchestrator.sweep import Point, canonical_json, measurement, points
+from orchestrator.validity import Reason, Verdict, assess
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.bench.measure import Sweep
     from orchestrator.profile.bench import Bench
     from orchestrator.runs.records import MeasurementRecord
+    from orchestrator.validity import Assessment
 
 FILE = "search.json"
 CONCURRENCY, RATE = "concurrency", "request-rate"
@@ -61,6 +64,38 @@ class Found:
     search: CapacitySearch
     tried: tuple[Tried, ...]
 
+    def verdict(self, item: Tried) -> Verdict:
+        """Return how far a measurement can be trusted; one that has not come to an end proves nothing."""
+        found = self._assessed.get((item.record.point, item.record.repetition))
+        return found.verdict if found else Verdict.INVALID
+
+    def doubts(self) -> list[str]:
+        """Return a phrase for each kind of doubt about the measurements on both sides of the boundary."""
+        phrases = []
+        for load in (self.search.capacity(), self.search.limit()):
+            there = [item for item in self.tried if item.load == load]
+            for verdict in (Verdict.INVALID, Verdict.SUSPECT):
+                doubted = [item for item in there if self.verdict(item) is verdict]
+                names = {reason.id for item in doubted for reason in self._reasons(item)}
+                if doubted:
+                    phrases.append(
+                        f"{len(doubted)} of {len(there)} measurements at {self.plan.over} {load} "
+                        f"{'is' if len(doubted) == 1 else 'are'} {verdict.value} ({', '.join(sorted(names))})"
+                    )
+        return phrases
+
+    def statement(self) -> str:
+        """Return what was found, how sure that is, and what speaks against the measurements that it rests on."""
+        return "; but ".join(filter(None, (self.search.statement(self.plan.over), "; ".join(self.doubts()))))
+
+    @functools.cached_property
+    def _assessed(self) -> dict[tuple[str, int], Assessment]:
+        return assess(item.record for item in self.tried)
+
+    def _reasons(self, item: Tried) -> tuple[Reason, ...]:
+        found = self._assessed.get((item.record.point, item.record.repetition))
+        return found.reasons if found else (Reason("incomplete", item.record.state.value),)
+
     def as_data(self) -> dict[str, Any]:
         """Return it as plain data."""
         return {
@@ -68,12 +103,14 @@ class Found:
             "objectives": [str(objective) for objective in self.plan.objectives],
             "capacity": self.search.capacity(),
             "limit": self.search.limit(),
-            "statement": self.search.statement(self.plan.over),
+            "statement": self.statement(),
+            "doubts": self.doubts(),
             "tried": [
                 {
                     "load": item.load,
                     "met": item.met,
                     "reasons": list(item.reasons),
+                    "verdict": self.verdict(item).value,
                     "point": item.record.point,
                     "repetition": item.record.repetition,
                 }
@@ -85,7 +122,8 @@ class Found:
 def run_search(under_way: Sweep, bench: Bench, plan: SearchPlan, on_tried: Callable[[Tried], None]) -> Found:
     """Search to the end, measuring on one server.
 
-    A measurement that is INVALID counts as missed: the server did not do what was asked.
+    A measurement that is INVALID counts as missed: the server did not do what was asked. One that is SUSPECT counts by
+    its figures, and the statement says so.
 
     Raises:
         ServerFailed: When the server has died more often than it may be started again.
@@ -96,9 +134,8 @@ def run_search(under_way: Sweep, bench: Bench, plan: SearchPlan, on_tried: Calla
     while (load := search.next()) is not None:
         point = point_at(bench, plan, load)
         repetition = 1 + sum(item.load == load for item in tried)
-        measurement = Measurement(point, repetition, derive_seed(bench.seed, point.id, repetition))
-        directory.update(measurements=(*directory.manifest().measurements, (point.id, repetition)))
-        under_way.run([measurement])
+        directory.plan_further([(point.id, repetition)])
+        under_way.run([measurement(bench, point, repetition)])
         record = directory.record(point.id, repetition)
         if record is None:
             break

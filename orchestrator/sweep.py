@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.profile.bench import LengthProduct
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from orchestrator.profile.bench import Bench
 
 SEED_RANGE = 2**31
@@ -116,13 +118,29 @@ def points(bench: Bench) -> tuple[Point, ...]:
 def sweep(bench: Bench) -> tuple[Measurement, ...]:
     """Return the measurements in order: the whole sweep once, then again for each further repetition.
 
-    Repetitions of a point lie far apart in time, so that a slow drift shows as spread instead of hiding.
+    Repetitions of a point lie far apart in time, so that a slow drift shows as spread instead of hiding. Where the
+    results decide how many there are, these are those that each point gets in any case.
     """
-    return tuple(
-        Measurement(point, repetition, derive_seed(bench.seed, point.id, repetition))
-        for repetition in range(1, bench.repetitions + 1)
-        for point in points(bench)
-    )
+    fewest, _ = repetition_range(bench)
+    return tuple(measurement(bench, point, number) for number in range(1, fewest + 1) for point in points(bench))
+
+
+def repetition_range(bench: Bench) -> tuple[int, int]:
+    """Return how often each point is measured at least and at most."""
+    if isinstance(bench.repetitions, int):
+        return bench.repetitions, bench.repetitions
+    return bench.repetitions.auto.at_least, bench.repetitions.auto.at_most
+
+
+def measurement(bench: Bench, point: Point, repetition: int) -> Measurement:
+    """Return one repetition of a point, with its seed."""
+    return Measurement(point, repetition, derive_seed(bench.seed, point.id, repetition))
+
+
+def measurements(bench: Bench, named: Iterable[tuple[str, int]]) -> list[Measurement]:
+    """Return the measurements of a sweep with these point ids and repetitions, in their order."""
+    by_id = {point.id: point for point in points(bench)}
+    return [measurement(bench, by_id[point], repetition) for point, repetition in named if point in by_id]
 
 
 def warmup(bench: Bench, point: Point) -> Measurement | None:

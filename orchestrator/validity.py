@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.runs.records import RunState
+from orchestrator.vllm.flags import lookup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -27,9 +28,7 @@ SPREAD = 0.10
 FIRST_SLOW = 0.10
 """How much slower the first repetition may be than the median of the others."""
 CLIENT_BUSY = 0.80
-"""Part of the measurement for which the load client, one thread, may be on a processor."""
-CLIENT_START_CPU_S = 0.5
-"""Processor time of a client before and after its measurement: reading arguments, tokeniser, writing the result."""
+"""Part of the measurement for which the load client, one thread, may run or wait for a processor."""
 BUFFERED = 0.90
 """TTFT / E2EL of a stream whose tokens came all at once at the end."""
 BUFFERED_OUTPUT = 8
@@ -137,13 +136,13 @@ def _too_short(_record: MeasurementRecord, metrics: Metrics) -> Reason | None:
     return Reason("too-short", f"measured for {metrics.duration_s:.2f} s; ramp-up and tail weigh too much under 1 s")
 
 
-def _client_saturated(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
-    if record.cpu_s is None:
+def _client_saturated(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
+    if record.client_busy is None or record.client_busy < CLIENT_BUSY:
         return None
-    busy = (record.cpu_s - CLIENT_START_CPU_S) / metrics.duration_s
-    if busy < CLIENT_BUSY:
-        return None
-    return Reason("client-saturated", f"the load client was on a processor {min(busy, 1):.0%} of the time")
+    return Reason(
+        "client-saturated",
+        f"the load client, one thread, ran or waited for a processor {record.client_busy:.0%} of the time",
+    )
 
 
 def _buffered(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
@@ -160,7 +159,7 @@ def _prefix_cache(record: MeasurementRecord, _metrics: Metrics) -> Reason | None
     served = record.served
     if served is None or record.parameters["dataset"] != "random" or not served.prompt_tokens:
         return None
-    if served.prefix_cache_hits is None:
+    if served.prefix_cache_hits is None or _shared_prefix(record):
         return None
     cached = served.prefix_cache_hits / served.prompt_tokens
     if cached <= CACHED:
@@ -172,10 +171,17 @@ def _prompt_length(record: MeasurementRecord, metrics: Metrics) -> Reason | None
     asked, served = record.parameters["input_len"], record.served
     if served is None or not asked or not metrics.completed or not served.prompt_tokens:
         return None
+    asked += _shared_prefix(record)
     real = served.prompt_tokens / metrics.completed
     if abs(real / asked - 1.0) <= PROMPT_LENGTH:
         return None
     return Reason("prompt-length", f"prompts had {real:.0f} tokens on average, {asked} were asked for")
+
+
+def _shared_prefix(record: MeasurementRecord) -> int:
+    """Return how many tokens all prompts were asked to begin with alike, beside their own length."""
+    asked = lookup(record.parameters["client_flags"], "random-prefix-len")
+    return asked if isinstance(asked, int) else 0
 
 
 def _preempted(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from orchestrator.runs.directory import now
@@ -57,11 +58,32 @@ def judge(running: MeasurementRecord, measurement: Measurement, outcome: ClientR
             "reasons": tuple(reasons),
             "wall_s": outcome.wall_s,
             "cpu_s": outcome.cpu_s,
+            "client_busy": None if metrics is None else busy(outcome.runnable_at, metrics.duration_s),
             "client_code": outcome.code,
             "metrics": metrics,
             "tpot_trend": trend,
         }
     )
+
+
+def busy(runnable_at: Sequence[tuple[float, float]], duration_s: float) -> float | None:
+    """Return the part of a measurement for which its client ran or waited for a processor; None if unknown.
+
+    The measurement is taken for the end of the client's life: making prompts comes before it and may cost more than
+    all of the measurement, while writing the result takes a fraction of a second.
+
+    Args:
+        runnable_at: Seconds since the client's start, and for how many of them it was runnable, in order.
+        duration_s: How long the measurement took.
+    """
+    if not runnable_at:
+        return None
+    (ended, runnable), begun = runnable_at[-1], max(runnable_at[-1][0] - duration_s, 0.0)
+    for (left, before), (right, after) in itertools.pairwise(((0.0, 0.0), *runnable_at)):
+        if begun < right:
+            until_begun = before + (after - before) * max(begun - left, 0.0) / (right - left)
+            return (runnable - until_begun) / (ended - begun)
+    return None
 
 
 def last_words(log: bytes) -> str:

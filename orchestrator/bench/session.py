@@ -56,6 +56,9 @@ class ClientRun:
     wall_s: float
     cpu_s: float
     """Processor time that the client used."""
+    runnable_at: tuple[tuple[float, float], ...]
+    """Seconds since its start, and for how many of them it ran or waited for a processor; empty if the kernel does
+    not say."""
     result: bytes | None
     """Its result file, byte for byte, if it left one."""
     log: bytes
@@ -135,6 +138,7 @@ class Driver:
             timed_out=answer["timed_out"],
             wall_s=answer["wall_s"],
             cpu_s=answer["cpu_s"],
+            runnable_at=tuple((since, runnable) for since, runnable in answer["runnable_at"]),
             result=None if raw is None else base64.b64decode(raw),
             log=base64.b64decode(answer["log"] or ""),
         )

@@ -68,6 +68,8 @@ def bench(
 def _go_on(this: Job, run: str, given: Profile | None, name: str | None, wait_s: float | None) -> RunDirectory:
     """Take what a run has not done, and return it; nothing is started if nothing is missing."""
     from orchestrator.deployment.registry import fitting
+    from orchestrator.record import bench_of
+    from orchestrator.repetitions import further
     from orchestrator.resume import check_conditions, check_profile
     from orchestrator.runs.directory import find_run
 
@@ -76,7 +78,7 @@ def _go_on(this: Job, run: str, given: Profile | None, name: str | None, wait_s:
     if given is not None:
         check_profile(directory, given)
     check_conditions(directory, this.engine, resolved)
-    if not directory.missing():
+    if not directory.missing() and not further(bench_of(resolved), directory.records()):
         this.reporter.line("nothing is missing")
         return directory
     listed = fitting(this.engine, resolved, name)

@@ -71,6 +71,7 @@ def _as_data(profile: Profile, made: Plan) -> dict[str, object]:
             "clients": made.estimate.clients_s,
             "measuring": made.estimate.measuring_s,
             "total": made.estimate.total_s,
+            "further": made.estimate.further_s,
         },
     }
 
@@ -93,6 +94,7 @@ def _lines(profile: Profile, made: Plan) -> list[str]:
         lines += [
             "",
             f"# Sweep: {len(made.measurements)} measurements, commands as for vLLM {made.vllm_version}{guess}",
+            *_further(profile),
         ]
     for planned in made.warmups:
         lines += [f"# warm-up: {planned.measurement.point.label()}", planned.command]
@@ -116,4 +118,17 @@ def _lines(profile: Profile, made: Plan) -> list[str]:
         parts.append("and the server's start, of which health.expected says nothing")
     else:
         parts.insert(0, f"start {format_duration(guessed.start_s)}")
-    return [*lines, "", f"# Estimated time: about {format_duration(guessed.total_s)} ({', '.join(parts)})"]
+    most = f" to {format_duration(guessed.total_s + guessed.further_s)}" if guessed.further_s else ""
+    return [*lines, "", f"# Estimated time: about {format_duration(guessed.total_s)}{most} ({', '.join(parts)})"]
+
+
+def _further(profile: Profile) -> tuple[str, ...]:
+    """Return what there is to say of repetitions that the results decide on."""
+    if profile.bench is None or isinstance(profile.bench.repetitions, int):
+        return ()
+    rule = profile.bench.repetitions.auto
+    text = (
+        f"# Each point is measured {rule.at_least} to {rule.at_most} times, until its mean {rule.metric} is known to "
+        f"±{rule.width:.3g} of itself; the first {rule.at_least} are listed"
+    )
+    return (text,)

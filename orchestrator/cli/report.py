@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from orchestrator.cli.output import emit_json, emit_table, say
+from orchestrator.cli.output import emit, emit_json, emit_table, say
 from orchestrator.errors import ExitCode, Interrupted, RunFailed
 from orchestrator.objectives import missed, parse_objective
 from orchestrator.record import recorded
+from orchestrator.report.repeated import repeated
 from orchestrator.report.table import Cell, Row, guide_rows, wide_rows
 from orchestrator.runs.records import RunState
 from orchestrator.validity import assess
@@ -96,10 +97,19 @@ def show_run(directory: RunDirectory, *, as_json: bool) -> None:
     if as_json:
         manifest = directory.manifest().model_dump(mode="json")
         emit_json(
-            "run", {"path": str(directory.path), "manifest": manifest, "results": rows, "guide": guide_rows(rows)}
+            "run",
+            {
+                "path": str(directory.path),
+                "manifest": manifest,
+                "results": rows,
+                "guide": guide_rows(rows),
+                "repeated": [point.as_data() for point in repeated(directory)],
+            },
         )
     else:
         emit_table(_table(directory, rows, SHOWN), _table(directory, rows, NARROW))
+        for point in repeated(directory):
+            emit(point.line())
     for line in (*doubts(directory), *missed_objectives(directory)):
         say(line)
     for error in directory.torn():

@@ -115,8 +115,8 @@ def _show(found: Found, *, as_json: bool) -> None:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in (found.plan.over, "rep", "req/s", "goodput", "out tok/s", "TTFT ms", "TPOT ms", "met"):
-        table.add_column(heading, justify="left" if heading == "met" else "right", no_wrap=True)
+    for heading in (found.plan.over, "rep", "req/s", "goodput", "out tok/s", "TTFT ms", "TPOT ms", "verdict", "met"):
+        table.add_column(heading, justify="left" if heading in ("verdict", "met") else "right", no_wrap=True)
     for item in sorted(found.tried, key=lambda item: (item.load, item.record.repetition)):
         metrics = item.record.metrics
         figures = (
@@ -129,7 +129,11 @@ def _show(found: Found, *, as_json: bool) -> None:
         )  # fmt: skip
         shown = ("-" if figure is None else f"{figure:.2f}" for figure in figures)
         table.add_row(
-            str(item.load), str(item.record.repetition), *shown, "yes" if item.met else "; ".join(item.reasons)
+            str(item.load),
+            str(item.record.repetition),
+            *shown,
+            found.verdict(item).value,
+            "yes" if item.met else "; ".join(item.reasons),
         )
     emit_table(table)
-    emit(found.search.statement(found.plan.over))
+    emit(found.statement())

@@ -8,7 +8,8 @@ client that is running and ends.
     → {"prepare": "vllm" or the path of benchmark_serving.py, "env": {…}}
     ← {"fork": true, "reason": "", "options": ["--backend", …] or null, "seconds": 12.1}
     → {"id": "…", "argv": […], "folder": "/tmp/…", "result": "result.json", "deadline_s": 600}
-    ← {"id": "…", "code": 0, "timed_out": false, "wall_s": 0.4, "cpu_s": 0.2, "result": "<base64>", "log": "<base64>"}
+    ← {"id": "…", "code": 0, "timed_out": false, "wall_s": 0.4, "cpu_s": 0.2,
+       "runnable_at": [[0.0, 0.0], [0.1, 0.08], …], "result": "<base64>", "log": "<base64>"}
 
 Prepared, it has imported vLLM's benchmark code once, and each client is a fork of it: what costs a fresh process ten
 seconds costs a fork a tenth of one. It stays a single thread without event loop and network until then, and freezes
@@ -35,6 +36,8 @@ from typing import Any
 
 TICK_S = 0.005
 GRACE_S = 5.0
+SAMPLE_S = 0.1
+MOST_SAMPLES = 256
 LOG = "client.log"
 VLLM = ["vllm", "bench", "serve"]
 PREPARED = {}  # type: dict[str, Any]
@@ -147,8 +150,18 @@ def input_ended() -> bool:  # noqa: D103 - see the module
     return bool(ready) and os.read(0, 1) == b""
 
 
-def wait(pid: int, deadline_s: float) -> tuple[int, bool, float]:  # noqa: D103 - see the module
+def runnable_s(pid: int) -> float | None:  # noqa: D103 - see the module
+    try:
+        with open("/proc/%d/schedstat" % pid, "rb") as file:  # noqa: PTH123, UP031
+            on_cpu_ns, queued_ns = file.read().split()[:2]
+    except OSError:  # a kernel that does not say
+        return None
+    return (int(on_cpu_ns) + int(queued_ns)) / 1e9
+
+
+def wait(pid: int, started: float, deadline_s: float, runnable_at: list[list[float]]) -> tuple[int, bool, float]:  # noqa: D103 - see the module
     end = time.monotonic() + deadline_s
+    every = SAMPLE_S
     steps = [(end, signal.SIGTERM), (end + GRACE_S, signal.SIGKILL)]
     timed_out = False
     while True:
@@ -157,6 +170,14 @@ def wait(pid: int, deadline_s: float) -> tuple[int, bool, float]:  # noqa: D103 
             code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
             signalled(pid, signal.SIGKILL)  # what the client itself has left behind
             return code, timed_out, usage.ru_utime + usage.ru_stime
+        since = time.monotonic() - started
+        if not runnable_at or since - runnable_at[-1][0] >= every:
+            runnable = runnable_s(pid)
+            if runnable is not None:
+                runnable_at.append([since, runnable])
+            if len(runnable_at) == MOST_SAMPLES:
+                del runnable_at[1::2]
+                every *= 2
         if input_ended():
             signalled(pid, signal.SIGKILL)
             sys.exit(1)
@@ -180,14 +201,17 @@ def run(job: dict[str, Any]) -> dict[str, Any]:  # noqa: D103 - see the module
     path = os.path.join(folder, LOG)  # noqa: PTH118
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     started = time.monotonic()
-    code, timed_out, cpu_s = wait(start(job["argv"], log), job["deadline_s"])
+    runnable_at = []  # type: list[list[float]]
+    code, timed_out, cpu_s = wait(start(job["argv"], log), started, job["deadline_s"], runnable_at)
+    wall_s = time.monotonic() - started
     os.close(log)
     answer = {
         "id": job["id"],
         "code": code,
         "timed_out": timed_out,
-        "wall_s": time.monotonic() - started,
+        "wall_s": wall_s,
         "cpu_s": cpu_s,
+        "runnable_at": runnable_at,
         "result": read(os.path.join(folder, job["result"])),  # noqa: PTH118
         "log": read(path),
     }

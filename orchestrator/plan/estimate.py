@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.sweep import sweep, warmups
+from orchestrator.sweep import points, repetition_range, sweep, warmups
 
 if TYPE_CHECKING:
     from orchestrator.profile.bench import Bench
@@ -33,10 +33,12 @@ class Estimated:
     clients_s: float
     """Start-up of the benchmark clients."""
     measuring_s: float
+    further_s: float = 0.0
+    """What further repetitions add at most, clients included, where the results decide how many there are."""
 
     @property
     def total_s(self) -> float:
-        """Return the whole, without what is not known."""
+        """Return the whole, without what is not known and without further repetitions."""
         return (self.start_s or 0.0) + self.clients_s + self.measuring_s
 
 
@@ -48,7 +50,9 @@ def estimate(profile: Profile) -> Estimated:
         return Estimated(start, 0.0, 0.0)
     planned = (*warmups(bench), *sweep(bench))
     measuring = sum(point_seconds(item.point, bench) for item in planned)
-    return Estimated(start, CLIENT_START_S * len(planned), measuring)
+    fewest, most = repetition_range(bench)
+    further = (most - fewest) * sum(CLIENT_START_S + point_seconds(point, bench) for point in points(bench))
+    return Estimated(start, CLIENT_START_S * len(planned), measuring, further)
 
 
 def point_seconds(point: Point, bench: Bench) -> float:

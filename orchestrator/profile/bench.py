@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from orchestrator.objectives import check_metric
 from orchestrator.profile.units import Duration  # noqa: TC001 - pydantic looks these up when it runs
 from orchestrator.profile.values import (
     AbsolutePath,
@@ -111,6 +112,52 @@ Warmup = Annotated[
 ]
 
 
+class Precision(Section):
+    """When a point has been measured often enough."""
+
+    metric: Text = "output_throughput"
+    """What is to be known: a column of the wide table, such as `mean_ttft_ms`."""
+    width: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """How far the 95 % confidence interval of its mean may reach to each side, as a part of the mean."""
+    at_least: Annotated[int, Field(ge=2, le=1000, strict=True)] = 3
+    """Repetitions that each point gets."""
+    at_most: Annotated[int, Field(ge=2, le=1000, strict=True)] = 10
+    """Repetitions after which a point is left as it is."""
+
+    @field_validator("metric")
+    @classmethod
+    def _metric_is_known(cls, metric: str) -> str:
+        return check_metric(metric)
+
+    @model_validator(mode="after")
+    def _bounds_are_in_order(self) -> Precision:
+        if self.at_least > self.at_most:
+            raise ValueError(f"at_least is {self.at_least} and at_most {self.at_most}")
+        return self
+
+
+class Until(Section):
+    """Repetitions of which the results decide how many there are."""
+
+    auto: Precision = Precision()
+    """When a point has been measured often enough."""
+
+
+def _repetitions(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    return {"auto": {}} if value == "auto" else value
+
+
+def _repetitions_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
+    return "<until>" if isinstance(value, Until | Mapping) else "<times>"
+
+
+Repetitions = Annotated[
+    Annotated[Count, Tag("<times>")] | Annotated[Until, Tag("<until>")],
+    Discriminator(_repetitions_kind),
+    BeforeValidator(_repetitions, json_schema_input_type=Count | Literal["auto"] | Until),
+]
+
+
 class Bench(Section):
     """The sweep: each combination of lengths, concurrency, request rate and number of prompts is a point."""
 
@@ -124,8 +171,9 @@ class Bench(Section):
     """Requests of a point."""
     prompts_per_concurrency: Count | None = None
     """Requests of a point as a multiple of its concurrency, in place of `num_prompts`."""
-    repetitions: Count = 1
-    """How many times each point is measured."""
+    repetitions: Repetitions = 1
+    """How many times each point is measured: a number, or `auto`: until the mean of `auto.metric` is known closely
+    enough."""
     warmup: Warmup = "auto"
     """Requests sent before a point is first measured, at its input length and concurrency; left out of every result.
     `auto` is as many as are in flight at once, at most 64."""

@@ -90,6 +90,7 @@ def wide_row(manifest: Manifest, record: MeasurementRecord, assessment: Assessme
     row["started"] = record.started
     row["wall_s"] = record.wall_s
     row["client_cpu_s"] = record.cpu_s
+    row["client_busy"] = record.client_busy
     row["vllm_version"] = manifest.deployment.vllm_version if manifest.deployment else None
     row["image"] = manifest.deployment.image if manifest.deployment else None
     row["image_id"] = manifest.deployment.image_id if manifest.deployment else None

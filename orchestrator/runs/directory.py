@@ -28,7 +28,7 @@ from orchestrator.profile.load import load_profile
 from orchestrator.runs.records import Manifest, MeasurementRecord, RunState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from orchestrator.profile.schema import Profile
 
@@ -82,6 +82,10 @@ class RunDirectory:
     def update(self, **changes: object) -> None:
         """Change fields of the manifest."""
         self.write_manifest(self.manifest().model_copy(update=changes))
+
+    def plan_further(self, named: Iterable[tuple[str, int]]) -> None:
+        """Add measurements, by point id and repetition, to those that the run consists of."""
+        self.update(measurements=(*self.manifest().measurements, *named))
 
     def missing(self) -> list[tuple[str, int]]:
         """Return point id and repetition of the measurements that are not done, in the order of the sweep."""

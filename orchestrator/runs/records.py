@@ -63,6 +63,8 @@ class MeasurementRecord(_Record):
     """Lifetime of the client's process."""
     cpu_s: float | None = None
     """Processor time of the client's process."""
+    client_busy: float | None = None
+    """Part of the measurement for which the client ran or waited for a processor; null if the kernel did not say."""
     client_code: int | None = None
     """Exit code of the client."""
     idle_before: bool | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -108,3 +110,48 @@ def test_a_load_that_is_missed_as_often_as_met_is_missed() -> None:
         search.tell(2, met=met)
     assert search.limit() == 2
     assert search.next() == 1
+
+
+CURVES: dict[str, Callable[[float], float]] = {
+    "linear": lambda part: part,
+    "hockey-stick": lambda part: max(0.3, 1.0 + 3.5 * (part - 1.0)),
+    "step": lambda part: 0.5 if part <= 1.0 else 4.0,
+    "exponential": lambda part: math.exp(3.0 * (part - 1.0)),
+}
+"""Latency by load as a part of the capacity, both in units of what is just allowed."""
+CAPACITIES = (20, 25, 33, 50, 64, 100, 200)
+
+
+def noisy(curve: str, capacity: int, noise: float, seed: int) -> tuple[CapacitySearch, list[int]]:
+    """Search with latencies that scatter by a part of themselves, normally."""
+    chance = random.Random(f"{curve} {capacity} {seed}")  # noqa: S311 - reproducible
+    return searched(
+        lambda load: CURVES[curve](load / capacity) * chance.gauss(1.0, noise) <= 1.0, highest=512, repetitions=3
+    )
+
+
+@pytest.mark.parametrize("curve", CURVES)
+@pytest.mark.parametrize("noise", [0.0, 0.01, 0.02, 0.05])
+def test_whatever_the_curve_it_finds_the_capacity_with_a_third_of_a_scan(curve: str, noise: float) -> None:
+    # Within one step, unless loads further away differ from the bound by less than three sigma of the noise. The scan
+    # goes from 1 up to the first load that is missed, and measures each as often as the search its boundary.
+    latency = CURVES[curve]
+    for capacity in CAPACITIES:
+        if noise == 0.05 and capacity < 25:
+            continue  # with so much noise, a capacity of 20 takes up to 0.4 of a scan
+        for seed in range(25):
+            search, loads = noisy(curve, capacity, noise, seed)
+            below, above = search.capacity(), search.limit()
+            assert below is not None
+            assert above is not None
+            assert above == below + 1, "both sides of the boundary are one step apart"
+            told_apart = latency(below / capacity) > 1 + 3 * noise or latency(above / capacity) < 1 - 3 * noise
+            assert abs(below - capacity) <= 1 or not told_apart, (capacity, seed, below)
+            assert 3 * len(loads) <= 3 * (capacity + 1), (capacity, seed, len(loads))
+
+
+@pytest.mark.parametrize("curve", CURVES)
+def test_without_noise_it_is_exact(curve: str) -> None:
+    for capacity in CAPACITIES:
+        search, _ = noisy(curve, capacity, 0.0, 0)
+        assert (search.capacity(), search.limit()) == (capacity, capacity + 1)

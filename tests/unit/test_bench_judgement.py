@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from samples import a_measurement, result_bytes
 
-from orchestrator.bench.judge import begin, failed, judge, last_words
+from orchestrator.bench.judge import begin, busy, failed, judge, last_words
 from orchestrator.bench.session import ClientRun
 from orchestrator.runs.records import RunState
 
@@ -21,6 +21,7 @@ def outcome(**fields: object) -> ClientRun:
         "timed_out": False,
         "wall_s": 15.5,
         "cpu_s": 12.5,
+        "runnable_at": ((0.0, 0.0), (15.25, 12.25), (15.5, 12.5)),
         "result": result_bytes(),
         "log": b"",
     }
@@ -38,10 +39,23 @@ def test_a_measurement_that_begins_is_running_and_knows_what_it_runs() -> None:
 def test_a_client_that_left_a_complete_result_is_done() -> None:
     ended = judge(RUNNING, MEASUREMENT, outcome())
     assert (ended.state, ended.reasons, ended.client_code) == (RunState.DONE, (), 0)
-    assert (ended.wall_s, ended.cpu_s) == (15.5, 12.5)
+    assert (ended.wall_s, ended.cpu_s, ended.client_busy) == (15.5, 12.5, 1.0)
     assert ended.metrics is not None
     assert ended.metrics.output_throughput == 512.0
     assert ended.started == RUNNING.started
+
+
+def test_how_busy_the_client_was_leaves_out_what_it_did_before_it_measured() -> None:
+    prompts_then_waiting = [(0.0, 0.0), (10.0, 10.0), (15.0, 10.5), (20.0, 11.0)]
+    assert busy(prompts_then_waiting, 10.0) == pytest.approx(0.1)
+    assert busy(prompts_then_waiting, 12.5) == pytest.approx(3.5 / 12.5)
+    assert busy(prompts_then_waiting, 99.0) == pytest.approx(11.0 / 20.0)
+    assert busy([(4.0, 2.0)], 1.0) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("runnable_at", "duration_s"), [([], 1.0), ([(0.0, 0.0)], 1.0), ([(2.0, 1.0)], 0.0)])
+def test_how_busy_it_was_is_not_made_up(runnable_at: list[tuple[float, float]], duration_s: float) -> None:
+    assert busy(runnable_at, duration_s) is None
 
 
 CASES: list[tuple[dict[str, Any], list[str]]] = [

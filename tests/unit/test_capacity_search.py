@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from local_container import LocalContainer, UnderWay
-from samples import a_bench, a_profile
+from samples import a_bench, a_profile, a_record, result_bytes
 
+from orchestrator.bench.capacity import CapacitySearch
 from orchestrator.objectives import parse_objective
 from orchestrator.runs.records import RunState
-from orchestrator.search import FILE, SearchPlan, Tried, point_at, run_search
+from orchestrator.search import FILE, Found, SearchPlan, Tried, point_at, run_search
+from orchestrator.validity import Verdict
+from orchestrator.vllm.results import read_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +68,21 @@ def test_a_measurement_that_fails_is_not_met(tmp_path: Path, container: LocalCon
     going.sweep.close()
     assert (found.search.capacity(), found.search.limit()) == (None, 1)
     assert found.tried[0].reasons == ("1 of 128 output tokens",)
+    assert found.doubts() == ["1 of 1 measurements at concurrency 1 is INVALID (incomplete)"]
+
+
+def test_what_speaks_against_the_measurements_at_the_boundary_is_said(
+    tmp_path: Path, container: LocalContainer
+) -> None:
+    going = UnderWay(tmp_path, container, a_profile(bench=BENCH))
+    going.directory.update(measurements=())
+    found = run_search(going.sweep, going.bench, a_plan(highest=4), lambda _: None)
+    going.sweep.close()
+    assert [found.verdict(item) for item in found.tried] == [Verdict.SUSPECT] * 3
+    assert found.doubts()[0].startswith("1 of 1 measurements at concurrency 4 is SUSPECT (")
+    assert "too-short" in found.doubts()[0]
+    assert found.as_data()["statement"].endswith(f"; but {found.doubts()[0]}")
+    assert [tried["verdict"] for tried in found.as_data()["tried"]] == ["SUSPECT"] * 3
 
 
 @pytest.mark.parametrize(("over", "concurrency", "rate"), [("concurrency", 6, "inf"), ("request-rate", None, 6.0)])
@@ -85,3 +103,21 @@ def test_few_prompts_are_never_too_few() -> None:
 def test_the_client_is_told_the_bounds_that_it_can_count_by() -> None:
     point = point_at(a_bench(), a_plan(objectives=(parse_objective("p99_ttft_ms<2000"),)), 1)
     assert json.loads(point.client_flags) == {"goodput": ["ttft:2000"]}
+
+
+def test_a_measurement_that_did_not_come_to_an_end_proves_nothing() -> None:
+    cut_short = a_record(state=RunState.INTERRUPTED, metrics=None)
+    search = CapacitySearch(4, 4, 1)
+    search.tell(4, met=False)
+    found = Found(a_plan(), search, (Tried(4, met=False, reasons=("not measured",), record=cut_short),))
+    assert found.verdict(found.tried[0]) is Verdict.INVALID
+    assert found.doubts() == ["1 of 1 measurements at concurrency 4 is INVALID (incomplete)"]
+
+
+def test_measurements_that_nothing_is_wrong_with_leave_the_statement_alone() -> None:
+    metrics = read_metrics(result_bytes(duration=10.0, mean_e2el_ms=100.0))
+    search = CapacitySearch(4, 4, 1)
+    search.tell(4, met=True)
+    found = Found(a_plan(), search, (Tried(4, met=True, reasons=(), record=a_record(metrics=metrics)),))
+    assert found.verdict(found.tried[0]) is Verdict.VALID
+    assert found.statement() == search.statement("concurrency")

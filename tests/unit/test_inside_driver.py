@@ -10,6 +10,8 @@ import contextlib
 import json
 import os
 import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -121,6 +123,7 @@ def test_an_answer_holds_the_result_byte_for_byte_and_everything_that_was_printe
     answer = ready.run("one", python("-c", code, str(ready.folder / "content")))
     assert answer.pop("wall_s") > 0
     assert answer.pop("cpu_s") > 0
+    assert answer.pop("runnable_at")
     assert answer == {"id": "one", "code": 3, "timed_out": False, "result": content, "log": b"out\nerr\n"}
 
 
@@ -172,6 +175,26 @@ def test_a_client_is_killed_at_its_deadline(ready: Driven) -> None:
     answer = ready.run("one", ["sleep", "600"], deadline_s=0.1)
     assert (answer["timed_out"], answer["code"]) == (True, -15)
     assert ready.run("two", NOTHING)["code"] == 0
+
+
+def test_how_long_a_client_wanted_a_processor_is_seen_over_its_whole_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "SAMPLE_S", 0.001)
+    monkeypatch.setattr(driver, "MOST_SAMPLES", 8)
+    monkeypatch.setattr(driver, "input_ended", lambda: False)
+    spin = "import time\nwhile time.process_time() < 0.5: pass"
+    pid = os.posix_spawn(sys.executable, [sys.executable, "-c", spin], os.environ)
+    runnable_at: list[list[float]] = []
+    code, timed_out, cpu_s = driver.wait(pid, time.monotonic(), 60.0, runnable_at)
+    assert (code, timed_out) == (0, False)
+    assert cpu_s >= 0.5
+    assert 4 <= len(runnable_at) < 8, "however long it takes, there are few samples"
+    assert runnable_at == sorted(runnable_at)
+    assert all(runnable <= since + 0.01 for since, runnable in runnable_at)
+    assert runnable_at[0][1] < 0.1 < runnable_at[-1][1]
+
+
+def test_a_kernel_that_does_not_say_is_no_error() -> None:
+    assert driver.runnable_s(2**22 + 1) is None
 
 
 FAMILY = """

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SOUND = {"duration": 10.0, "mean_e2el_ms": 100.0}
 """Figures that nothing is wrong with."""
+PREFIX_OF_32 = {"client_flags": '{"random_prefix_len": 32}'}
+"""Prompts that are meant to begin alike."""
 COUNTERS = {
     "requests": "vllm:request_success_total",
     "prompt": "vllm:prompt_tokens_total",
@@ -74,8 +76,8 @@ DOUBTS: dict[str, tuple[str, list[dict[str, Any]], list[dict[str, Any]]]] = {
     ),
     "the load client is saturated": (
         "client-saturated",
-        [{"cpu_s": 8.5}, {"cpu_s": 100.0}],
-        [{"cpu_s": 8.4}, {"cpu_s": None}],
+        [{"client_busy": 0.8}, {"client_busy": 1.0}],
+        [{"client_busy": 0.79}, {"client_busy": None, "cpu_s": 100.0}],
     ),
     "the stream came in one piece": (
         "buffered",
@@ -90,13 +92,23 @@ DOUBTS: dict[str, tuple[str, list[dict[str, Any]], list[dict[str, Any]]]] = {
     "prompts were found in the prefix cache": (
         "prefix-cache",
         [served(hits=26.0)],
-        [served(hits=25.0), served(prompt=0.0, hits=26.0), {**served(hits=512.0), "point": {"dataset": "sharegpt"}}],
+        [
+            served(hits=25.0),
+            served(prompt=0.0, hits=26.0),
+            {**served(hits=512.0), "point": {"dataset": "sharegpt"}},
+            {**served(prompt=8.0 * 96, hits=256.0), "point": PREFIX_OF_32},
+        ],
     ),
     "prompts were longer or shorter than asked": (
         "prompt-length",
-        [served(prompt=64.0 * 8 * 1.11), served(prompt=64.0 * 8 * 0.89)],
+        [
+            served(prompt=64.0 * 8 * 1.11),
+            served(prompt=64.0 * 8 * 0.89),
+            {**served(prompt=64.0 * 8), "point": PREFIX_OF_32},
+        ],
         [
             served(prompt=64.0 * 8 * 1.09),
+            {**served(prompt=96.0 * 8), "point": PREFIX_OF_32},
             served(prompt=0.0),
             {**served(prompt=1.0), "point": {"input_len": None, "output_len": None}},
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ from vllm_stub.engine import EngineDeadError, GoneError
 from vllm_stub.openai import ApiError, Asked, Shape, error_json
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
 
     from vllm_stub.engine import Engine, Sequence
@@ -116,6 +116,8 @@ class Answer:
                 async for token in tokens:
                     if token == sequence.output_tokens // 2 + 1:
                         self._strike(sequence.number)
+                    if token == 1:
+                        await asyncio.sleep(self.faults.send_delay_ms / 1e3)
                     if token == 1 and asked.chat:
                         await send(shape.role())
                     last = token == sequence.output_tokens

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 EOS_TOKENS = 100  # a model that may stop does so after this many tokens
 _CLIFF = 10.0
+_COLD = 5.0
 _LOOK_S = 0.1  # how often a waiting request looks whether its client has gone
 
 
@@ -73,7 +74,9 @@ class Engine:
         if not ignore_eos:
             output_tokens = min(output_tokens, EOS_TOKENS)
         pace = random.Random(f"{self.faults.seed}:{self.arrived}")  # noqa: S311 - a reproducible latency
-        ttft, tpot = (max(0.1, pace.gauss(1.0, self.faults.jitter)) for _ in range(2))
+        slow = 1.0 + self.faults.drift * (self.arrived - 1)
+        slow *= _COLD if self.arrived <= self.faults.cold_requests else 1.0
+        ttft, tpot = (slow * max(0.1, pace.gauss(1.0, self.faults.jitter)) for _ in range(2))
         return Sequence(
             self.arrived,
             len(prompt),

@@ -23,10 +23,13 @@ counted from 1 in order of arrival, whoever sent it (probes and warm-ups count t
 | STUB_IGNORE_SIGTERM | 0 | `1`: the server ignores SIGTERM |
 | STUB_STRICT_FLAGS | 0 | `1`: `vllm serve` refuses flags that the emulated version does not have |
 | STUB_MODEL_ID | | the server has another model id than it was asked to have |
+| STUB_TOKENIZER | | the tokenizer.json by which prompts are counted; without, each word is a token |
 | STUB_TTFT_MS | 10 | time to first token of an unloaded server |
 | STUB_TPOT_MS | 2 | time per further token of an unloaded server |
 | STUB_JITTER | 0 | relative standard deviation of a request's TTFT and TPOT |
 | STUB_SEED | 0 | seed of jitter and of STUB_FAIL_RATE |
+| STUB_DRIFT | 0 | each request is slower than the one before, by this share of an unloaded one |
+| STUB_COLD_REQUESTS | 0 | the first n requests are five times as slow |
 | STUB_CAPACITY | | requests running in parallel before latency grows |
 | STUB_CURVE | linear | beyond capacity throughput stays (`linear`), sinks (`knee`), collapses (`cliff`) |
 | STUB_FAIL_RATE | 0 | share of requests answered with HTTP 500 |
@@ -35,6 +38,7 @@ counted from 1 in order of arrival, whoever sent it (probes and warm-ups count t
 | STUB_CUT_EVERY | | every n-th request loses its connection after half of its tokens |
 | STUB_SHORT_OUTPUT | | outputs end after n tokens with finish_reason "stop" |
 | STUB_BUFFER_STREAM | 0 | `1`: a stream arrives in one piece at its end |
+| STUB_SEND_DELAY_MS | 0 | the first chunk is sent this late; /metrics does not count it |
 | STUB_HANG_AFTER_REQUESTS | | after n answered requests, connections are accepted and never answered |
 | STUB_HANG_SCOPE | all | `completions`: /health, /metrics and the rest still answer |
 | STUB_DIE_AFTER_REQUESTS | | after n answered requests, die in the way of STUB_DEATH |
@@ -89,10 +93,13 @@ class Faults:
     ignore_sigterm: bool = False
     strict_flags: bool = False
     model_id: str | None = None
+    tokenizer: str | None = None
     ttft_ms: float = 10.0
     tpot_ms: float = 2.0
     jitter: float = 0.0
     seed: int = 0
+    drift: float = 0.0
+    cold_requests: int = 0
     capacity: int | None = None
     curve: str = "linear"
     fail_rate: float = 0.0
@@ -101,6 +108,7 @@ class Faults:
     cut_every: int | None = None
     short_output: int | None = None
     buffer_stream: bool = False
+    send_delay_ms: float = 0.0
     hang_after_requests: int | None = None
     hang_scope: str = "all"
     die_after_requests: int | None = None
@@ -142,9 +150,10 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "exit_code": _CODE, "exit_after_s": _SECONDS, "exit_phase": _PHASE, "log_text": str, "log_file": str,
     "log_phase": _PHASE, "log_flood_lines_per_s": _COUNT, "eat_memory_mb": _COUNT, "eat_memory_phase": _PHASE,
     "spawn_child": _flag, "ignore_sigterm": _flag, "strict_flags": _flag, "model_id": str,
-    "ttft_ms": _SECONDS, "tpot_ms": _SECONDS, "jitter": _SHARE, "seed": int, "capacity": _EVERY,
-    "curve": _one_of("linear", "knee", "cliff"), "fail_rate": _SHARE, "fail_every": _EVERY,
-    "stream_error_every": _EVERY, "cut_every": _EVERY, "short_output": _EVERY, "buffer_stream": _flag,
+    "tokenizer": str, "ttft_ms": _SECONDS, "tpot_ms": _SECONDS, "jitter": _SHARE, "seed": int, "drift": _SHARE,
+    "cold_requests": _COUNT, "capacity": _EVERY, "curve": _one_of("linear", "knee", "cliff"), "fail_rate": _SHARE,
+    "fail_every": _EVERY, "stream_error_every": _EVERY, "cut_every": _EVERY, "short_output": _EVERY,
+    "buffer_stream": _flag, "send_delay_ms": _SECONDS,
     "hang_after_requests": _COUNT, "hang_scope": _one_of("all", "completions"), "die_after_requests": _COUNT,
     "death": _one_of("exit0", "kill", "health503"), "client_hang": _flag, "client_exit_code": _CODE,
     "client_exit_when": _one_of("before", "after"), "client_startup_s": _SECONDS, "client_bad_json": _flag,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vllm_stub.flags import ServeConfig
     from vllm_stub.style import Style
+    from vllm_stub.tokens import Tokenize
 
 Json = dict[str, Any]
 _DEFAULT_MAX_TOKENS = 16
@@ -25,7 +26,7 @@ class ApiError(Exception):
 
 @dataclass(frozen=True)
 class Asked:
-    """What a completion or chat request asks for; `prompt` is its tokens, one word each."""
+    """What a completion or chat request asks for; `prompt` is its tokens."""
 
     chat: bool
     model: str
@@ -51,8 +52,8 @@ def parse_body(body: bytes) -> Json:
     return value
 
 
-def prompt_words(value: Json) -> list[str]:
-    """The tokens of `prompt` (text, or token ids) or of the `messages`: one per word or id.
+def prompt_tokens(value: Json, tokenize: Tokenize) -> list[str]:
+    """The tokens of `prompt` (text, or token ids) or of the `messages`.
 
     Raises:
         ApiError: 400, there is neither.
@@ -60,16 +61,16 @@ def prompt_words(value: Json) -> list[str]:
     if "messages" in value:
         contents = [message.get("content") or "" for message in value["messages"]]
         parts = [content if isinstance(content, list) else [{"text": content}] for content in contents]
-        return [word for part in parts for piece in part for word in str(piece.get("text", "")).split()]
+        return [token for part in parts for piece in part for token in tokenize(str(piece.get("text", "")))]
     prompt = value.get("prompt")
     if isinstance(prompt, list):
-        return [word for item in prompt for word in str(item).split()]
+        return [token for item in prompt for token in str(item).split()]
     if not isinstance(prompt, str):
         raise ApiError(400, "Either prompt or prompt_embeds must be provided and non-empty. (parameter=prompt)")
-    return prompt.split()
+    return tokenize(prompt)
 
 
-def parse_asked(body: bytes, *, chat: bool, config: ServeConfig, style: Style) -> Asked:
+def parse_asked(body: bytes, *, chat: bool, config: ServeConfig, style: Style, tokenize: Tokenize) -> Asked:
     """What a request asks for, with `max_tokens` as the emulated version limits it to the model's length.
 
     Raises:
@@ -79,7 +80,7 @@ def parse_asked(body: bytes, *, chat: bool, config: ServeConfig, style: Style) -
     model = str(value.get("model") or config.served[0])
     if model not in config.served:
         raise ApiError(404, f"The model `{model}` does not exist.", "NotFoundError")
-    prompt = prompt_words(value)
+    prompt = prompt_tokens(value, tokenize)
     room = config.max_model_len - len(prompt)
     wanted = value.get("max_completion_tokens") or value.get("max_tokens")
     tokens = int(wanted or (room if chat else _DEFAULT_MAX_TOKENS))

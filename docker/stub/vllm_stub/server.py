@@ -15,6 +15,7 @@ from vllm_stub.engine import Engine, GoneError
 from vllm_stub.exposition import exposition
 from vllm_stub.log import Log
 from vllm_stub.startup import Startup
+from vllm_stub.tokens import tokenize_with
 
 if TYPE_CHECKING:
     import socket
@@ -37,6 +38,7 @@ class Server:
         self.config, self.faults, self.style, self.dev_mode = config, faults, style, dev_mode
         self.log = Log(style, config)
         self.startup = Startup(faults, self.log)
+        self._tokenize = tokenize_with(faults.tokenizer)
         self.engine = Engine(faults, config.max_num_seqs, config.prefix_caching)
         self._listening: list[asyncio.AbstractServer] = []
         self._dying: list[asyncio.Task[None]] = []
@@ -87,7 +89,9 @@ class Server:
             self.log.access(client.address, request, status)
 
         try:
-            asked = openai.parse_asked(request.body, chat=chat, config=self.config, style=self.style)
+            asked = openai.parse_asked(
+                request.body, chat=chat, config=self.config, style=self.style, tokenize=self._tokenize
+            )
         except openai.ApiError as error:
             started(error.status)
             await client.send(self._error(error))
@@ -123,7 +127,8 @@ class Server:
             models = [{"id": name, **common, "max_model_len": length} for name in self.config.served]
             value = {"object": "list", "data": models}
         elif path == "/tokenize" and method == "POST":
-            ids = [zlib.crc32(word.encode()) % 32000 for word in openai.prompt_words(openai.parse_body(body))]
+            tokens = openai.prompt_tokens(openai.parse_body(body), self._tokenize)
+            ids = [zlib.crc32(token.encode()) % 32000 for token in tokens]
             value = {"count": len(ids), "max_model_len": length, "tokens": ids, "token_strs": None}
         else:
             return 404, http1.as_json(404, {"detail": "Not Found"})

@@ -139,12 +139,17 @@ class Serving:
     folder: Path
     servers: list[Server] = field(default_factory=list)
 
-    def start(self, *flags: object, model: str = "tiny", port: int | None = None, **faults: object) -> Server:
+    def start(
+        self, *flags: object, model: str = "tiny", port: int | None = None, path: Path | None = None, **faults: object
+    ) -> Server:
+        """Start a server; `path` is where it finds further packages."""
         number = port or free_port()
         log = self.folder / f"server-{len(self.servers)}.log"
         with log.open("wb") as out:
             words = command("serve", model, "--host", "127.0.0.1", "--port", number, *flags)
-            process = subprocess.Popen(words, env=stub_env(**faults), stdout=out, stderr=subprocess.STDOUT)
+            env = stub_env(**faults)
+            env["PYTHONPATH"] += f":{path}" if path else ""
+            process = subprocess.Popen(words, env=env, stdout=out, stderr=subprocess.STDOUT)
         server = Server(process, number, log)
         self.servers.append(server)
         return server

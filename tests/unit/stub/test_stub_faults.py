@@ -23,6 +23,20 @@ if TYPE_CHECKING:
     from stub_process import Server, Serving
 
 
+LETTERS = """
+class Tokenizer:
+    @classmethod
+    def from_file(cls, path):
+        assert path == "/models/letters.json"
+        return cls()
+
+    def encode(self, text, add_special_tokens):
+        assert not add_special_tokens
+        return type("Encoding", (), {"ids": [ord(letter) for letter in text]})
+"""
+"""A package `tokenizers` to which each letter is a token."""
+
+
 def test_every_fault_is_in_the_table_and_in_the_parser(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(STUB))
     faults = importlib.import_module("vllm_stub.faults")
@@ -250,6 +264,39 @@ def test_a_buffered_stream_comes_in_one_piece_at_its_end(serve: Serving, buffere
     assert response.read().endswith(b"[DONE]\n\n")
     connection.close()
     assert (first > 0.3) == bool(buffered)
+
+
+def test_requests_grow_slower_and_slower(serve: Serving) -> None:
+    result = serve(DRIFT=0.5, TTFT_MS=20).bench("--num-prompts", 5, "--max-concurrency", 1, "--save-detailed").json()
+    first, *_, last = result["ttfts"]
+    assert first >= 0.020
+    assert last >= 0.020 * (1 + 4 * 0.5)
+
+
+def test_the_first_requests_are_slow(serve: Serving) -> None:
+    result = (
+        serve(COLD_REQUESTS=2, TTFT_MS=20).bench("--num-prompts", 4, "--max-concurrency", 1, "--save-detailed").json()
+    )
+    assert min(result["ttfts"][:2]) >= 0.1 > max(result["ttfts"][2:])
+
+
+def test_a_first_chunk_that_is_sent_late_is_late_for_the_client_alone(serve: Serving) -> None:
+    server = serve(SEND_DELAY_MS=100, TTFT_MS=10)
+    result = server.bench("--num-prompts", 2, "--max-concurrency", 1).json()
+    assert result["mean_ttft_ms"] >= 110
+    seen = server.metric("vllm:time_to_first_token_seconds_sum") / server.metric(
+        "vllm:time_to_first_token_seconds_count"
+    )
+    assert 0.010 <= seen < 0.100
+
+
+def test_prompts_can_be_counted_by_a_model_s_own_tokenizer(serve: Serving, tmp_path: Path) -> None:
+    package = tmp_path / "tokenizers"
+    package.mkdir()
+    (package / "__init__.py").write_text(LETTERS, encoding="utf-8")
+    server = serve(TOKENIZER="/models/letters.json", path=tmp_path)
+    assert server.complete(prompt="abc d").json()["usage"]["prompt_tokens"] == 5
+    assert server.request("/tokenize", {"prompt": "abc d"}).json()["count"] == 5
 
 
 def test_hangs_after_some_requests(serve: Serving) -> None:

@@ -1,0 +1,68 @@
+"""What repetitions say together: the mean of a metric over the repetitions of a point, and how closely it is known.
+
+The unit is the repetition: requests within one share a server and a moment and say nothing about the next one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.interval import CONFIDENCE, mean_interval
+from orchestrator.objectives import metric_value
+from orchestrator.runs.records import RunState
+
+if TYPE_CHECKING:
+    from orchestrator.interval import Interval
+    from orchestrator.profile.bench import Bench
+    from orchestrator.runs.directory import RunDirectory
+
+USUAL_METRIC = "output_throughput"
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A point that was measured at least twice."""
+
+    point: str
+    label: str
+    metric: str
+    interval: Interval
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {
+            "point": self.point,
+            "label": self.label,
+            "metric": self.metric,
+            "repetitions": self.interval.n,
+            "mean": self.interval.mean,
+            "half_width": self.interval.half_width,
+            "confidence": CONFIDENCE,
+        }
+
+    def line(self) -> str:
+        """Return it in one line."""
+        return (
+            f"{self.label}: {self.metric} {self.interval.mean:.2f} ± {self.interval.relative:.1%} "
+            f"({CONFIDENCE:.0%} confidence interval of the mean, {self.interval.n} repetitions)"
+        )
+
+
+def repeated(directory: RunDirectory) -> list[Repeated]:
+    """Return the points that were measured at least twice, in the order of the sweep."""
+    metric = _metric(directory.profile().bench)
+    values: dict[tuple[str, str], list[float]] = {}
+    for record in directory.records():
+        value = metric_value(metric, record.metrics) if record.metrics else None
+        if record.state is RunState.DONE and value is not None:
+            values.setdefault((record.point, record.label), []).append(value)
+    return [
+        Repeated(point, label, metric, interval)
+        for (point, label), known in values.items()
+        if (interval := mean_interval(known)) is not None
+    ]
+
+
+def _metric(bench: Bench | None) -> str:
+    return USUAL_METRIC if bench is None or isinstance(bench.repetitions, int) else bench.repetitions.auto.metric

@@ -1,0 +1,93 @@
+"""A capacity search finds what the stub server can bear, whatever its latency does beyond, and trusts no failure."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from engine.kit.together import together
+
+if TYPE_CHECKING:
+    from engine.kit.command import Orch
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+
+SHAPE: dict[str, Any] = {"lengths": [[8, 4]], "prompts_per_concurrency": 3, "num_prompts": None, "warmup": 0}
+TPOT_MS = 200.0
+"""So long that what a busy machine adds to it is small."""
+CASES = {
+    # curve beyond capacity: (capacity, seed, what the time per token is one step beyond, in units of TPOT_MS)
+    "linear": (3, 1, 4 / 3),
+    "knee": (5, 2, (6 / 5) ** 2),
+    "cliff": (11, 3, 10 * 12 / 11),
+}
+
+
+def search(orch: Orch, label: str, env: dict[str, str], *options: str) -> tuple[str, dict[str, Any]]:
+    """Return the profile's name, and what a search with the stub's own client says."""
+    name = orch.profile(label, server={"env": env}, bench=SHAPE)
+    done = orch("search", name, "--json", *options, timeout_s=800)
+    assert done.returncode in (0, 4), done.stderr
+    return name, json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def found(module_orch: Orch) -> dict[str, tuple[str, dict[str, Any]]]:
+    def attempt(curve: str) -> tuple[str, dict[str, Any]]:
+        capacity, seed, beyond = CASES[curve]
+        env = {
+            "STUB_TPOT_MS": str(TPOT_MS), "STUB_CAPACITY": str(capacity), "STUB_CURVE": curve, "STUB_JITTER": "0.01",
+            "STUB_SEED": str(seed),
+        }  # fmt: skip
+        bound = TPOT_MS * (1 + min(beyond, 2.0)) / 2
+        options = ("--slo", f"median_tpot_ms<{bound:.0f}", "--to", "32", "--repetitions", "1")
+        return search(module_orch, curve, env, *options)
+
+    return together(attempt, CASES, 3)
+
+
+@pytest.mark.parametrize("curve", CASES)
+def test_it_finds_the_capacity_within_one_step(curve: str, found: dict[str, tuple[str, dict[str, Any]]]) -> None:
+    capacity, (_, told) = CASES[curve][0], found[curve]
+    assert abs(told["capacity"] - capacity) <= 1, told["tried"]
+    assert told["limit"] == told["capacity"] + 1
+    assert told["statement"].startswith(f"the highest concurrency that meets the objectives is {told['capacity']}")
+    assert len(told["tried"]) == len({tried["load"] for tried in told["tried"]})
+
+
+def test_goodput_is_measured_and_every_measurement_is_on_record(
+    found: dict[str, tuple[str, dict[str, Any]]], module_orch: Orch
+) -> None:
+    name, told = found["cliff"]
+    shown = module_orch.json("results", "show", module_orch.run_of(name))
+    rows = {(row["point"], row["repetition"]): row for row in shown["results"]}
+    assert len(rows) == len(told["tried"])
+    for tried in told["tried"]:
+        row = rows[tried["point"], tried["repetition"]]
+        assert (row["max_concurrency"], row["verdict"]) == (tried["load"], tried["verdict"])
+        whole = row["request_throughput"]
+        assert row["request_goodput"] == pytest.approx(whole if tried["met"] else 0.0, rel=0.5), (
+            "all or next to nothing"
+        )
+
+
+def test_a_load_at_which_requests_fail_is_missed_and_said_to_be_invalid(orch: Orch) -> None:
+    _, told = search(
+        orch, "failing", {"STUB_FAIL_EVERY": "30"}, "--slo", "median_tpot_ms<5000", "--to", "8", "--repetitions", "1"
+    )
+    missed = [tried for tried in told["tried"] if not tried["met"]]
+    assert missed, told
+    assert all(tried["verdict"] == "INVALID" for tried in missed)
+    assert f"at concurrency {told['limit']} is INVALID (incomplete)" in told["statement"]
+
+
+def test_what_it_rests_on_is_said_where_it_is_doubtful(orch: Orch) -> None:
+    _, told = search(
+        orch, "short", {"STUB_TTFT_MS": "1", "STUB_TPOT_MS": "1"}, "--slo", "median_tpot_ms<5000", "--to", "2",
+        "--repetitions", "1",
+    )  # fmt: skip
+    assert told["capacity"] == 2
+    assert told["tried"][-1]["verdict"] == "SUSPECT"
+    assert "but 1 of 1 measurements at concurrency 2 is SUSPECT (" in told["statement"]
+    assert "too-short" in told["statement"]

@@ -76,7 +76,7 @@ def busy(runnable_at: Sequence[tuple[float, float]], duration_s: float) -> float
         runnable_at: Seconds since the client's start, and for how many of them it was runnable, in order.
         duration_s: How long the measurement took.
     """
-    if not runnable_at:
+    if not runnable_at or not runnable_at[-1][1]:  # a kernel that does not count says zero
         return None
     (ended, runnable), begun = runnable_at[-1], max(runnable_at[-1][0] - duration_s, 0.0)
     for (left, before), (right, after) in itertools.pairwise(((0.0, 0.0), *runnable_at)):

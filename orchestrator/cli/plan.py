@@ -129,6 +129,6 @@ def _further(profile: Profile) -> tuple[str, ...]:
     rule = profile.bench.repetitions.auto
     text = (
         f"# Each point is measured {rule.at_least} to {rule.at_most} times, until its mean {rule.metric} is known to "
-        f"±{rule.width:.3g} of itself; the first {rule.at_least} are listed"
+        f"±{100 * rule.width:.3g} %; the first {rule.at_least} are listed"
     )
     return (text,)

@@ -144,6 +144,8 @@ class Until(Section):
 
 
 def _repetitions(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    if isinstance(value, str) and value != "auto":
+        raise ValueError("must be a whole number, or auto")
     return {"auto": {}} if value == "auto" else value
 
 

@@ -124,3 +124,19 @@ def test_a_full_disk_at_standard_output_is_an_error(orch: Orch) -> None:
     assert "No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
     assert "fault of orch itself" not in done.stderr
+
+
+def test_a_plan_says_how_often_points_are_measured_where_the_results_decide(orch: Orch) -> None:
+    sets = ("--set", "bench.repetitions.auto.width=0.1", "--set", "bench.lengths=[[64, 16]]")
+    text = orch.ok("plan", "cpu-tiny", *sets)
+    assert "3 to 10 times, until its mean output_throughput is known to ±10 %; the first 3 are listed" in text
+    document = orch.json("plan", "cpu-tiny", *sets)
+    assert [item["repetition"] for item in document["measurements"]] == [1, 1, 2, 2, 3, 3]
+    assert document["estimate_s"]["further"] > document["estimate_s"]["measuring"]
+    assert "times, until" not in orch.ok("plan", "cpu-tiny")
+
+
+def test_a_number_of_repetitions_that_is_none_is_told_what_there_is(orch: Orch) -> None:
+    done = orch("plan", "cpu-tiny", "--set", "bench.repetitions=often")
+    assert done.returncode == 2
+    assert "must be a whole number, or auto" in done.stderr

@@ -78,15 +78,15 @@ CASES = {
         {(1,): ["spread"], (2,): ["spread"]}, env={"STUB_DRIFT": "0.1"}, bench={"num_prompts": 4, "repetitions": 2}
     ),
     "streams come in one piece": Case(
-        {(1,): ["buffered"]}, env={"STUB_BUFFER_STREAM": "1", "STUB_TPOT_MS": "5"}, bench={"lengths": [[32, 9]]}
+        {(1,): ["buffered"]}, env={"STUB_BUFFER_STREAM": "1", "STUB_TTFT_MS": "2000"}, bench={"lengths": [[32, 9]]}
     ),
     "first tokens are late at the client": Case(
         {(1,): ["client-ttft"]}, env={"STUB_SEND_DELAY_MS": "1000"}, bench={"lengths": [[32, 128]]}
     ),
     "the client cannot keep up": Case(
         {(1,): ["client-saturated"]},
-        env={"STUB_TTFT_MS": "0"},
-        bench={"lengths": [[32, 1]], "concurrency": 64, "num_prompts": 4000},
+        env={"STUB_COMMENTS_PER_TOKEN": "2000", "STUB_TTFT_MS": "1", "STUB_TPOT_MS": "0"},
+        bench={"lengths": [[32, 64]], "concurrency": 1},
         also=frozenset({"client-ttft"}),
     ),
     "the server counts other tokens than the client": Case({(1,): ["prompt-length"]}, env={"STUB_TOKENIZER": ""}),

@@ -53,7 +53,9 @@ def test_how_busy_the_client_was_leaves_out_what_it_did_before_it_measured() -> 
     assert busy([(4.0, 2.0)], 1.0) == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize(("runnable_at", "duration_s"), [([], 1.0), ([(0.0, 0.0)], 1.0), ([(2.0, 1.0)], 0.0)])
+@pytest.mark.parametrize(
+    ("runnable_at", "duration_s"), [([], 1.0), ([(0.0, 0.0), (9.0, 0.0)], 1.0), ([(2.0, 1.0)], 0.0)]
+)
 def test_how_busy_it_was_is_not_made_up(runnable_at: list[tuple[float, float]], duration_s: float) -> None:
     assert busy(runnable_at, duration_s) is None
 

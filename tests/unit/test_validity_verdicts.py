@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from samples import a_measurement, a_record, result_bytes
 
+from orchestrator import validity
 from orchestrator.runs.records import RunState
 from orchestrator.validity import LOOKS, SAMPLES_FOR, Assessment, Verdict, assess, thin_percentiles
 from orchestrator.vllm.metrics import read_served
@@ -160,6 +163,14 @@ def test_a_doubt_makes_figures_suspect_and_keeps_them(doubt: str) -> None:
 
 def test_there_is_a_case_for_every_doubt() -> None:
     assert len(DOUBTS) == len(LOOKS)
+
+
+@pytest.mark.parametrize("place", ["docs/metrics.md", "docs/metrics.zh-CN.md", "tests/e2e/test_validity.py"])
+def test_every_reason_is_explained_and_provoked_with_a_real_client(place: str) -> None:
+    names = re.findall(r'Reason\(\s*"([a-z-]+)"', Path(validity.__file__).read_text(encoding="utf-8"))
+    assert len(names) == len(LOOKS) + 3
+    text = (Path(__file__).parents[2] / place).read_text(encoding="utf-8")
+    assert [name for name in names if f"`{name}`" not in text and f'"{name}"' not in text] == []
 
 
 def test_every_doubt_is_told() -> None:

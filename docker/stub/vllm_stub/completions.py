@@ -102,12 +102,13 @@ class Answer:
 
     async def _stream(self, asked: Asked, sequence: Sequence) -> None:
         shape, kept = Shape(asked, sequence.number), []
+        comments = http1.comments(self.faults.comments_per_token)
 
-        async def send(value: Any) -> None:  # noqa: ANN401 - whatever json takes
+        async def send(value: Any, before: bytes = b"") -> None:  # noqa: ANN401 - whatever json takes
             if self.faults.buffer_stream:
-                kept.append(http1.event(value))
+                kept.append(before + http1.event(value))
             else:
-                await self.client.send(http1.event(value))
+                await self.client.send(before + http1.event(value))
 
         self.started(200)
         await self.client.send(http1.head(200, http1.STREAM_TYPE, "transfer-encoding: chunked"))
@@ -121,7 +122,7 @@ class Answer:
                     if token == 1 and asked.chat:
                         await send(shape.role())
                     last = token == sequence.output_tokens
-                    await send(shape.piece(f" t{token}", sequence.finish_reason if last else None))
+                    await send(shape.piece(f" t{token}", sequence.finish_reason if last else None), comments)
             if asked.usage:
                 await send({**shape.envelope([], stream=True), "usage": shape.usage(sequence.output_tokens)})
         except (EngineDeadError, _StreamError):

@@ -39,6 +39,7 @@ counted from 1 in order of arrival, whoever sent it (probes and warm-ups count t
 | STUB_SHORT_OUTPUT | | outputs end after n tokens with finish_reason "stop" |
 | STUB_BUFFER_STREAM | 0 | `1`: a stream arrives in one piece at its end |
 | STUB_SEND_DELAY_MS | 0 | the first chunk is sent this late; /metrics does not count it |
+| STUB_COMMENTS_PER_TOKEN | 0 | comments that come before each token in its stream, for the client to read past |
 | STUB_HANG_AFTER_REQUESTS | | after n answered requests, connections are accepted and never answered |
 | STUB_HANG_SCOPE | all | `completions`: /health, /metrics and the rest still answer |
 | STUB_DIE_AFTER_REQUESTS | | after n answered requests, die in the way of STUB_DEATH |
@@ -109,6 +110,7 @@ class Faults:
     short_output: int | None = None
     buffer_stream: bool = False
     send_delay_ms: float = 0.0
+    comments_per_token: int = 0
     hang_after_requests: int | None = None
     hang_scope: str = "all"
     die_after_requests: int | None = None
@@ -153,7 +155,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "tokenizer": str, "ttft_ms": _SECONDS, "tpot_ms": _SECONDS, "jitter": _SHARE, "seed": int, "drift": _SHARE,
     "cold_requests": _COUNT, "capacity": _EVERY, "curve": _one_of("linear", "knee", "cliff"), "fail_rate": _SHARE,
     "fail_every": _EVERY, "stream_error_every": _EVERY, "cut_every": _EVERY, "short_output": _EVERY,
-    "buffer_stream": _flag, "send_delay_ms": _SECONDS,
+    "buffer_stream": _flag, "send_delay_ms": _SECONDS, "comments_per_token": _COUNT,
     "hang_after_requests": _COUNT, "hang_scope": _one_of("all", "completions"), "die_after_requests": _COUNT,
     "death": _one_of("exit0", "kill", "health503"), "client_hang": _flag, "client_exit_code": _CODE,
     "client_exit_when": _one_of("before", "after"), "client_startup_s": _SECONDS, "client_bad_json": _flag,

@@ -106,6 +106,11 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
+def comments(number: int) -> bytes:
+    """So many comments of a stream of server-sent events, framed as one chunk."""
+    return chunk(b": ping\n\n" * number) if number else b""
+
+
 def event(value: Any) -> bytes:  # noqa: ANN401 - whatever json takes
     """One server-sent event, framed as a chunk; a string is sent as it is."""
     text = value if isinstance(value, str) else json.dumps(value)

@@ -290,6 +290,12 @@ def test_a_first_chunk_that_is_sent_late_is_late_for_the_client_alone(serve: Ser
     assert 0.010 <= seen < 0.100
 
 
+def test_comments_may_come_before_each_token(serve: Serving) -> None:
+    answer = serve(COMMENTS_PER_TOKEN=3).complete(stream=True, max_tokens=2)
+    assert answer.body.count(b": ping\n\n" * 3 + b"data: {") == 2
+    assert len(answer.events()) == 3
+
+
 def test_prompts_can_be_counted_by_a_model_s_own_tokenizer(serve: Serving, tmp_path: Path) -> None:
     package = tmp_path / "tokenizers"
     package.mkdir()

@@ -10,9 +10,11 @@ import enum
 import statistics
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.runs.records import RunState
+from orchestrator.sweep import lengths_vary, prompts_share
+from orchestrator.vllm.client import is_rust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -37,7 +39,7 @@ BUFFERED_OUTPUT = 8
 CACHED = 0.05
 """Part of the prompt tokens that may be found in the prefix cache."""
 PROMPT_LENGTH = 0.10
-"""How far the prompts' real length may be from the length asked for."""
+"""How far the prompts' real length may be from the length asked for, or where none was, from the client's count."""
 RATE = 0.10
 """How far the achieved request rate may stay behind the one asked for."""
 CONCURRENCY = 0.50
@@ -138,7 +140,7 @@ def _too_short(_record: MeasurementRecord, metrics: Metrics) -> Reason | None:
 
 
 def _client_saturated(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
-    if record.cpu_s is None:
+    if record.cpu_s is None or (record.argv and is_rust(record.argv[0])):  # it uses as many processors as it needs
         return None
     busy = (record.cpu_s - CLIENT_START_CPU_S) / metrics.duration_s
     if busy < CLIENT_BUSY:
@@ -158,7 +160,7 @@ def _buffered(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
 
 def _prefix_cache(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
     served = record.served
-    if served is None or record.parameters["dataset"] != "random" or not served.prompt_tokens:
+    if served is None or prompts_share(record.parameters) or not served.prompt_tokens:
         return None
     if served.prefix_cache_hits is None:
         return None
@@ -169,13 +171,25 @@ def _prefix_cache(record: MeasurementRecord, _metrics: Metrics) -> Reason | None
 
 
 def _prompt_length(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
-    asked, served = record.parameters["input_len"], record.served
-    if served is None or not asked or not metrics.completed or not served.prompt_tokens:
+    served = record.served
+    if served is None or not metrics.completed or not served.prompt_tokens:
         return None
     real = served.prompt_tokens / metrics.completed
-    if abs(real / asked - 1.0) <= PROMPT_LENGTH:
+    asked = _asked_prompt(record.parameters)
+    expected = asked or metrics.total_input_tokens / metrics.completed
+    if not expected or abs(real / expected - 1.0) <= PROMPT_LENGTH:
         return None
-    return Reason("prompt-length", f"prompts had {real:.0f} tokens on average, {asked} were asked for")
+    said = f"{asked} were asked for" if asked else f"the client counted {expected:.0f}"
+    return Reason("prompt-length", f"prompts had {real:.0f} tokens on average, {said}")
+
+
+def _asked_prompt(parameters: dict[str, Any]) -> int | None:
+    """Return the tokens of a prompt; None where the dataset decides, lengths vary, or an input length is a limit."""
+    length = parameters["input_len"]
+    if not length or parameters["dataset"] == "sonnet" or lengths_vary(parameters):
+        return None
+    prefix = parameters.get("dataset_options", {}).get("prefix_len", 0) if parameters["dataset"] == "random" else 0
+    return int(length + prefix)
 
 
 def _preempted(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
@@ -195,6 +209,8 @@ def _concurrency_missed(record: MeasurementRecord, metrics: Metrics) -> Reason |
     """By Little's law the requests in flight are their rate times the time that each takes."""
     asked, e2el = record.parameters["max_concurrency"], metrics.e2el_ms.mean
     if not asked or not e2el or record.parameters["request_rate"] != "inf":
+        return None
+    if "ramp_up" in record.parameters:
         return None
     reached = metrics.request_throughput * e2el / 1000.0
     if reached >= CONCURRENCY * asked:

@@ -241,6 +241,7 @@ def add_cli_args(parser):
     parser.add_argument("--backend")
     parser.add_argument("--result-dir")
     parser.add_argument("--exit")
+    parser.add_argument("--dataset-name", choices=["random", "custom"])
 
 def main(args):
     print("measured")
@@ -271,8 +272,12 @@ def test_prepared_it_knows_the_client_s_options_and_forks_each_client(tmp_path: 
         driven.receive()
         prepared = driven.prepare("vllm")
         assert prepared.pop("seconds") >= 0
-        options = ["--backend", "--exit", "--help", "--result-dir", "-h"]
-        assert prepared == {"fork": True, "reason": "", "options": options}
+        options = ["--backend", "--dataset-name", "--exit", "--help", "--result-dir", "-h"]
+        assert {name: value for name, value in prepared.items() if value} == {
+            "fork": True,
+            "options": options,
+            "datasets": ["custom", "random"],
+        }
         facts = []
         for job in ("one", "two"):
             answer = driven.run(job, [*BENCH, "--result-dir", str(tmp_path / job)])

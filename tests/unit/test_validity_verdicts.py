@@ -75,7 +75,7 @@ DOUBTS: dict[str, tuple[str, list[dict[str, Any]], list[dict[str, Any]]]] = {
     "the load client is saturated": (
         "client-saturated",
         [{"cpu_s": 8.5}, {"cpu_s": 100.0}],
-        [{"cpu_s": 8.4}, {"cpu_s": None}],
+        [{"cpu_s": 8.4}, {"cpu_s": None}, {"cpu_s": 100.0, "argv": ("/opt/vllm/vllm-rs", "bench", "serve")}],
     ),
     "the stream came in one piece": (
         "buffered",
@@ -89,16 +89,31 @@ DOUBTS: dict[str, tuple[str, list[dict[str, Any]], list[dict[str, Any]]]] = {
     ),
     "prompts were found in the prefix cache": (
         "prefix-cache",
-        [served(hits=26.0)],
-        [served(hits=25.0), served(prompt=0.0, hits=26.0), {**served(hits=512.0), "point": {"dataset": "sharegpt"}}],
+        [served(hits=26.0), {**served(hits=26.0), "point": {"dataset": "sharegpt", "input_len": None}}],
+        [
+            served(hits=25.0),
+            served(prompt=0.0, hits=26.0),
+            {**served(hits=512.0), "point": {"dataset": "prefix_repetition"}},
+            {**served(hits=512.0), "point": {"dataset": "sonnet"}},
+            {**served(hits=512.0, prompt=72.0 * 8), "point": {"dataset_options": '{"prefix_len":8}'}},
+        ],
     ),
     "prompts were longer or shorter than asked": (
         "prompt-length",
-        [served(prompt=64.0 * 8 * 1.11), served(prompt=64.0 * 8 * 0.89)],
+        [
+            served(prompt=64.0 * 8 * 1.11),
+            served(prompt=64.0 * 8 * 0.89),
+            {**served(), "point": {"dataset_options": '{"prefix_len":8}'}},
+            {**served(), "point": {"input_len": None}, "figures": {"total_input_tokens": 450}},
+            {**served(), "point": {"dataset_options": '{"range_ratio":0.5}'}, "figures": {"total_input_tokens": 450}},
+            {**served(), "point": {"dataset": "sonnet"}, "figures": {"total_input_tokens": 450}},
+        ],
         [
             served(prompt=64.0 * 8 * 1.09),
             served(prompt=0.0),
-            {**served(prompt=1.0), "point": {"input_len": None, "output_len": None}},
+            {**served(prompt=72.0 * 8), "point": {"dataset_options": '{"prefix_len":8}'}},
+            {**served(prompt=300.0), "point": {"input_len": None}, "figures": {"total_input_tokens": 310}},
+            {**served(prompt=1.0), "point": {"input_len": None}, "figures": {"total_input_tokens": 0}},
         ],
     ),
     "requests were preempted": ("preempted", [served(preempted=1.0)], [served(preempted=0.0)]),

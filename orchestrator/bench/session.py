@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.errors import BenchmarkFailed, EnvironmentFault
 from orchestrator.inside import driver, program_text
 from orchestrator.plan.bench_command import job_folder
+from orchestrator.vllm.client import is_rust
 from orchestrator.vllm.flags import CLIENT_KEY
 
 if TYPE_CHECKING:
@@ -25,10 +26,11 @@ LOOK_S = 0.25
 """How often the wait for a client looks at the server."""
 MARGIN_S = 30.0
 """What the driver may need beyond a client's deadline to kill it and answer."""
-MISSING_HINT = (
-    "A file of the node is given as bench.dataset.file.  Official wheels of vLLM from 0.27 on carry vllm-rs; "
-    "without it set bench.client to vllm, or to the path of a vllm-rs that is mounted."
+RUST_HINT = (
+    "Official wheels of vLLM from 0.27 on carry vllm-rs; without it set bench.client to vllm, or to the path of a "
+    "vllm-rs that is mounted."
 )
+DATASET_HINT = "Check bench.dataset.path; a file of the node is given as bench.dataset.file."
 NO_PROXY = ["env", "NO_PROXY=127.0.0.1,localhost", "no_proxy=127.0.0.1,localhost"]
 """vLLM's client honours proxy variables; the server is never behind one."""
 
@@ -116,7 +118,9 @@ class Driver:
         if self._client is None:
             hello, prepared = self._receive(PREPARE_S), self._receive(PREPARE_S)
             if prepared["problem"]:
-                raise EnvironmentFault(f"in the container {prepared['problem']}", MISSING_HINT)
+                lacks_client = is_rust(self._name) and prepared["program"] is None
+                hint = RUST_HINT if lacks_client else DATASET_HINT
+                raise EnvironmentFault(f"in the container {prepared['problem']}", hint)
             version = prepared["version"] or hello["vllm"]
             if version is None:
                 raise BenchmarkFailed(

@@ -22,6 +22,7 @@ from orchestrator.sweep import (
     canonical_json,
     derive_seed,
     points,
+    required_parameters,
     sweep,
     warmup,
     warmups,
@@ -255,6 +256,28 @@ def test_a_point_says_what_it_is_as_people_do() -> None:
     assert a_point(max_concurrency=4).label() == "64/16 × 8 prompts, concurrency 4"
     assert a_point(max_concurrency=4, request_rate=2.0).label() == "64/16 × 8 prompts, concurrency 4, 2 req/s"
     assert a_point(request_rate=0.5).label() == "64/16 × 8 prompts, 0.5 req/s"
+
+
+def test_a_point_says_how_its_requests_arrive() -> None:
+    assert a_point(request_rate=2.0, burstiness=0.5).label() == "64/16 × 8 prompts, 2 req/s, burstiness 0.5"
+    rising = RampUp.model_validate({"strategy": "linear", "from": 1, "to": 9})
+    assert a_point(ramp_up=rising).label() == "64/16 × 8 prompts, 1 to 9 req/s, linear"
+
+
+def test_what_is_as_it_always_was_is_no_parameter() -> None:
+    assert required_parameters() == set(a_point().parameters())
+    rising = RampUp.model_validate({"strategy": "linear", "from": 1, "to": 9})
+    point = a_point(burstiness=0.5, ramp_up=rising, dataset_options='{"prefix_len":8}')
+    assert {name: point.parameters()[name] for name in set(point.parameters()) - required_parameters()} == {
+        "burstiness": 0.5,
+        "ramp_up": {"strategy": "linear", "from": 1, "to": 9},
+        "dataset_options": {"prefix_len": 8},
+    }
+
+
+def test_the_sum_of_lengths_that_vary_is_not_known() -> None:
+    assert a_point(dataset_options='{"range_ratio":0.5}').output_tokens is None
+    assert a_point(dataset_options='{"prefix_len":8}').output_tokens == 128
 
 
 def test_a_batch_is_what_is_in_flight_at_most() -> None:

@@ -87,8 +87,8 @@ def measure(
     under_way = Sweep(server, profile, bench, directory, reports.step, reports.failure, driver)
     try:
         found = under_way.driver.client()
-        check_abilities(bench, found)
         directory.update(dataset=seen_dataset(bench.dataset, directory.manifest().dataset, found))
+        check_abilities(bench, found)
         facts = facts.model_copy(
             update={
                 "client": found.name,

@@ -75,11 +75,16 @@ class Point:
         prefix = options.get("prefix_len", 0) if self.dataset == "random" else 0
         return prefix + int((self.input_len or 0) * most) + int((self.output_len or 0) * most)
 
+    @property
+    def poisson(self) -> bool:
+        """Say whether arrivals at the request rate do not depend on each other."""
+        return self.burstiness == POISSON
+
     def parameters(self) -> dict[str, Any]:
         """Return the parameters as plain data; those that came later only where they are not as they always were."""
         later = {
             "dataset_options": json.loads(self.dataset_options),
-            "burstiness": None if self.burstiness == POISSON else self.burstiness,
+            "burstiness": None if self.poisson else self.burstiness,
             "ramp_up": None if self.ramp_up is None else self.ramp_up.model_dump(),
         }
         return {
@@ -102,7 +107,7 @@ class Point:
             parts.append(f"concurrency {self.max_concurrency}")
         if self.request_rate != "inf":
             parts.append(f"{self.request_rate:g} req/s")
-        if self.burstiness != POISSON:
+        if not self.poisson:
             parts.append(f"burstiness {self.burstiness:g}")
         if self.ramp_up is not None:
             parts.append(str(self.ramp_up))

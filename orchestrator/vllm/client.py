@@ -5,6 +5,7 @@ Sources: the argument parsers of vLLM 0.8.0 to 0.33.0 (`vllm/benchmarks/serve.py
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from dataclasses import dataclass
@@ -47,6 +48,8 @@ class ClientDialect:
     """`--random-range-ratio` r means lengths from X·(1 - r) to X·(1 + r); others mean lengths from X·r to X by it."""
     own_output: bool = True
     """The custom dataset can say the output length of each line."""
+    chat_template: bool = True
+    """It puts the model's chat template around the prompts of the custom dataset, unless it is told not to."""
 
     def needs(self) -> set[str]:
         """Return the options that a parser must know."""
@@ -62,9 +65,9 @@ DIALECTS = (
 )
 SCRIPT_DIALECT = ClientDialect((0, 7, 0), ("--backend", "openai"), (), own_output=False)
 """The script benchmark_serving.py, which the vLLM repository had until 0.10.1."""
-RUST_DIALECT = ClientDialect((0, 32, 0), ("--backend", "openai"), ("--temperature", "0"))
+RUST_DIALECT = ClientDialect((0, 32, 0), ("--backend", "openai"), ("--temperature", "0"), chat_template=False)
 """The Rust client."""
-OLD_RUST_DIALECT = ClientDialect((0, 27, 0), ("--backend", "openai"), ("--temperature", "0"), spread=False)
+OLD_RUST_DIALECT = dataclasses.replace(RUST_DIALECT, since=(0, 27, 0), spread=False)
 """The Rust client before the version whose range ratio is known to mean what it means to the others."""
 LATEST = "0.33.0"
 OLDEST = (0, 6, 0)
@@ -197,6 +200,8 @@ def unsupported(
         found.append("bench.dataset.range_ratio: it draws lengths from X·r to X instead")
     if point.dataset == "custom" and point.output_len is None and not dialect.own_output:
         found.append("bench.dataset.output_len: it needs one length for all lines")
+    if point.dataset == "custom" and "skip_chat_template" not in asked and not dialect.chat_template:
+        found.append("bench.dataset.skip_chat_template: it sends prompts as they are; say so with true")
     return found
 
 
@@ -208,7 +213,7 @@ def _command(client: str) -> list[str]:
 
 def _said_of_arrival(point: Point) -> list[Said]:
     said = []
-    if point.burstiness != 1.0:
+    if not point.poisson:
         said.append(Said("bench.burstiness", ("--burstiness",), f"{point.burstiness:g}"))
     if point.ramp_up is not None:
         said.append(Said("bench.ramp_up", ("--ramp-up-strategy",), point.ramp_up.strategy))

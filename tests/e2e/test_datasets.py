@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 SCRIPT = "/opt/vllm-benchmarks/benchmark_serving.py"
-WORDS = "river stone and a field of wheat under the wind while birds sing over hills by the sea at night".split()
+WORDS = ("river", "stone", "field", "wheat", "under", "wind", "while", "birds", "sing", "over", "hills", "sea", "night")
 LATENCIES = ("ttft", "tpot", "itl", "e2el")
 
 

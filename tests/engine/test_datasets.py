@@ -1,4 +1,4 @@
-"""Prompts from a file of the node: mounted, hashed and recorded; what cannot be measured is named and leaves nothing."""
+"""Prompts from a file of the node are mounted, hashed and recorded; what cannot be measured is named, nothing stays."""
 
 from __future__ import annotations
 
@@ -67,10 +67,11 @@ def test_a_file_that_was_replaced_since_the_deployment_was_made_is_not_taken_for
     fresh = file.with_name("fresh")
     fresh.write_text('{"prompt": "new"}\n', encoding="utf-8")
     fresh.rename(file)
-    refused = orch("bench", "--name", name, "--set", "bench.dataset.skip_chat_template=true")
+    refused = orch("bench", "--name", name)
     orch.ok("down", name)
     assert refused.returncode == 3
-    assert "cannot measure the dataset 'custom'" in refused.stderr or "is not the file on record" in refused.stderr
+    assert "/run/orch-dataset/p.jsonl in the container is not the file on record" in refused.stderr
+    assert "orch down, then orch up" in refused.stderr
 
 
 def test_a_file_that_is_missing_is_said_before_anything_is_started(orch: Orch) -> None:

@@ -147,6 +147,10 @@ REFUSED: list[tuple[str, str, dict[str, Any], frozenset[str] | None, list[str]]]
         "bench.dataset.output_len: it needs one length for all lines"
     ]),
     (VLLM, "0.14.0", {"lengths": None, "dataset": {**CUSTOM, "output_len": 5}}, EVERYTHING, []),
+    (RUST, "0.32.0", {"lengths": None, "dataset": CUSTOM}, EVERYTHING, [
+        "bench.dataset.skip_chat_template: it sends prompts as they are; say so with true"
+    ]),
+    (RUST, "0.32.0", {"lengths": None, "dataset": {**CUSTOM, "skip_chat_template": True}}, None, []),
 ]  # fmt: skip
 
 

@@ -110,8 +110,8 @@ def test_a_link_keeps_its_own_name(folder: Folder) -> None:
 
 
 def test_what_comes_out_can_be_run_from_anywhere(folder: Folder) -> None:
-    text = "bench: {num_prompts: 20, dataset: {name: custom, file: a.jsonl}, ramp_up: {strategy: linear, from: 1, to: 9}}\n"
-    folder.write("p.yaml", GOOD + text)
+    bench = "num_prompts: 1, dataset: {name: custom, file: a.jsonl}, ramp_up: {strategy: linear, from: 1, to: 9}"
+    folder.write("p.yaml", f"{GOOD}bench: {{{bench}}}\n")
     resolved = folder.load()
     elsewhere = folder.write("else/where.yaml", dump_profile(resolved))
     assert load_profile(str(elsewhere), []) == resolved

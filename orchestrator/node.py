@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
 from orchestrator.accelerators import node_accelerators
-from orchestrator.runs.records import NodeFacts
+from orchestrator.errors import EnvironmentFault
+from orchestrator.runs.records import DatasetFacts, NodeFacts
+
+if TYPE_CHECKING:
+    from orchestrator.profile.dataset import Dataset
+
+PIECE = 1 << 20
 
 
 def node_facts(engine_version: str) -> NodeFacts:
@@ -25,6 +33,25 @@ def node_facts(engine_version: str) -> NodeFacts:
         engine_version=engine_version,
         accelerators=node_accelerators(),
     )
+
+
+def dataset_facts(dataset: Dataset) -> DatasetFacts | None:
+    """Return what the node's file of prompts holds, or None if there is none; raise EnvironmentFault."""
+    file, path = dataset.node_file, dataset.client_path
+    if file is None or path is None:
+        return None
+    digest, size = hashlib.sha256(), 0
+    try:
+        with Path(file).open("rb") as opened:
+            while piece := opened.read(PIECE):
+                digest.update(piece)
+                size += len(piece)
+    except OSError as error:
+        raise EnvironmentFault(
+            f"bench.dataset.file: {file} cannot be read: {error.strerror}",
+            "A relative path is relative to the profile's own file.",
+        ) from error
+    return DatasetFacts(name=dataset.name, file=file, path=path, size=size, sha256=digest.hexdigest())
 
 
 def _cpu_model() -> str:

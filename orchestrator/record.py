@@ -10,7 +10,7 @@ from orchestrator import __version__
 from orchestrator.atomic import write_atomic
 from orchestrator.deployment.preflight import check_context, flagged_context
 from orchestrator.errors import Interrupted, OrchError, OutputError, UsageError
-from orchestrator.node import node_facts
+from orchestrator.node import dataset_facts, node_facts
 from orchestrator.plan.container import profile_hash
 from orchestrator.plan.weakening import weakenings
 from orchestrator.report.table import summary_csv
@@ -41,7 +41,8 @@ def bench_of(profile: Profile) -> Bench:
 
 def open_run(runs: Path, profile: Profile, engine: Engine, kind: RunKind = RunKind.SWEEP) -> RunDirectory:
     """Make the run directory of a planned run; a search does not know beforehand what it will measure."""
-    planned = sweep(bench_of(profile)) if kind is RunKind.SWEEP else ()
+    bench = bench_of(profile)
+    planned = sweep(bench) if kind is RunKind.SWEEP else ()
     flags = profile.server.flags
     return create_run(
         runs,
@@ -57,6 +58,7 @@ def open_run(runs: Path, profile: Profile, engine: Engine, kind: RunKind = RunKi
             dtype=str(lookup(flags, "dtype") or "auto"),
             node=node_facts(engine.version()),
             kind=kind,
+            dataset=dataset_facts(bench.dataset),
             measurements=tuple((item.point.id, item.repetition) for item in planned),
             warnings=tuple(weakenings(profile.container)),
         ),

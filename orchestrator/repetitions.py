@@ -21,7 +21,8 @@ from orchestrator.sweep import measurement, points
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.profile.bench import Bench, Precision
+    from orchestrator.profile.bench import Bench
+    from orchestrator.profile.precision import Precision
     from orchestrator.runs.records import MeasurementRecord
     from orchestrator.sweep import Measurement
 

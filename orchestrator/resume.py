@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import UsageError
-from orchestrator.node import node_facts
+from orchestrator.node import dataset_facts, node_facts
 from orchestrator.profile.difference import differences
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def check_profile(directory: RunDirectory, profile: Profile) -> None:
 
 
 def check_conditions(directory: RunDirectory, engine: Engine, profile: Profile) -> None:
-    """Raise UsageError, naming what differs, if image or node are not those that the run was begun with."""
+    """Raise UsageError, naming what differs, if image, node or prompts are not those that the run was begun with."""
     manifest = directory.manifest()
     before, after = manifest.node.model_dump(mode="json"), node_facts(engine.version()).model_dump(mode="json")
     changed = [f"node.{line}" for line in differences(before, after, COMPARED)]
@@ -32,6 +32,9 @@ def check_conditions(directory: RunDirectory, engine: Engine, profile: Profile) 
         image = engine.image(profile.container.image).id
         if image != manifest.deployment.image_id:
             changed.append(f"image {profile.container.image}: {manifest.deployment.image_id} → {image}")
+    prompts = dataset_facts(profile.bench.dataset) if profile.bench is not None else None
+    if prompts is not None and manifest.dataset is not None and prompts.sha256 != manifest.dataset.sha256:
+        changed.append(f"bench.dataset.file {prompts.file}: sha256 {manifest.dataset.sha256} → {prompts.sha256}")
     _refuse(directory, changed)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.atomic import write_atomic
+from orchestrator.bench.abilities import check_abilities, seen_dataset
 from orchestrator.bench.measure import Step, Sweep
 from orchestrator.bench.session import Driver
 from orchestrator.deployment.attach import whole_log
@@ -70,6 +71,7 @@ def measure(
     Raises:
         ServerFailed: When the server has died more often than it may be started again.
         BenchmarkFailed: When the image has no benchmark client.
+        EnvironmentFault: When its client cannot do what the sweep asks, or the prompts are not those on record.
     """
     bench = bench_of(profile)
     check_context(bench, deployment.max_model_len)
@@ -86,9 +88,12 @@ def measure(
     under_way = Sweep(server, profile, bench, directory, reports.step, reports.failure, driver)
     try:
         found = under_way.driver.client()
+        directory.update(dataset=seen_dataset(bench.dataset, directory.manifest().dataset, found))
+        check_abilities(bench, found)
         facts = facts.model_copy(
             update={
-                "client": bench.client,
+                "client": found.name,
+                "client_program": found.program,
                 "client_version": found.vllm_version,
                 "client_python": found.python_version,
                 "client_mode": "fork" if found.fork else f"process: {found.reason}",
@@ -121,12 +126,12 @@ def measure_launched(
     The driver is started with the server, so that it imports vLLM while the weights load.
     """
     drivers: list[Driver] = []
-    client = bench_of(launch.profile).client
+    bench = bench_of(launch.profile)
     key = server_api(launch.profile, ready.secrets).key
 
     def start_driver(container: str) -> None:
         with contextlib.suppress(EngineError):  # the server has ended at once; its own failure says more
-            drivers.append(Driver(launch.engine, container, client, key))
+            drivers.append(Driver(launch.engine, container, bench.client, key, bench.dataset.client_path))
 
     with launched(launch, ready, interruption, reports.phase, directory, start_driver) as (_, deployment):
         driver = drivers[0] if drivers else None

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.atomic import write_atomic
 from orchestrator.bench.capacity import CapacitySearch
 from orchestrator.objectives import Objective, goodput_bounds, missed
+from orchestrator.profile.arrival import POISSON
 from orchestrator.runs.records import RunState
 from orchestrator.sweep import Point, canonical_json, measurement, points
 from orchestrator.validity import Reason, Verdict, assess
@@ -155,11 +157,14 @@ def point_at(bench: Bench, plan: SearchPlan, load: int) -> Point:
     bounds = goodput_bounds(plan.objectives)
     if bounds:
         flags["goodput"] = [f"{latency}:{bound:g}" for latency, bound in bounds.items()]
+    groups = bench.dataset.groups
     return dataclasses.replace(
         first,
-        num_prompts=max(FEWEST_PROMPTS, plan.prompts_per_step * load),
+        num_prompts=math.ceil(max(FEWEST_PROMPTS, plan.prompts_per_step * load) / groups) * groups,
         max_concurrency=load if plan.over == CONCURRENCY else None,
         request_rate="inf" if plan.over == CONCURRENCY else float(load),
+        burstiness=POISSON if plan.over == CONCURRENCY else bench.burstiness,
+        ramp_up=None,
         client_flags=canonical_json(flags),
     )
 

@@ -9,16 +9,21 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.profile.arrival import POISSON
 from orchestrator.profile.bench import LengthProduct
+from orchestrator.profile.dataset import CustomDataset, PrefixRepetitionDataset, ShareGptDataset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from orchestrator.profile.arrival import RampUp
     from orchestrator.profile.bench import Bench
 
 SEED_RANGE = 2**31
 MOST_WARMUP = 64
 WARMUP_OUTPUT = 32
+SHARED = frozenset({"sonnet", "prefix_repetition"})
+"""Datasets whose prompts are meant to begin alike."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,12 @@ class Point:
     """Requests per second, or `inf`."""
     client_flags: str = "{}"
     """Further client flags as canonical JSON; they are part of what the point measures."""
+    dataset_options: str = "{}"
+    """Further keys of the dataset as canonical JSON."""
+    burstiness: float = POISSON
+    """How evenly requests arrive at the request rate; 1 is a Poisson process."""
+    ramp_up: RampUp | None = None
+    """A request rate that rises; the request rate is `inf` then."""
 
     @property
     def id(self) -> str:
@@ -51,11 +62,31 @@ class Point:
 
     @property
     def output_tokens(self) -> int | None:
-        """Return how many tokens a complete measurement generates; None where the dataset decides."""
-        return None if self.output_len is None else self.num_prompts * self.output_len
+        """Return how many tokens a complete measurement generates; None where the dataset decides, or lengths vary."""
+        if self.output_len is None or lengths_vary(self.parameters()):
+            return None
+        return self.num_prompts * self.output_len
+
+    @property
+    def longest(self) -> int:
+        """Return the tokens of context that the longest request needs, as far as the profile says it."""
+        options = json.loads(self.dataset_options)
+        most = 1.0 + options.get("range_ratio", 0.0)
+        prefix = options.get("prefix_len", 0) if self.dataset == "random" else 0
+        return prefix + int((self.input_len or 0) * most) + int((self.output_len or 0) * most)
+
+    @property
+    def poisson(self) -> bool:
+        """Say whether arrivals at the request rate do not depend on each other."""
+        return self.burstiness == POISSON
 
     def parameters(self) -> dict[str, Any]:
-        """Return the parameters as plain data."""
+        """Return the parameters as plain data; those that came later only where they are not as they always were."""
+        later = {
+            "dataset_options": json.loads(self.dataset_options),
+            "burstiness": None if self.poisson else self.burstiness,
+            "ramp_up": None if self.ramp_up is None else self.ramp_up.model_dump(),
+        }
         return {
             "dataset": self.dataset,
             "dataset_path": self.dataset_path,
@@ -65,6 +96,7 @@ class Point:
             "max_concurrency": self.max_concurrency,
             "request_rate": self.request_rate,
             "client_flags": json.loads(self.client_flags),
+            **{name: value for name, value in later.items() if value},
         }
 
     def label(self) -> str:
@@ -75,6 +107,10 @@ class Point:
             parts.append(f"concurrency {self.max_concurrency}")
         if self.request_rate != "inf":
             parts.append(f"{self.request_rate:g} req/s")
+        if not self.poisson:
+            parts.append(f"burstiness {self.burstiness:g}")
+        if self.ramp_up is not None:
+            parts.append(str(self.ramp_up))
         return ", ".join(parts)
 
 
@@ -90,29 +126,48 @@ class Measurement:
 
 def points(bench: Bench) -> tuple[Point, ...]:
     """Return the distinct points of a sweep: for each load, each pair of lengths, as in the guide's loop."""
-    if isinstance(bench.lengths, LengthProduct):
-        lengths: list[tuple[int | None, int | None]] = list(
-            itertools.product(bench.lengths.input, bench.lengths.output)
-        )
-    else:
-        lengths = list(bench.lengths or [(None, None)])
-    flags = canonical_json(dict(bench.client_flags))
+    flags, options = canonical_json(dict(bench.client_flags)), canonical_json(bench.dataset.options())
     found: dict[Point, None] = {}
     for rate, concurrency in itertools.product(bench.request_rate, bench.concurrency or (None,)):
         prompts = bench.num_prompts or ((bench.prompts_per_concurrency or 1) * (concurrency or 1),)
-        for num_prompts, (input_len, output_len) in itertools.product(prompts, lengths):
+        for num_prompts, (input_len, output_len) in itertools.product(prompts, _lengths(bench)):
             point = Point(
                 bench.dataset.name,
-                bench.dataset.path,
+                bench.dataset.client_path,
                 input_len,
                 output_len,
                 num_prompts,
                 concurrency,
                 rate,
                 flags,
+                options,
+                POISSON if rate == "inf" else bench.burstiness,
+                bench.ramp_up,
             )
             found[point] = None
     return tuple(found)
+
+
+def _lengths(bench: Bench) -> list[tuple[int | None, int | None]]:
+    """Return the pairs of input and output length, each None where the dataset decides."""
+    dataset = bench.dataset
+    if isinstance(bench.lengths, LengthProduct):
+        return list(itertools.product(bench.lengths.input, bench.lengths.output))
+    if isinstance(dataset, PrefixRepetitionDataset):
+        return [(dataset.prefix_len + dataset.suffix_len, dataset.output_len)]
+    if isinstance(dataset, ShareGptDataset | CustomDataset):
+        return [(None, dataset.output_len)]
+    return list(bench.lengths or [(None, None)])
+
+
+def lengths_vary(parameters: Mapping[str, Any]) -> bool:
+    """Say whether a point's lengths are drawn from a range, so that no sum of them is known beforehand."""
+    return bool(parameters.get("dataset_options", {}).get("range_ratio"))
+
+
+def prompts_share(parameters: Mapping[str, Any]) -> bool:
+    """Say whether a point's prompts are meant to begin alike."""
+    return parameters["dataset"] in SHARED or bool(parameters.get("dataset_options", {}).get("prefix_len"))
 
 
 def sweep(bench: Bench) -> tuple[Measurement, ...]:
@@ -153,14 +208,37 @@ def warmup(bench: Bench, point: Point) -> Measurement | None:
     if prompts == 0:
         return None
     output = None if point.output_len is None else min(point.output_len, WARMUP_OUTPUT)
-    shape = dataclasses.replace(point, num_prompts=prompts, output_len=output, request_rate="inf")
+    shape = dataclasses.replace(
+        point,
+        num_prompts=prompts,
+        output_len=output,
+        request_rate="inf",
+        burstiness=POISSON,
+        ramp_up=None,
+        dataset_options=_for_any_number_of_prompts(point.dataset_options),
+    )
     return Measurement(shape, 0, derive_seed(bench.seed, shape.id, 0))
+
+
+def _for_any_number_of_prompts(options: str) -> str:
+    """Return a dataset's options with one shared prefix instead of several, which few prompts could not be split by."""
+    values = json.loads(options)
+    return canonical_json({**values, "num_prefixes": 1}) if "num_prefixes" in values else options
 
 
 def warmups(bench: Bench) -> tuple[Measurement, ...]:
     """Return the different warm-ups of a sweep, each once."""
     found = {item.point.id: item for point in points(bench) if (item := warmup(bench, point)) is not None}
     return tuple(found.values())
+
+
+OPTIONAL = frozenset({"dataset_options", "burstiness", "ramp_up"})
+"""Parameters that are left out where they are as they always were."""
+
+
+def required_parameters() -> set[str]:
+    """Return the parameters that every point has."""
+    return {field.name for field in dataclasses.fields(Point)} - OPTIONAL
 
 
 def derive_seed(base: int, point_id: str, repetition: int) -> int:

@@ -10,10 +10,11 @@ import enum
 import statistics
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.runs.records import RunState
-from orchestrator.vllm.flags import lookup
+from orchestrator.sweep import lengths_vary, prompts_share
+from orchestrator.vllm.client import is_rust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -36,7 +37,7 @@ BUFFERED_OUTPUT = 8
 CACHED = 0.05
 """Part of the prompt tokens that may be found in the prefix cache."""
 PROMPT_LENGTH = 0.10
-"""How far the prompts' real length may be from the length asked for."""
+"""How far the prompts' real length may be from the length asked for, or where none was, from the client's count."""
 RATE = 0.10
 """How far the achieved request rate may stay behind the one asked for."""
 CONCURRENCY = 0.50
@@ -137,6 +138,8 @@ def _too_short(_record: MeasurementRecord, metrics: Metrics) -> Reason | None:
 
 
 def _client_saturated(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
+    if record.argv and is_rust(record.argv[0]):  # it uses as many processors as it needs
+        return None
     if record.client_busy is None or record.client_busy < CLIENT_BUSY:
         return None
     return Reason(
@@ -157,9 +160,9 @@ def _buffered(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
 
 def _prefix_cache(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
     served = record.served
-    if served is None or record.parameters["dataset"] != "random" or not served.prompt_tokens:
+    if served is None or prompts_share(record.parameters) or not served.prompt_tokens:
         return None
-    if served.prefix_cache_hits is None or _shared_prefix(record):
+    if served.prefix_cache_hits is None:
         return None
     cached = served.prefix_cache_hits / served.prompt_tokens
     if cached <= CACHED:
@@ -168,20 +171,25 @@ def _prefix_cache(record: MeasurementRecord, _metrics: Metrics) -> Reason | None
 
 
 def _prompt_length(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
-    asked, served = record.parameters["input_len"], record.served
-    if served is None or not asked or not metrics.completed or not served.prompt_tokens:
+    served = record.served
+    if served is None or not metrics.completed or not served.prompt_tokens:
         return None
-    asked += _shared_prefix(record)
     real = served.prompt_tokens / metrics.completed
-    if abs(real / asked - 1.0) <= PROMPT_LENGTH:
+    asked = _asked_prompt(record.parameters)
+    expected = asked or metrics.total_input_tokens / metrics.completed
+    if not expected or abs(real / expected - 1.0) <= PROMPT_LENGTH:
         return None
-    return Reason("prompt-length", f"prompts had {real:.0f} tokens on average, {asked} were asked for")
+    said = f"{asked} were asked for" if asked else f"the client counted {expected:.0f}"
+    return Reason("prompt-length", f"prompts had {real:.0f} tokens on average, {said}")
 
 
-def _shared_prefix(record: MeasurementRecord) -> int:
-    """Return how many tokens all prompts were asked to begin with alike, beside their own length."""
-    asked = lookup(record.parameters["client_flags"], "random-prefix-len")
-    return asked if isinstance(asked, int) else 0
+def _asked_prompt(parameters: dict[str, Any]) -> int | None:
+    """Return the tokens of a prompt; None where the dataset decides, lengths vary, or an input length is a limit."""
+    length = parameters["input_len"]
+    if not length or parameters["dataset"] == "sonnet" or lengths_vary(parameters):
+        return None
+    prefix = parameters.get("dataset_options", {}).get("prefix_len", 0) if parameters["dataset"] == "random" else 0
+    return int(length + prefix)
 
 
 def _preempted(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
@@ -201,6 +209,8 @@ def _concurrency_missed(record: MeasurementRecord, metrics: Metrics) -> Reason |
     """By Little's law the requests in flight are their rate times the time that each takes."""
     asked, e2el = record.parameters["max_concurrency"], metrics.e2el_ms.mean
     if not asked or not e2el or record.parameters["request_rate"] != "inf":
+        return None
+    if "ramp_up" in record.parameters:
         return None
     reached = metrics.request_throughput * e2el / 1000.0
     if reached >= CONCURRENCY * asked:

@@ -84,7 +84,8 @@ class Sweep:
             self._take(measurement, index, total)
 
     def _new_driver(self) -> Driver:
-        return Driver(self._server.engine, self._server.container, self._bench.client, self._server.key)
+        dataset = self._bench.dataset.client_path
+        return Driver(self._server.engine, self._server.container, self._bench.client, self._server.key, dataset)
 
     def close(self) -> None:
         """End the driver and what it runs."""
@@ -101,8 +102,9 @@ class Sweep:
     def _take(self, measurement: Measurement, index: int, total: int) -> OrchError | None:
         """Take one measurement; return what has failed beneath it, if the next one cannot be taken like that."""
         client = self.driver.client()
-        dialect = dialect_of(self._bench.client, client.vllm_version, client.options)
-        running = begin(measurement, bench_argv(self._bench, self._target, measurement, dialect))
+        dialect = dialect_of(client.name, client.vllm_version, client.options)
+        argv = bench_argv(client.program, self._target, measurement, dialect, client.options)
+        running = begin(measurement, argv)
         self.directory.write_record(running)
         self._on_step(Step(index, total, running))
         failure: OrchError | None = None

@@ -8,9 +8,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.errors import BenchmarkFailed
+from orchestrator.errors import BenchmarkFailed, EnvironmentFault
 from orchestrator.inside import driver, program_text
 from orchestrator.plan.bench_command import job_folder
+from orchestrator.vllm.client import is_rust
 from orchestrator.vllm.flags import CLIENT_KEY
 
 if TYPE_CHECKING:
@@ -25,18 +26,41 @@ LOOK_S = 0.25
 """How often the wait for a client looks at the server."""
 MARGIN_S = 30.0
 """What the driver may need beyond a client's deadline to kill it and answer."""
+RUST_HINT = (
+    "Official wheels of vLLM from 0.27 on carry vllm-rs; without it set bench.client to vllm, or to the path of a "
+    "vllm-rs that is mounted."
+)
+DATASET_HINT = "Check bench.dataset.path; a file of the node is given as bench.dataset.file."
 NO_PROXY = ["env", "NO_PROXY=127.0.0.1,localhost", "no_proxy=127.0.0.1,localhost"]
 """vLLM's client honours proxy variables; the server is never behind one."""
+
+
+@dataclass(frozen=True)
+class SeenFile:
+    """What a file in the container holds."""
+
+    sha256: str
+    size: int
+    """Bytes."""
 
 
 @dataclass(frozen=True)
 class Client:
     """What the driver found in the container."""
 
+    name: str
+    """As the profile says it: `vllm`, `vllm-rs`, or a path."""
+    program: str
+    """The client as its command names it: for `vllm-rs` the path at which it was found."""
     vllm_version: str
+    """Version of vLLM that the client is of."""
     python_version: str
     options: frozenset[str] | None
     """Every option that the client's parser knows; None where it could not be asked."""
+    datasets: frozenset[str] | None
+    """Every dataset that it knows by name; None where it could not be asked."""
+    dataset: SeenFile | None
+    """The file of prompts as it is in the container, if there is one."""
     fork: bool
     """Each client is a fork of the driver instead of a process that imports everything anew."""
     reason: str
@@ -68,19 +92,23 @@ class ClientRun:
 class Driver:
     """The driver in a container; closing it, or the end of orch, ends what it runs."""
 
-    def __init__(self, engine: Engine, container: str, client: str, key: str | None) -> None:
+    def __init__(
+        self, engine: Engine, container: str, client: str, key: str | None, dataset: str | None = None
+    ) -> None:
         """Start it, and let it import vLLM's benchmark code while others have something to do.
 
         Args:
             engine: The engine that the container is on.
             container: A running container.
-            client: What will be run: `vllm`, or the path of benchmark_serving.py in the container.
+            client: What will be run: `vllm`, `vllm-rs`, or the path of a client in the container.
             key: What the server wants to be shown, if it wants a key.
+            dataset: Path in the container of the file that prompts come from, if they come from one.
         """
+        self._name = client
         program = [*NO_PROXY, "python3", "-u", "-c", program_text(driver)]
         self._session = engine.run_session(container, program)
         env = {} if key is None else {CLIENT_KEY: key}  # over standard input: docker inspect shows what exec is told
-        self._session.send(json.dumps({"prepare": client, "env": env}).encode())
+        self._session.send(json.dumps({"prepare": client, "env": env, "dataset": dataset}).encode())
         self._client: Client | None = None
 
     def client(self) -> Client:
@@ -88,19 +116,29 @@ class Driver:
 
         Raises:
             BenchmarkFailed: When the image's Python cannot run it, or has no vLLM.
+            EnvironmentFault: When the container lacks the Rust client or the file of prompts.
         """
         if self._client is None:
             hello, prepared = self._receive(PREPARE_S), self._receive(PREPARE_S)
-            if hello["vllm"] is None:
+            if prepared["problem"]:
+                lacks_client = is_rust(self._name) and prepared["program"] is None
+                hint = RUST_HINT if lacks_client else DATASET_HINT
+                raise EnvironmentFault(f"in the container {prepared['problem']}", hint)
+            version = prepared["version"] or hello["vllm"]
+            if version is None:
                 raise BenchmarkFailed(
                     f"the container's python3 has no vLLM: {hello.get('problem')}",
                     "The benchmark client is the image's own; use an image whose python3 can import vllm.",
                 )
-            options = prepared["options"]
+            seen = prepared["dataset"]
             self._client = Client(
-                vllm_version=hello["vllm"],
+                name=self._name,
+                program=prepared["program"] or self._name,
+                vllm_version=version,
                 python_version=hello["python"],
-                options=None if options is None else frozenset(options),
+                options=_set(prepared["options"]),
+                datasets=_set(prepared["datasets"]),
+                dataset=None if seen is None else SeenFile(seen["sha256"], seen["size"]),
                 fork=prepared["fork"],
                 reason=prepared["reason"],
                 import_s=prepared["seconds"],
@@ -175,3 +213,7 @@ class Driver:
             f"the benchmark driver in the container did not answer within {timeout_s:.0f} s",
             "Is the container frozen or out of memory?  See: orch status, docker stats",
         )
+
+
+def _set(words: list[str] | None) -> frozenset[str] | None:
+    return None if words is None else frozenset(words)

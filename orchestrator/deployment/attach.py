@@ -10,7 +10,7 @@ from orchestrator.deployment.health import check_identity
 from orchestrator.deployment.log import read_log
 from orchestrator.deployment.up import Deployment, server_api
 from orchestrator.errors import ServerFailed, UsageError
-from orchestrator.plan.container import Identity
+from orchestrator.plan.container import Identity, dataset_mounts
 from orchestrator.profile.difference import differences
 from orchestrator.profile.load import load_profile
 from orchestrator.vllm.flags import served_model
@@ -32,9 +32,16 @@ def made_from(listed: Listed, sets: tuple[str, ...] = ()) -> Profile:
 
 
 def check_fit(listed: Listed, wanted: Profile) -> None:
-    """Raise UsageError, naming the keys, if a profile asks for another server than the one that is up."""
+    """Raise UsageError, naming the keys, if a profile asks for another server than the one that is up.
+
+    A file of prompts must have been mounted when the deployment was made.
+    """
     serving = made_from(listed)
     changed = differences(serving.model_dump(mode="json"), wanted.model_dump(mode="json"), ("container", "server"))
+    mounted = dataset_mounts(serving)
+    for mount in dataset_mounts(wanted):
+        if mount not in mounted:
+            changed.append(f"bench.dataset.file: {mount.source} is not mounted in it")
     if changed:
         lines = "\n".join(f"  {line}" for line in changed)
         raise UsageError(

@@ -53,7 +53,8 @@ def check_node(profile: Profile, *folders: Path) -> None:
         profile: The resolved profile.
         folders: Where results and logs will be written.
     """
-    missing = [*_missing(profile.container), *_too_small(profile.container), *_no_room(folders)]
+    missing = [*_missing(profile.container), *_no_dataset(profile.bench)]
+    missing += [*_too_small(profile.container), *_no_room(folders)]
     if missing:
         lines = "\n".join(f"  {line}" for line in missing)
         raise EnvironmentFault(
@@ -67,11 +68,11 @@ def check_context(bench: Bench, max_model_len: int | None) -> None:
     if max_model_len is None:
         return
     for point in points(bench):
-        needed = (point.input_len or 0) + (point.output_len or 0)
+        needed = point.longest
         if needed > max_model_len:
             raise UsageError(
                 f"the point {point.label()} needs {needed} tokens of context, the server gives {max_model_len}",
-                "Raise server.flags.max-model-len or shorten bench.lengths.",
+                "Raise server.flags.max-model-len or shorten bench.lengths (of some datasets: their own lengths).",
             )
 
 
@@ -103,6 +104,12 @@ def _missing(container: Container) -> Iterator[str]:
     for mount in container.mounts:
         if not Path(mount.source).exists():
             yield f"container.mounts: {mount.source} does not exist"
+
+
+def _no_dataset(bench: Bench | None) -> Iterator[str]:
+    file = bench.dataset.node_file if bench is not None else None
+    if file is not None and not Path(file).is_file():
+        yield f"bench.dataset.file: {file} {'is not a file' if Path(file).exists() else 'does not exist'}"
 
 
 def _too_small(container: Container) -> Iterator[str]:

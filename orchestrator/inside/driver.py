@@ -5,8 +5,10 @@ speaks JSON lines: first what it is, then an answer to each message. When its in
 client that is running and ends.
 
     ← {"python": "3.11.2", "vllm": "0.32.0"}
-    → {"prepare": "vllm" or the path of benchmark_serving.py, "env": {…}}
-    ← {"fork": true, "reason": "", "options": ["--backend", …] or null, "seconds": 12.1}
+    → {"prepare": "vllm", "vllm-rs" or the path of a client, "env": {…}, "dataset": "/path" or null}
+    ← {"fork": true, "reason": "", "options": ["--backend", …] or null, "datasets": ["random", …] or null,
+       "program": "/path" or null, "version": "0.32.0" or null, "dataset": {"sha256": "…", "size": 1} or null,
+       "problem": "", "seconds": 12.1}
     → {"id": "…", "argv": […], "folder": "/tmp/…", "result": "result.json", "deadline_s": 600}
     ← {"id": "…", "code": 0, "timed_out": false, "wall_s": 0.4, "cpu_s": 0.2,
        "runnable_at": [[0.0, 0.0], [0.1, 0.08], …], "result": "<base64>", "log": "<base64>"}
@@ -14,7 +16,8 @@ client that is running and ends.
 Prepared, it has imported vLLM's benchmark code once, and each client is a fork of it: what costs a fresh process ten
 seconds costs a fork a tenth of one. It stays a single thread without event loop and network until then, and freezes
 the heap once, because a collection in each child would copy all of it. It does not fork where a device runtime has been
-initialised or other threads run; each client is then a process of its own.
+initialised or other threads run; each client is then a process of its own. So is the Rust client, a program of its own
+that starts at once: `program` and `version` say which one it is, from its own answers.
 """
 
 from __future__ import annotations
@@ -22,12 +25,15 @@ from __future__ import annotations
 import base64
 import contextlib
 import gc
+import hashlib
 import json
 import os
+import re
 import runpy
 import select
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -40,6 +46,7 @@ SAMPLE_S = 0.1
 MOST_SAMPLES = 256
 LOG = "client.log"
 VLLM = ["vllm", "bench", "serve"]
+RUST = "vllm-rs"
 PREPARED = {}  # type: dict[str, Any]
 
 
@@ -54,40 +61,100 @@ def hello() -> dict[str, Any]:  # noqa: D103 - see the module
     return said
 
 
-def prepare(client: str) -> dict[str, Any]:  # noqa: D103 - see the module
-    started = time.monotonic()
-    said = {"fork": False, "reason": "", "options": None}  # type: dict[str, Any]
-    try:
-        parser = None
-        if client == "vllm":
-            import vllm.benchmarks.serve as code  # noqa: PLC0415
+def ask_parser(said: dict[str, Any], parser: Any) -> None:  # noqa: ANN401, D103 - see the module
+    known = parser._option_string_actions  # noqa: SLF001
+    said["options"] = sorted(known)
+    choices = getattr(known.get("--dataset-name"), "choices", None)
+    said["datasets"] = None if choices is None else sorted(choices)
 
-            try:
-                from vllm.utils.argparse_utils import FlexibleArgumentParser  # noqa: PLC0415
-            except ImportError:
-                from vllm.utils import FlexibleArgumentParser  # noqa: PLC0415
-            parser = FlexibleArgumentParser(prog="vllm bench serve")
-            code.add_cli_args(parser)
-            said["options"] = sorted(parser._option_string_actions)  # noqa: SLF001
-            PREPARED.update(parser=parser, main=code.main)
+
+def ask_program(said: dict[str, Any], client: str) -> None:  # noqa: D103 - see the module
+    found = rust_program() if client == RUST else shutil.which(client)
+    if found is None:
+        said["problem"] = "there is no %s, neither in the vllm package nor on PATH" % client  # noqa: UP031
+        return
+    try:
+        told = subprocess.check_output([found, "--version"], timeout=60).decode()  # noqa: S603
+        text = subprocess.check_output([found, "bench", "serve", "--help"], timeout=60).decode()  # noqa: S603
+    except (OSError, subprocess.SubprocessError) as error:
+        said["problem"] = "%s does not run here: %s" % (found, error)  # noqa: UP031
+        return
+    said["program"], said["version"] = found, told.split()[-1]
+    said["options"] = re.findall(r"^ +(--[a-z][a-z0-9-]*)", text, re.MULTILINE)
+    values = re.search(r"^ +--dataset-name .*?\[possible values: ([^\]]*)\]", text, re.MULTILINE | re.DOTALL)
+    said["datasets"] = None if values is None else values.group(1).split(", ")
+    said["reason"] = "it is a program of its own"
+
+
+def rust_program() -> str | None:  # noqa: D103 - see the module
+    from importlib.util import find_spec  # noqa: PLC0415
+
+    package = find_spec("vllm")
+    for folder in (package and package.submodule_search_locations) or ():
+        carried = os.path.join(folder, RUST)  # noqa: PTH118
+        if os.access(carried, os.X_OK):
+            return carried
+    return shutil.which(RUST)
+
+
+def look_at(said: dict[str, Any], path: str) -> None:  # noqa: D103 - see the module
+    if os.path.isdir(path):  # noqa: PTH112
+        return
+    digest, size = hashlib.sha256(), 0
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            for piece in iter(lambda: file.read(1 << 20), b""):
+                digest.update(piece)
+                size += len(piece)
+    except OSError as error:
+        said["problem"] = "the dataset %s cannot be read: %s" % (path, error.strerror)  # noqa: UP031
+        return
+    said["dataset"] = {"sha256": digest.hexdigest(), "size": size}
+
+
+def prepare(client: str, dataset: str | None) -> dict[str, Any]:  # noqa: D103 - see the module
+    started = time.monotonic()
+    said = {"fork": False, "reason": "", "problem": ""}  # type: dict[str, Any]
+    said.update(dict.fromkeys(("options", "datasets", "program", "version", "dataset")))
+    if dataset is not None:
+        look_at(said, dataset)
+    try:
+        if os.path.basename(client) == RUST:  # noqa: PTH119
+            ask_program(said, client)
         else:
-            sys.path.insert(0, os.path.dirname(client))  # noqa: PTH120
-            # What the script imports stays imported; the script itself runs in each child.
-            runpy.run_path(client, run_name="imported")
-        torch = sys.modules.get("torch")
-        if torch is not None and torch.cuda.is_initialized():
-            said["reason"] = "importing vLLM has initialised the devices"
-        elif threading.active_count() > 1:
-            said["reason"] = "importing vLLM has started Python threads"
-        else:
-            said["fork"] = True
-            PREPARED["client"] = client
-            gc.collect()
-            gc.freeze()
+            load(said, client)
     except BaseException as error:  # noqa: BLE001 - an import may even exit; a fresh process per client remains
         said["reason"] = "vLLM's benchmark code cannot be imported: %r" % (error,)  # noqa: UP031
     said["seconds"] = time.monotonic() - started
     return said
+
+
+def load(said: dict[str, Any], client: str) -> None:  # noqa: D103 - see the module
+    if client == "vllm":
+        import vllm.benchmarks.serve as code  # noqa: PLC0415
+
+        try:
+            from vllm.utils.argparse_utils import FlexibleArgumentParser  # noqa: PLC0415
+        except ImportError:
+            from vllm.utils import FlexibleArgumentParser  # noqa: PLC0415
+        parser = FlexibleArgumentParser(prog="vllm bench serve")
+        code.add_cli_args(parser)
+        ask_parser(said, parser)
+        PREPARED.update(parser=parser, main=code.main)
+    else:
+        sys.path.insert(0, os.path.dirname(client))  # noqa: PTH120
+        # What the script imports stays imported; the script itself runs in each child.
+        runpy.run_path(client, run_name="imported")
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        said["reason"] = "importing vLLM has initialised the devices"
+    elif threading.active_count() > 1:
+        said["reason"] = "importing vLLM has started Python threads"
+    else:
+        said["fork"] = True
+        PREPARED["client"] = client
+        gc.collect()
+        gc.freeze()
 
 
 def become(argv: list[str]) -> None:  # noqa: D103 - see the module
@@ -222,7 +289,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:  # noqa: D103 - see the module
 def main() -> None:  # noqa: D103 - see the module
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # nothing but answers may reach the real standard output
-    os.environ.update(TOKENIZERS_PARALLELISM="false", OMP_NUM_THREADS="1")
+    os.environ.update(TOKENIZERS_PARALLELISM="false", OMP_NUM_THREADS="1", NO_COLOR="1")
     pending = b""
     answer = hello()
     while True:
@@ -236,7 +303,7 @@ def main() -> None:  # noqa: D103 - see the module
         line, _, pending = pending.partition(b"\n")
         message = json.loads(line.decode())
         os.environ.update(message.get("env", {}))
-        answer = prepare(message["prepare"]) if "prepare" in message else run(message)
+        answer = prepare(message["prepare"], message.get("dataset")) if "prepare" in message else run(message)
 
 
 if __name__ == "__main__":

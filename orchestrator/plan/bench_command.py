@@ -8,15 +8,19 @@ from orchestrator.vllm.client import ClientDialect, Target, client_argv
 from orchestrator.vllm.flags import lookup, served_model
 
 if TYPE_CHECKING:
-    from orchestrator.profile.bench import Bench
     from orchestrator.profile.schema import Profile
     from orchestrator.sweep import Measurement
 
 
-def bench_argv(bench: Bench, target: Target, measurement: Measurement, dialect: ClientDialect) -> list[str]:
-    """Return the command that takes a measurement."""
-    folder = job_folder(job_name(measurement))
-    return client_argv(bench.client, dialect, target, measurement, folder)
+def bench_argv(
+    client: str,
+    target: Target,
+    measurement: Measurement,
+    dialect: ClientDialect,
+    options: frozenset[str] | None = None,
+) -> list[str]:
+    """Return the command with which a client takes a measurement."""
+    return client_argv(client, dialect, target, measurement, job_folder(job_name(measurement)), options)
 
 
 def client_target(profile: Profile) -> Target:

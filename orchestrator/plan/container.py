@@ -92,7 +92,7 @@ def container_spec(profile: Profile, identity: Identity) -> ContainerSpec:
     container = profile.container
     argv = container_argv(profile)
     cap_add, cap_drop = capabilities(container.cap_add, container.cap_drop)
-    mounts = container.mounts
+    mounts = (*container.mounts, *dataset_mounts(profile))
     if container.supervise:
         mounts = (*mounts, MountSpec(source=identity.folder, target=supervisor.FOLDER, read_only=True))
     return ContainerSpec(
@@ -130,6 +130,14 @@ def container_spec(profile: Profile, identity: Identity) -> ContainerSpec:
         user=container.user,
         secrets=tuple(sorted(profile.secrets())),
     )
+
+
+def dataset_mounts(profile: Profile) -> tuple[MountSpec, ...]:
+    """Return the mount through which the benchmark client sees the node's file of prompts, if there is one."""
+    dataset = profile.bench.dataset if profile.bench is not None else None
+    if dataset is None or dataset.node_file is None or dataset.client_path is None:
+        return ()
+    return (MountSpec(source=dataset.node_file, target=dataset.client_path, read_only=True),)
 
 
 def capabilities(add: Iterable[str], drop: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -171,8 +179,10 @@ def container_argv(profile: Profile, command: list[str] | None = None) -> list[s
 
 
 def serving_hash(profile: Profile) -> str:
-    """Return a hash of what decides how the server behaves: the container and server sections."""
+    """Return a hash of what a container is made from: the container and server sections, and a mounted dataset."""
     serving = profile.model_dump(mode="json", include={"container", "server"})
+    if mounts := dataset_mounts(profile):
+        serving["dataset"] = [mount.model_dump() for mount in mounts]
     return hashlib.sha256(canonical_json(serving).encode()).hexdigest()[:16]
 
 

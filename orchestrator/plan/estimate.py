@@ -60,5 +60,15 @@ def point_seconds(point: Point, bench: Bench) -> float:
     output = point.output_len or UNKNOWN_OUTPUT
     waves = math.ceil(point.num_prompts / (point.max_concurrency or point.num_prompts))
     busy = waves * (bench.estimate.ttft + (output - 1) * bench.estimate.tpot)
-    arrival = 0.0 if isinstance(point.request_rate, str) else point.num_prompts / point.request_rate
-    return max(busy, arrival)
+    return max(busy, point.num_prompts * _mean_gap_s(point))
+
+
+def _mean_gap_s(point: Point) -> float:
+    """Return the mean time between two requests: the mean of 1 / rate over the requests, where the rate rises."""
+    rising = point.ramp_up
+    if rising is not None:
+        growth = math.log(rising.end / rising.start)
+        if rising.strategy == "linear":
+            return growth / (rising.end - rising.start)
+        return (1.0 / rising.start - 1.0 / rising.end) / growth
+    return 0.0 if isinstance(point.request_rate, str) else 1.0 / point.request_rate

@@ -77,5 +77,5 @@ def plan(profile: Profile, name: str, folder: str) -> Plan:
 
 
 def _planned(profile: Profile, bench: Bench, measurement: Measurement, version: str) -> PlannedMeasurement:
-    argv = bench_argv(bench, client_target(profile), measurement, dialect_of(bench.client, version))
+    argv = bench_argv(bench.client, client_target(profile), measurement, dialect_of(bench.client, version))
     return PlannedMeasurement(measurement, shlex.join(argv))

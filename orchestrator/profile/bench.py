@@ -15,25 +15,18 @@ from pydantic import (
     model_validator,
 )
 
-from orchestrator.objectives import check_metric
+from orchestrator.profile.arrival import POISSON, Burstiness, RampUp, Rates, as_list
+from orchestrator.profile.dataset import AnyDataset, RandomDataset, SonnetDataset
+from orchestrator.profile.precision import Repetitions  # noqa: TC001 - pydantic looks it up when it runs
 from orchestrator.profile.units import Duration  # noqa: TC001 - pydantic looks these up when it runs
 from orchestrator.profile.values import (
     AbsolutePath,
     Count,
     Flags,
     Section,
-    Text,
     check_flags,
 )
-
-
-class Dataset(Section):
-    """Where prompts come from."""
-
-    name: Text = "random"
-    """A dataset name of vLLM's client; `random` makes prompts of the asked length, but for tokens that merge."""
-    path: AbsolutePath | None = None
-    """File in the container, for datasets that are files."""
+from orchestrator.vllm.dataset import owned_flags
 
 
 class LengthProduct(Section):
@@ -62,34 +55,9 @@ Lengths = Annotated[
 ]
 
 
-def _as_list(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
-    return [value] if isinstance(value, int | float | str) and not isinstance(value, bool) else value
-
-
-def _rate(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
-    if value in ("inf", ".inf", float("inf")):
-        return "inf"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("must be requests per second, or inf to send everything at once")  # noqa: TRY004 - pydantic expects it
-    return value
-
-
-def _rate_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
-    return "<inf>" if value == "inf" else "<number>"
-
-
-Rate = Annotated[
-    Annotated[Literal["inf"], Tag("<inf>")] | Annotated[float, Field(gt=0, allow_inf_nan=False), Tag("<number>")],
-    Discriminator(_rate_kind),
-    BeforeValidator(_rate, json_schema_input_type=Literal["inf"] | Annotated[float, Field(gt=0)]),
-]
 Counts = Annotated[
     Annotated[tuple[Count, ...], Field(min_length=1)],
-    BeforeValidator(_as_list, json_schema_input_type=Count | Annotated[list[Count], Field(min_length=1)]),
-]
-Rates = Annotated[
-    Annotated[tuple[Rate, ...], Field(min_length=1)],
-    BeforeValidator(_as_list, json_schema_input_type=Rate | Annotated[list[Rate], Field(min_length=1)]),
+    BeforeValidator(as_list, json_schema_input_type=Count | Annotated[list[Count], Field(min_length=1)]),
 ]
 
 
@@ -112,51 +80,13 @@ Warmup = Annotated[
 ]
 
 
-class Precision(Section):
-    """When a point has been measured often enough."""
-
-    metric: Text = "output_throughput"
-    """What is to be known: a column of the wide table, such as `mean_ttft_ms`."""
-    width: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    """How far the 95 % confidence interval of its mean may reach to each side, as a part of the mean."""
-    at_least: Annotated[int, Field(ge=2, le=1000, strict=True)] = 3
-    """Repetitions that each point gets."""
-    at_most: Annotated[int, Field(ge=2, le=1000, strict=True)] = 10
-    """Repetitions after which a point is left as it is."""
-
-    @field_validator("metric")
-    @classmethod
-    def _metric_is_known(cls, metric: str) -> str:
-        return check_metric(metric)
-
-    @model_validator(mode="after")
-    def _bounds_are_in_order(self) -> Precision:
-        if self.at_least > self.at_most:
-            raise ValueError(f"at_least is {self.at_least} and at_most {self.at_most}")
-        return self
+def _client_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
+    return "<path>" if isinstance(value, str) and value.startswith("/") else "<name>"
 
 
-class Until(Section):
-    """Repetitions of which the results decide how many there are."""
-
-    auto: Precision = Precision()
-    """When a point has been measured often enough."""
-
-
-def _repetitions(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
-    if isinstance(value, str) and value != "auto":
-        raise ValueError("must be a whole number, or auto")
-    return {"auto": {}} if value == "auto" else value
-
-
-def _repetitions_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
-    return "<until>" if isinstance(value, Until | Mapping) else "<times>"
-
-
-Repetitions = Annotated[
-    Annotated[Count, Tag("<times>")] | Annotated[Until, Tag("<until>")],
-    Discriminator(_repetitions_kind),
-    BeforeValidator(_repetitions, json_schema_input_type=Count | Literal["auto"] | Until),
+Client = Annotated[
+    Annotated[Literal["vllm", "vllm-rs"], Tag("<name>")] | Annotated[AbsolutePath, Tag("<path>")],
+    Discriminator(_client_kind),
 ]
 
 
@@ -169,6 +99,10 @@ class Bench(Section):
     """Requests in flight at most; none means no limit."""
     request_rate: Rates = ("inf",)
     """Requests per second; `inf` sends everything at once."""
+    burstiness: Burstiness = POISSON
+    """How evenly requests arrive at a request rate: 1 is a Poisson process, less is burstier, more is more even."""
+    ramp_up: RampUp | None = None
+    """A request rate that rises over each point, in place of `request_rate`."""
     num_prompts: Counts | None = None
     """Requests of a point."""
     prompts_per_concurrency: Count | None = None
@@ -179,9 +113,10 @@ class Bench(Section):
     warmup: Warmup = "auto"
     """Requests sent before a point is first measured, at its input length and concurrency; left out of every result.
     `auto` is as many as are in flight at once, at most 64."""
-    client: Literal["vllm"] | AbsolutePath = "vllm"
-    """What measures: `vllm`, which is `vllm bench serve` of the image, or the path of a benchmark_serving.py in it."""
-    dataset: Dataset = Dataset()
+    client: Client = "vllm"
+    """What measures: `vllm`, which is `vllm bench serve` of the image; `vllm-rs`, the Rust client that official wheels
+    carry; or the path in the container of a benchmark_serving.py or of a `vllm-rs`."""
+    dataset: AnyDataset = RandomDataset()
     """Where prompts come from."""
     seed: Annotated[int, Field(ge=0, strict=True)] = 0
     """Base from which each point's own seed is derived, so that no two points share prompts."""
@@ -203,8 +138,13 @@ class Bench(Section):
             "max-concurrency": "bench.concurrency",
             "request-rate": "bench.request_rate",
             "num-prompts": "bench.num_prompts",
-            "random-input-len": "bench.lengths",
-            "random-output-len": "bench.lengths",
+            "burstiness": "bench.burstiness",
+            "ramp-up-strategy": "bench.ramp_up",
+            "ramp-up-start-rps": "bench.ramp_up",
+            "ramp-up-end-rps": "bench.ramp_up",
+            "input-len": "bench.lengths",
+            "output-len": "bench.lengths",
+            **owned_flags(),
             "dataset-name": "bench.dataset.name",
             "dataset-path": "bench.dataset.path",
             "seed": "bench.seed",
@@ -222,10 +162,34 @@ class Bench(Section):
             raise ValueError("give either num_prompts or prompts_per_concurrency")
         if self.prompts_per_concurrency is not None and self.concurrency is None:
             raise ValueError("prompts_per_concurrency multiplies concurrency, which is not given")
-        if self.dataset.name == "random" and not self.lengths:
-            raise ValueError("the random dataset needs lengths, such as [[512, 512], [1024, 1024]]")
-        if self.dataset.name != "random" and self.lengths is not None:
-            raise ValueError(
-                f"lengths belong to the random dataset; give '{self.dataset.name}' its flags in client_flags"
-            )
         return self
+
+    @model_validator(mode="after")
+    def _lengths_fit_the_dataset(self) -> Bench:
+        dataset = self.dataset
+        has_axis = isinstance(dataset, RandomDataset | SonnetDataset)
+        if has_axis and not self.lengths:
+            raise ValueError(f"the {dataset.name} dataset needs lengths, such as [[512, 512], [1024, 1024]]")
+        if not has_axis and self.lengths is not None:
+            raise ValueError(
+                f"lengths belong to the random and sonnet datasets; '{dataset.name}' says in its own keys how long "
+                "requests are"
+            )
+        for count in self.num_prompts or _multiples(self.prompts_per_concurrency, self.concurrency):
+            if count % dataset.groups:
+                raise ValueError(f"{count} prompts cannot be shared evenly by {dataset.groups} prefixes")
+        return self
+
+    @model_validator(mode="after")
+    def _arrivals_fit_together(self) -> Bench:
+        if self.ramp_up is not None and self.request_rate != ("inf",):
+            raise ValueError("ramp_up is a request rate that rises; give it or request_rate")
+        if self.burstiness != POISSON and self.ramp_up is not None:
+            raise ValueError("burstiness goes with request_rate; with ramp_up leave it out")
+        if self.burstiness != POISSON and self.request_rate == ("inf",):
+            raise ValueError("burstiness has no effect without a request_rate other than inf")
+        return self
+
+
+def _multiples(factor: int | None, counts: tuple[int, ...] | None) -> tuple[int, ...]:
+    return tuple((factor or 1) * count for count in counts or ())

@@ -52,6 +52,7 @@ _WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "mapping_type": lambda _: _A_MAPPING,
     "dict_type": lambda _: _A_MAPPING,
     "model_type": lambda _: _A_MAPPING,
+    "less_than": lambda ctx: f"must be less than {ctx['lt']:g}",
     "greater_than": lambda ctx: f"must be more than {ctx['gt']:g}",
     "greater_than_equal": lambda ctx: f"must be {ctx['ge']:g} or more",
     "less_than_equal": lambda ctx: f"must be {ctx['le']:g} or less",
@@ -119,7 +120,7 @@ def _full_keys(place: _Place) -> Keys:
 def _problem(error: ErrorDetails, place: _Place) -> str:
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
-        return _unknown_key(place)
+        return _unknown_key(place, error["loc"])
     if kind == "literal_error":
         return _not_one_of(re.findall(r"'([^']*)'", context["expected"]), error["input"], error["loc"])
     if kind == "string_type":
@@ -130,9 +131,12 @@ def _problem(error: ErrorDetails, place: _Place) -> str:
     return f"{place.rest[-1]} {words}" if inside_text and kind == "string_pattern_mismatch" else words
 
 
-def _unknown_key(place: _Place) -> str:
+def _unknown_key(place: _Place, loc: tuple[str | int, ...]) -> str:
     name = str(place.keys[-1])
     known = file_keys(place.keys[:-1])
+    if name in known:  # by another kind of what stands here
+        kind = next(str(part).strip("<>") for part in reversed(loc) if str(part).startswith("<"))
+        return f"not a key of '{kind}'"
     near = _nearest_keys(place)
     if near:
         return f"unknown key{did_you_mean(near)}"

@@ -38,7 +38,7 @@ class _Described(GenerateJsonSchema):
     def model_schema(self, schema: ModelSchema) -> Schema:
         made = super().model_schema(schema)
         for key, text in key_docstrings(schema["cls"]).items():
-            made["properties"][key]["description"] = text
+            made["properties"][schema["cls"].model_fields[key].alias or key]["description"] = text
         return made
 
 

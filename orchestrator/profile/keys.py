@@ -14,6 +14,8 @@ from orchestrator.profile.schema import Profile
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pydantic.fields import FieldInfo
+
     from orchestrator.profile.tree import Keys
 
 ENVS: frozenset[Keys] = frozenset({("container", "env"), ("server", "env")})
@@ -26,10 +28,10 @@ def valid_keys(path: Keys) -> tuple[str, ...]:
     """Return the keys that the schema knows in the mapping at a path; none where the user invents them."""
     models: list[type[BaseModel]] = [Profile]
     for key in path:
-        fields = [model.model_fields[key] for model in models if isinstance(key, str) and key in model.model_fields]
+        fields = [known[key] for known in map(_fields, models) if isinstance(key, str) and key in known]
         if fields:
             models = [inner for field in fields for inner in _models(field.annotation)]
-    return tuple(dict.fromkeys(name for model in models for name in model.model_fields))
+    return tuple(dict.fromkeys(name for model in models for name in _fields(model)))
 
 
 def file_keys(path: Keys) -> tuple[str, ...]:
@@ -39,7 +41,7 @@ def file_keys(path: Keys) -> tuple[str, ...]:
 
 def homes(name: str) -> tuple[str, ...]:
     """Return the sections of the schema that know a key of this name."""
-    return tuple(section for section, names in _sections(Profile, "") if name in names)
+    return tuple(dict.fromkeys(section for section, names in _sections(Profile, "") if name in names))
 
 
 def split_key(text: str) -> tuple[str, ...]:
@@ -51,6 +53,11 @@ def split_key(text: str) -> tuple[str, ...]:
     return tuple(parts)
 
 
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return a model's fields by the key that a file has for each."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - any type expression
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
@@ -59,7 +66,8 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - any
 
 
 def _sections(model: type[BaseModel], path: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    yield path or "the top level", tuple(model.model_fields)
-    for name, field in model.model_fields.items():
+    fields = _fields(model)
+    yield path or "the top level", tuple(fields)
+    for name, field in fields.items():
         for inner in _models(field.annotation):
             yield from _sections(inner, f"{path}.{name}" if path else name)

@@ -24,7 +24,7 @@ SOLID = (("P90", 64), ("P95", 130), ("P99", 662))
 def context_length(profile: Profile) -> Remarks:
     """Requests that do not fit into the model's context."""
     limit = as_int(lookup(profile.server.flags, "max-model-len"))
-    lengths = [(point.input_len or 0, point.output_len or 0) for point in _points(profile)]
+    lengths = [(point.longest - (point.output_len or 0), point.output_len or 0) for point in _points(profile)]
     prompt, output = max(lengths, key=sum, default=(0, 0))
     if limit is None:
         return
@@ -81,21 +81,11 @@ def cold_start(profile: Profile) -> Remarks:
         yield "bench.warmup", "0 makes the first point pay for compilation and cold caches"
 
 
-def range_ratio(profile: Profile) -> Remarks:
-    """The flag whose meaning differs between versions."""
-    flags = profile.bench.client_flags if profile.bench is not None else {}
-    if lookup(flags, "random-range-ratio") is not None:
-        yield (
-            "bench.client_flags.random-range-ratio",
-            "means other things in other versions of vLLM; without it lengths are exact in all of them",
-        )
-
-
 def _points(profile: Profile) -> tuple[Point, ...]:
     return () if profile.bench is None else points(profile.bench)
 
 
 RULES = (
     *(context_length, queueing, unreached_concurrency, solid_percentiles),
-    *(repetitions, cold_start, range_ratio),
+    *(repetitions, cold_start),
 )

@@ -18,6 +18,7 @@ from orchestrator.profile.faults import faults_of
 from orchestrator.profile.find import candidates, is_path, names
 from orchestrator.profile.merge import merge, without, without_nulls
 from orchestrator.profile.names import did_you_mean, nearest
+from orchestrator.profile.node_files import with_whole_paths
 from orchestrator.profile.overrides import parse_override, place
 from orchestrator.profile.schema import Profile
 from orchestrator.profile.tree import Mark, Node, fault, plain
@@ -52,7 +53,7 @@ def resolve(path: Path, search: Sequence[Path], sets: Sequence[str] = ()) -> Res
         reading.take(document.faults)
         if document.root is not None:
             root = replace(merge(root, document.root), mark=root.mark)
-    root = without_nulls(root)
+    root = with_whole_paths(without_nulls(root))
     data = plain(root)
     data.setdefault("name", path.stem)
     profile = None

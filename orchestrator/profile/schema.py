@@ -173,6 +173,13 @@ class Profile(Section):
         return objectives
 
     @model_validator(mode="after")
+    def _dataset_has_its_place(self) -> Profile:
+        target = self.bench.dataset.client_path if self.bench is not None and self.bench.dataset.node_file else None
+        if any(mount.target.rstrip("/") == target for mount in self.container.mounts):
+            raise ValueError(f"a mount takes the place of bench.dataset.file, {target}")
+        return self
+
+    @model_validator(mode="after")
     def _secrets_need_the_supervisor(self) -> Profile:
         if not self.container.supervise and self.secrets():
             raise ValueError(

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from orchestrator.profile.arrival import RampUp
 from orchestrator.runs.records import Manifest, MeasurementRecord, RunState
 from orchestrator.validity import Assessment, assess
 from orchestrator.vllm.client import LATENCIES
@@ -66,6 +67,8 @@ def wide_row(manifest: Manifest, record: MeasurementRecord, assessment: Assessme
         "num_prompts": parameters["num_prompts"],
         "max_concurrency": parameters["max_concurrency"],
         "request_rate": parameters["request_rate"],
+        "burstiness": parameters.get("burstiness"),
+        "ramp_up": _ramp_up(parameters.get("ramp_up")),
         "seed": record.seed,
     }
     metrics = record.metrics if record.state == RunState.DONE else None
@@ -95,6 +98,10 @@ def wide_row(manifest: Manifest, record: MeasurementRecord, assessment: Assessme
     row["image"] = manifest.deployment.image if manifest.deployment else None
     row["image_id"] = manifest.deployment.image_id if manifest.deployment else None
     return row
+
+
+def _ramp_up(parameters: Mapping[str, Any] | None) -> str | None:
+    return None if parameters is None else str(RampUp.model_validate(parameters))
 
 
 def guide_rows(rows: Sequence[Row]) -> list[Row]:

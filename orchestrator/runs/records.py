@@ -5,13 +5,12 @@ Format 1. A state goes planned → running → done, failed or interrupted; only
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from orchestrator.sweep import Point
+from orchestrator.sweep import required_parameters
 from orchestrator.vllm.metrics import Load, Served  # noqa: TC001 - pydantic looks these up when it runs
 from orchestrator.vllm.results import Metrics  # noqa: TC001 - pydantic looks this up when it runs
 
@@ -81,7 +80,7 @@ class MeasurementRecord(_Record):
     @field_validator("parameters")
     @classmethod
     def _parameters_are_a_points(cls, parameters: dict[str, Any]) -> dict[str, Any]:
-        missing = {field.name for field in dataclasses.fields(Point)} - set(parameters)
+        missing = required_parameters() - set(parameters)
         if missing:
             raise ValueError(f"{', '.join(sorted(missing))} missing")
         return parameters
@@ -104,12 +103,28 @@ class DeploymentFacts(_Record):
     vllm_version: str | None
     """As the server says."""
     client_version: str | None = None
-    """As the benchmark client's package says."""
+    """As the benchmark client's package says, or `vllm-rs` itself."""
     client_python: str | None = None
     client: str | None = None
-    """What measured: `vllm` for `vllm bench serve`, or the path of benchmark_serving.py in the container."""
+    """What measured: `vllm` for `vllm bench serve`, `vllm-rs`, or the path of a client in the container."""
+    client_program: str | None = None
+    """What the client's commands begin with: the same, but for `vllm-rs` the path at which it was found."""
     client_mode: str | None = None
     """`fork`, or `process` with the reason why forking was not possible."""
+
+
+class DatasetFacts(_Record):
+    """The file that prompts came from."""
+
+    name: str
+    """Name of the dataset."""
+    file: str | None
+    """Path on the node; null for a file that was in the container already."""
+    path: str
+    """Path in the container."""
+    size: int
+    """Bytes."""
+    sha256: str
 
 
 class NodeFacts(_Record):
@@ -151,6 +166,8 @@ class Manifest(_Record):
     """Null until the server is healthy."""
     earlier: tuple[DeploymentFacts, ...] = ()
     """Deployments that it was measured on before it was resumed."""
+    dataset: DatasetFacts | None = None
+    """Null where prompts come from no file, and, for a file in the container, until there is one."""
     measurements: tuple[tuple[str, int], ...]
     """Point id and repetition of each measurement, in order."""
     warnings: tuple[str, ...] = ()

@@ -1,21 +1,23 @@
 """How the serving benchmark of each vLLM version is called; differences are rows of one table, newest last.
 
-Sources: the argument parsers of vLLM 0.8.0 to 0.33.0 (`vllm/benchmarks/serve.py`).
+Sources: the argument parsers of vLLM 0.8.0 to 0.33.0 (`vllm/benchmarks/serve.py`), and `vllm-rs bench serve --help`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.vllm.dataset import Said, said_of_dataset
 from orchestrator.vllm.flags import to_argv
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from orchestrator.sweep import Measurement
+    from orchestrator.sweep import Measurement, Point
 
 RESULT_NAME = "result.json"
 PERCENTILES = (50, 90, 95, 99)
@@ -23,6 +25,8 @@ LATENCIES = ("ttft", "tpot", "itl", "e2el")
 
 VLLM = "vllm"
 """The client that `vllm bench serve` starts."""
+RUST = "vllm-rs"
+"""The Rust client; official wheels of vLLM carry it in the package, under this name."""
 Version = tuple[int, int, int]
 
 
@@ -40,6 +44,13 @@ class ClientDialect:
     detailed: bool = True
     """It knows `--save-detailed`; 0.8.0 to 0.9.0 do not, and give the figures of each request unasked."""
 
+    spread: bool = True
+    """`--random-range-ratio` r means lengths from X·(1 - r) to X·(1 + r); others mean lengths from X·r to X by it."""
+    own_output: bool = True
+    """The custom dataset can say the output length of each line."""
+    chat_template: bool = True
+    """It puts the model's chat template around the prompts of the custom dataset, unless it is told not to."""
+
     def needs(self) -> set[str]:
         """Return the options that a parser must know."""
         words = (*self.protocol, *self.sampling, *(("--save-detailed",) if self.detailed else ()))
@@ -47,13 +58,17 @@ class ClientDialect:
 
 
 DIALECTS = (
-    ClientDialect((0, 8, 0), ("--endpoint-type", "openai-comp"), (), detailed=False),
-    ClientDialect((0, 9, 1), ("--endpoint-type", "openai"), ()),
-    ClientDialect((0, 11, 0), ("--backend", "openai"), ()),
+    ClientDialect((0, 8, 0), ("--endpoint-type", "openai-comp"), (), detailed=False, spread=False, own_output=False),
+    ClientDialect((0, 9, 1), ("--endpoint-type", "openai"), (), own_output=False),
+    ClientDialect((0, 11, 0), ("--backend", "openai"), (), own_output=False),
     ClientDialect((0, 15, 0), ("--backend", "openai"), ("--temperature", "0")),
 )
-SCRIPT_DIALECT = ClientDialect((0, 7, 0), ("--backend", "openai"), ())
+SCRIPT_DIALECT = ClientDialect((0, 7, 0), ("--backend", "openai"), (), own_output=False)
 """The script benchmark_serving.py, which the vLLM repository had until 0.10.1."""
+RUST_DIALECT = ClientDialect((0, 32, 0), ("--backend", "openai"), ("--temperature", "0"), chat_template=False)
+"""The Rust client."""
+OLD_RUST_DIALECT = dataclasses.replace(RUST_DIALECT, since=(0, 27, 0), spread=False)
+"""The Rust client before the version whose range ratio is known to mean what it means to the others."""
 LATEST = "0.33.0"
 OLD_PROMPT_GROWTH = 1.35
 OLDEST = (0, 6, 0)
@@ -94,8 +109,22 @@ def version_in_image(image: str) -> str | None:
     return match[1] if match else None
 
 
+def is_rust(client: str) -> bool:
+    """Say whether a client is the Rust client, by its name alone or by its path."""
+    return client.rpartition("/")[2] == RUST
+
+
 def dialect_of(client: str, version: str, options: Collection[str] | None = None) -> ClientDialect:
-    """Return the dialect of a client, which is the script's if the client is a script."""
+    """Return the dialect of a client: of `vllm bench serve`, of the Rust client, or of a script.
+
+    Args:
+        client: `vllm`, `vllm-rs`, or the path of either a `vllm-rs` or a benchmark_serving.py.
+        version: Version of the client.
+        options: What its parser knows, if it was asked.
+    """
+    if is_rust(client):
+        parsed = parse_version(version)
+        return OLD_RUST_DIALECT if parsed and OLDEST < parsed < RUST_DIALECT.since else RUST_DIALECT
     return client_dialect(version, options) if client == VLLM else SCRIPT_DIALECT
 
 
@@ -121,21 +150,22 @@ def client_argv(
     target: Target,
     measurement: Measurement,
     result_dir: str,
+    options: frozenset[str] | None = None,
 ) -> list[str]:
     """Return the command that measures one point once and leaves `RESULT_NAME` in a folder of the container.
 
     Args:
-        client: `vllm`, or the path of benchmark_serving.py in the container.
+        client: `vllm`, or the path in the container of benchmark_serving.py or of the Rust client.
         dialect: How it wants to be called.
         target: The server.
         measurement: What is to be measured.
         result_dir: The folder; it exists.
+        options: What its parser knows, if it was asked; a flag that has had several names is told by the one it knows.
 
-    `--random-range-ratio` is never passed: its meaning changed between versions, and the default is exact in all.
+    A range ratio is passed only where the profile asks for one: the default is exact lengths in all versions.
     """
     point = measurement.point
-    argv = ["vllm", "bench", "serve"] if client == VLLM else ["python3", client]
-    argv += dialect.protocol
+    argv = [*_command(client), *dialect.protocol]
     argv += ["--host", target.host, "--port", str(target.port), "--model", target.model]
     if target.served_model != target.model:
         argv += ["--served-model-name", target.served_model]
@@ -144,15 +174,63 @@ def client_argv(
     argv += ["--dataset-name", point.dataset]
     if point.dataset_path is not None:
         argv += ["--dataset-path", point.dataset_path]
-    if point.input_len is not None and point.output_len is not None:
-        argv += ["--random-input-len", str(point.input_len), "--random-output-len", str(point.output_len)]
-        argv.append("--ignore-eos")
+    argv += _words(said_of_dataset(point), options)
     argv += ["--num-prompts", str(point.num_prompts)]
     if point.max_concurrency is not None:
         argv += ["--max-concurrency", str(point.max_concurrency)]
-    argv += ["--request-rate", str(point.request_rate), "--seed", str(measurement.seed), *dialect.sampling]
+    argv += ["--request-rate", str(point.request_rate), *_words(_said_of_arrival(point), options)]
+    argv += ["--seed", str(measurement.seed), *dialect.sampling]
     argv += ["--percentile-metrics", ",".join(LATENCIES)]
     argv += ["--metric-percentiles", ",".join(str(percentile) for percentile in PERCENTILES)]
     argv += ["--save-detailed"] if dialect.detailed else []
     argv += ["--disable-tqdm", "--save-result", "--result-dir", result_dir, "--result-filename", RESULT_NAME]
     return argv + to_argv(json.loads(point.client_flags))
+
+
+def unsupported(
+    point: Point, dialect: ClientDialect, options: frozenset[str] | None, datasets: frozenset[str] | None
+) -> list[str]:
+    """Return what a point asks for and its client cannot do, each with the key of the profile; empty if nothing.
+
+    Args:
+        point: The point.
+        dialect: How the client wants to be called.
+        options: What its parser knows, if it was asked.
+        datasets: The names of datasets that it knows, if it was asked.
+    """
+    if datasets is not None and point.dataset not in datasets:
+        return [f"bench.dataset.name: no dataset '{point.dataset}'; it knows {', '.join(sorted(datasets))}"]
+    found = [
+        f"{said.key}: no option {said.names[0]}"
+        for said in (*said_of_dataset(point), *_said_of_arrival(point))
+        if options is not None and options.isdisjoint(said.names)
+    ]
+    asked = json.loads(point.dataset_options)
+    if "range_ratio" in asked and not dialect.spread:
+        found.append("bench.dataset.range_ratio: it draws lengths from X·r to X instead")
+    if point.dataset == "custom" and point.output_len is None and not dialect.own_output:
+        found.append("bench.dataset.output_len: it needs one length for all lines")
+    if point.dataset == "custom" and "skip_chat_template" not in asked and not dialect.chat_template:
+        found.append("bench.dataset.skip_chat_template: it sends prompts as they are; say so with true")
+    return found
+
+
+def _command(client: str) -> list[str]:
+    if client == VLLM:
+        return ["vllm", "bench", "serve"]
+    return [client, "bench", "serve"] if is_rust(client) else ["python3", client]
+
+
+def _said_of_arrival(point: Point) -> list[Said]:
+    said = []
+    if not point.poisson:
+        said.append(Said("bench.burstiness", ("--burstiness",), f"{point.burstiness:g}"))
+    if point.ramp_up is not None:
+        said.append(Said("bench.ramp_up", ("--ramp-up-strategy",), point.ramp_up.strategy))
+        said.append(Said("bench.ramp_up", ("--ramp-up-start-rps",), str(point.ramp_up.start)))
+        said.append(Said("bench.ramp_up", ("--ramp-up-end-rps",), str(point.ramp_up.end)))
+    return said
+
+
+def _words(said: list[Said], options: frozenset[str] | None) -> list[str]:
+    return [word for item in said for word in (item.name(options), item.value) if word is not None]

@@ -89,11 +89,24 @@ def test_what_speaks_against_the_measurements_at_the_boundary_is_said(
 def test_a_load_is_a_point_of_its_own_in_the_sweep_s_first_shape(
     over: str, concurrency: int | None, rate: float | str
 ) -> None:
-    bench = a_bench(lengths=[[64, 16], [128, 16]], client_flags={"burstiness": 2})
+    bench = a_bench(lengths=[[64, 16], [128, 16]], client_flags={"label": "x"})
     point = point_at(bench, a_plan(over=over, objectives=()), 6)
     assert (point.max_concurrency, point.request_rate, point.num_prompts) == (concurrency, rate, 12)
     assert (point.input_len, point.output_len) == (64, 16)
-    assert json.loads(point.client_flags) == {"burstiness": 2}
+    assert json.loads(point.client_flags) == {"label": "x"}
+
+
+def test_a_search_sets_the_load_and_keeps_the_rest_of_the_arrivals() -> None:
+    bursty = a_bench(request_rate=[1], burstiness=0.5)
+    assert point_at(bursty, a_plan(over="request-rate"), 6).burstiness == 0.5
+    assert point_at(bursty, a_plan(over="concurrency"), 6).burstiness == 1.0
+    rising = a_bench(ramp_up={"strategy": "linear", "from": 1, "to": 9})
+    assert {point_at(rising, a_plan(over=over), 6).ramp_up for over in ("request-rate", "concurrency")} == {None}
+
+
+def test_prompts_that_share_prefixes_are_as_many_as_these_can_share_evenly() -> None:
+    bench = a_bench(lengths=None, num_prompts=9, dataset={"name": "prefix_repetition", "num_prefixes": 3})
+    assert [point_at(bench, a_plan(), load).num_prompts for load in (1, 5)] == [9, 12]
 
 
 def test_few_prompts_are_never_too_few() -> None:

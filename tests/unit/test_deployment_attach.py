@@ -69,6 +69,26 @@ def test_another_sweep_fits_and_another_server_does_not(folder: Path) -> None:
     assert caught.value.hint.startswith("orch down tiny")
 
 
+def with_prompts(name: str) -> dict[str, Any]:
+    return {"bench": {"lengths": None, "dataset": {"name": "custom", "file": f"/data/{name}.jsonl"}}}
+
+
+def test_prompts_of_the_node_must_have_been_mounted_when_the_deployment_was_made(folder: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        check_fit(listed(folder=folder), a_profile(**with_prompts("a")))
+    assert caught.value.message.splitlines()[1:] == ["  bench.dataset.file: /data/a.jsonl is not mounted in it"]
+    assert caught.value.hint == "orch down tiny   then: orch up tiny"
+
+
+def test_a_deployment_with_prompts_serves_sweeps_with_these_or_none(tmp_path: Path) -> None:
+    made = a_profile(**with_prompts("a"))
+    folder = make_deployment_folder(tmp_path, new_identity(tmp_path, "tiny"), made, {})
+    check_fit(listed(folder=folder), made)
+    check_fit(listed(folder=folder), a_profile())
+    with pytest.raises(UsageError, match=r"/data/b\.jsonl is not mounted in it"):
+        check_fit(listed(folder=folder), a_profile(**with_prompts("b")))
+
+
 def served_at(port: int) -> Profile:
     return a_profile(server={"port": port, "flags": {"served-model-name": "tiny"}})
 

@@ -130,7 +130,29 @@ def test_a_point_that_needs_more_context_than_the_server_gives_is_refused() -> N
 
 
 def test_where_the_dataset_decides_any_context_will_do() -> None:
-    check_context(a_bench(lengths=None, dataset={"name": "sharegpt"}), 1)
+    check_context(a_bench(lengths=None, dataset={"name": "sharegpt", "path": "/data/s.json"}), 1)
+
+
+def test_a_prompt_with_its_prefix_and_the_longest_of_lengths_that_vary_must_fit() -> None:
+    check_context(a_bench(lengths=[[100, 100]], dataset={"prefix_len": 10}), 210)
+    check_context(a_bench(lengths=[[100, 100]], dataset={"range_ratio": 0.5}), 300)
+    with pytest.raises(UsageError, match="needs 210 tokens of context"):
+        check_context(a_bench(lengths=[[100, 100]], dataset={"prefix_len": 10}), 209)
+    with pytest.raises(UsageError, match="needs 300 tokens of context"):
+        check_context(a_bench(lengths=[[100, 100]], dataset={"range_ratio": 0.5}), 299)
+
+
+def test_prompts_that_are_not_on_the_node_are_missed_before_anything_is_started(tmp_path: Path) -> None:
+    file = tmp_path / "p.jsonl"
+    profile = a_profile(bench={"lengths": None, "dataset": {"name": "custom", "file": str(file)}})
+    with pytest.raises(EnvironmentFault, match=f"bench.dataset.file: {file} does not exist"):
+        check_node(profile)
+    file.mkdir()
+    with pytest.raises(EnvironmentFault, match=f"bench.dataset.file: {file} is not a file"):
+        check_node(profile)
+    file.rmdir()
+    file.touch()
+    check_node(profile)
 
 
 @pytest.mark.parametrize(

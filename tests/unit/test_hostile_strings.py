@@ -109,7 +109,7 @@ def told(profile: Profile) -> list[str]:
         api.close()
     assert profile.bench is not None
     dialect = dialect_of(profile.bench.client, "0.8.5", None)
-    commands = [bench_argv(profile.bench, client_target(profile), item, dialect) for item in sweep(profile.bench)]
+    commands = [bench_argv(profile.bench.client, client_target(profile), item, dialect) for item in sweep(profile.bench)]
     return [text for _, text in strings([asked, commands])]
 
 

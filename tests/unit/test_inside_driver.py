@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import json
 import os
 import subprocess
@@ -60,9 +61,9 @@ class Driven:
         self.send(job, argv, **keys)
         return self.receive()
 
-    def prepare(self, client: str) -> dict[str, Any]:
+    def prepare(self, client: str, dataset: str | None = None) -> dict[str, Any]:
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"prepare": client}).encode() + b"\n")
+        self.process.stdin.write(json.dumps({"prepare": client, "dataset": dataset}).encode() + b"\n")
         self.process.stdin.flush()
         return self.receive()
 
@@ -264,6 +265,7 @@ def add_cli_args(parser):
     parser.add_argument("--backend")
     parser.add_argument("--result-dir")
     parser.add_argument("--exit")
+    parser.add_argument("--dataset-name", choices=["random", "custom"])
 
 def main(args):
     print("measured")
@@ -294,8 +296,12 @@ def test_prepared_it_knows_the_client_s_options_and_forks_each_client(tmp_path: 
         driven.receive()
         prepared = driven.prepare("vllm")
         assert prepared.pop("seconds") >= 0
-        options = ["--backend", "--exit", "--help", "--result-dir", "-h"]
-        assert prepared == {"fork": True, "reason": "", "options": options}
+        options = ["--backend", "--dataset-name", "--exit", "--help", "--result-dir", "-h"]
+        assert {name: value for name, value in prepared.items() if value} == {
+            "fork": True,
+            "options": options,
+            "datasets": ["custom", "random"],
+        }
         facts = []
         for job in ("one", "two"):
             answer = driven.run(job, [*BENCH, "--result-dir", str(tmp_path / job)])
@@ -394,3 +400,82 @@ def test_importing_cannot_disturb_the_answers(tmp_path: Path) -> None:
         driven.receive()
         assert driven.prepare("vllm")["fork"] is True
         assert driven.run("one", NOTHING)["id"] == "one"
+
+
+RUST = """#!/bin/sh
+case "$*" in
+  --version) echo "vllm-rs 0.32.0" ;;
+  "bench serve --help") cat <<'END'
+Usage: vllm-rs bench serve [OPTIONS]
+
+Options:
+      --backend <BACKEND>
+          The endpoint [default: openai] [possible values: vllm, openai]
+      --dataset-name <DATASET_NAME>
+          Dataset name [default: random] [possible values: random, custom]
+      --random-input-len <RANDOM_INPUT_LEN>
+          Length, mirrors --input-len [default: 1024]
+  -h, --help
+          Print help
+END
+  ;;
+  *) echo "measured $*" ;;
+esac
+"""
+"""A Rust client, as far as the driver asks it."""
+
+
+def rust_client(folder: Path, name: str) -> Path:
+    path = folder / name / "vllm-rs"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(RUST, encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def test_the_rust_client_is_found_in_the_package_and_answers_for_itself(tmp_path: Path) -> None:
+    carried = rust_client(tmp_path, "site/vllm")
+    with driving(tmp_path, VLLM_0_32) as driven:
+        driven.receive()
+        prepared = driven.prepare("vllm-rs")
+        assert (prepared["program"], prepared["version"], prepared["problem"]) == (str(carried), "0.32.0", "")
+        assert prepared["options"] == ["--backend", "--dataset-name", "--random-input-len"]
+        assert prepared["datasets"] == ["random", "custom"]
+        assert (prepared["fork"], prepared["reason"]) == (False, "it is a program of its own")
+        assert driven.run("one", [str(carried), "bench", "serve"])["log"] == b"measured bench serve\n"
+
+
+def test_the_rust_client_is_found_on_the_path_or_where_the_profile_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, named = rust_client(tmp_path, "bin"), rust_client(tmp_path, "mine")
+    monkeypatch.setenv("PATH", str(found.parent), prepend=os.pathsep)
+    with driving(tmp_path, {}) as driven:
+        driven.receive()
+        assert driven.prepare("vllm-rs")["program"] == str(found)
+        assert driven.prepare(str(named))["program"] == str(named)
+
+
+def test_a_rust_client_that_is_not_there_or_does_not_run_is_a_problem(tmp_path: Path) -> None:
+    with driving(tmp_path, VLLM_0_32) as driven:
+        driven.receive()
+        prepared = driven.prepare("vllm-rs")
+        assert (prepared["program"], prepared["options"]) == (None, None)
+        assert prepared["problem"] == "there is no vllm-rs, neither in the vllm package nor on PATH"
+        broken = rust_client(tmp_path, "broken")
+        broken.write_text("#!/bin/sh\nexit 3\n", encoding="utf-8")
+        assert "returned non-zero exit status 3" in driven.prepare(str(broken))["problem"]
+
+
+def test_prompts_are_looked_at_where_the_client_reads_them(tmp_path: Path) -> None:
+    prompts = tmp_path / "p.jsonl"
+    prompts.write_bytes(b'{"prompt": "x"}\n' * 100_000)
+    with driving(tmp_path, VLLM_0_32) as driven:
+        driven.receive()
+        told = driven.prepare("vllm", dataset=str(prompts))
+        assert told["dataset"] == {"sha256": hashlib.sha256(prompts.read_bytes()).hexdigest(), "size": 1_600_000}
+        assert (told["problem"], told["fork"]) == ("", True)
+        assert driven.prepare("vllm", dataset=str(tmp_path))["dataset"] is None
+        prompts.unlink()
+        told = driven.prepare("vllm", dataset=str(prompts))
+        assert told["problem"] == f"the dataset {prompts} cannot be read: No such file or directory"

@@ -54,16 +54,16 @@ def test_a_job_has_a_name_and_a_folder_of_its_own() -> None:
 
 
 def test_the_command_writes_into_the_folder_of_its_job_and_has_the_profile_s_flags() -> None:
-    bench, target = a_bench(client_flags={"burstiness": 2}), client_target(a_profile())
+    bench, target = a_bench(client_flags={"label": "x"}), client_target(a_profile())
     measurement = sweep(bench)[0]
-    argv = bench_argv(bench, target, measurement, client_dialect("0.8.5"))
+    argv = bench_argv(bench.client, target, measurement, client_dialect("0.8.5"))
     assert argv[:3] == ["vllm", "bench", "serve"]
-    assert argv[-2:] == ["--burstiness", "2"]
+    assert argv[-2:] == ["--label", "x"]
     assert argv[argv.index("--result-dir") + 1] == job_folder(job_name(measurement))
 
 
 def test_the_client_can_be_a_script() -> None:
     script = "/opt/vllm-benchmarks/benchmark_serving.py"
     bench = a_bench(client=script)
-    argv = bench_argv(bench, client_target(a_profile()), a_measurement(), dialect_of(bench.client, "0.8.5"))
+    argv = bench_argv(bench.client, client_target(a_profile()), a_measurement(), dialect_of(bench.client, "0.8.5"))
     assert argv[:2] == ["python3", script]

@@ -26,6 +26,7 @@ from orchestrator.plan.container import (
     server_argv,
     serving_hash,
 )
+from orchestrator.plan.docker_run import docker_run_line
 from orchestrator.profile.load import load_profile
 from orchestrator.profile.values import DeviceSpec, MountSpec, UlimitSpec
 
@@ -54,6 +55,17 @@ def test_the_guide_s_container_is_the_guide_s_command() -> None:
     assert [device.source for device in spec.devices] == ["/dev/kfd", "/dev/mkfd", "/dev/dri"]
     assert (spec.ipc, spec.network, spec.shm_size, spec.privileged) == ("host", "host", 64 * 2**30, True)
     assert (spec.security_opt, spec.group_add) == (("seccomp=unconfined",), ("video",))
+
+
+def test_prompts_of_the_node_are_mounted_read_only_in_a_fixed_folder() -> None:
+    bench = {"lengths": None, "dataset": {"name": "custom", "file": "/data/set/p.jsonl"}}
+    spec = spec_of(bench=bench)
+    mount = MountSpec(source="/data/set/p.jsonl", target="/run/orch-dataset/p.jsonl", read_only=True)
+    assert mount in spec.mounts
+    assert "type=bind,source=/data/set/p.jsonl,target=/run/orch-dataset/p.jsonl,readonly" in docker_run_line(spec)
+    inside = {"lengths": None, "dataset": {"name": "custom", "path": "/data/set/p.jsonl"}}
+    assert len(spec_of(bench=inside).mounts) == len(spec.mounts) - 1
+    assert serving_hash(a_profile(bench=inside)) == serving_hash(a_profile()) != serving_hash(a_profile(bench=bench))
 
 
 def test_every_setting_of_the_container_section_reaches_the_engine() -> None:

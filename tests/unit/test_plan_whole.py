@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from orchestrator.plan.container import server_argv
 from orchestrator.plan.docker_run import docker_run_line
 from orchestrator.plan.estimate import CLIENT_START_S, UNKNOWN_OUTPUT, estimate, point_seconds
 from orchestrator.plan.plan import plan
+from orchestrator.profile.arrival import RampUp
 from orchestrator.profile.load import load_profile
 from orchestrator.sweep import sweep, warmups
 from orchestrator.vllm.client import LATEST
@@ -93,6 +95,20 @@ def test_a_point_is_as_many_waves_as_its_concurrency_makes_of_its_prompts() -> N
 def test_a_request_rate_stretches_a_point() -> None:
     bench = a_bench(estimate={"ttft": 0.001, "tpot": 0.001})
     assert point_seconds(a_point(request_rate=0.5), bench) == 16.0
+
+
+@pytest.mark.parametrize(
+    ("strategy", "mean_gap_s"), [("linear", math.log(4.0) / 6.0), ("exponential", (0.5 - 0.125) / math.log(4.0))]
+)
+def test_a_rate_that_rises_stretches_a_point_by_its_mean_gap(strategy: str, mean_gap_s: float) -> None:
+    rising = RampUp.model_validate({"strategy": strategy, "from": 2, "to": 8})
+    bench = a_bench(estimate={"ttft": 0.001, "tpot": 0.001})
+    many = 10_000
+    seconds = point_seconds(a_point(num_prompts=many, ramp_up=rising), bench)
+    assert seconds == pytest.approx(many * mean_gap_s)
+    steps = (index / many for index in range(many))
+    rates = [2 + 6 * step if strategy == "linear" else 2 * 4**step for step in steps]
+    assert seconds == pytest.approx(sum(1 / rate for rate in rates), rel=1e-3)
 
 
 def test_where_the_dataset_decides_the_output_is_a_guess() -> None:

@@ -12,9 +12,9 @@ from samples import a_bench, a_profile, a_record, a_run, result_bytes
 
 from orchestrator.interval import mean_interval, t_quantile
 from orchestrator.plan.estimate import CLIENT_START_S, estimate, point_seconds
-from orchestrator.profile.bench import Precision
 from orchestrator.profile.dump import dump_profile
 from orchestrator.profile.load import load_profile
+from orchestrator.profile.precision import Precision
 from orchestrator.repetitions import further, one_more
 from orchestrator.report.repeated import repeated
 from orchestrator.runs.records import MeasurementRecord, RunState

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import a_bench, a_point, a_profile
 
+from orchestrator.profile.arrival import RampUp
 from orchestrator.profile.bench import Bench
 from orchestrator.profile.load import load_profile
 from orchestrator.sweep import (
@@ -21,6 +22,7 @@ from orchestrator.sweep import (
     canonical_json,
     derive_seed,
     points,
+    required_parameters,
     sweep,
     warmup,
     warmups,
@@ -28,6 +30,8 @@ from orchestrator.sweep import (
 
 PROFILES = Path(__file__).resolve().parents[2] / "profiles"
 ID = re.compile(r"[0-9a-f]{12}")
+
+CONVERSATIONS = {"name": "sharegpt", "path": "/data/s.json"}
 
 counts = st.integers(min_value=1, max_value=10**9)
 lengths = st.lists(st.tuples(counts, counts), min_size=1, max_size=3).map(lambda pairs: [list(pair) for pair in pairs])
@@ -144,7 +148,15 @@ def test_a_warm_up_is_as_many_requests_as_are_in_flight_unless_the_profile_says_
 
 def test_a_warm_up_is_no_longer_than_its_point() -> None:
     assert warmed(a_bench(lengths=[[64, 5]])).point.output_len == 5
-    assert warmed(a_bench(lengths=None, dataset={"name": "sharegpt"})).point.output_len is None
+    assert warmed(a_bench(lengths=None, dataset=CONVERSATIONS)).point.output_len is None
+
+
+def test_a_warm_up_comes_at_once_and_needs_no_more_prompts_than_there_are() -> None:
+    rising = warmed(a_bench(ramp_up={"strategy": "linear", "from": 1, "to": 2})).point
+    bursty = warmed(a_bench(request_rate=[2], burstiness=0.5)).point
+    assert (rising.ramp_up, bursty.burstiness, bursty.request_rate) == (None, 1.0, "inf")
+    shared = warmed(a_bench(lengths=None, num_prompts=30, warmup=4, dataset={"name": "prefix_repetition"})).point
+    assert (shared.num_prompts, json.loads(shared.dataset_options)["num_prefixes"]) == (4, 1)
 
 
 def test_a_warm_up_that_is_a_point_of_the_sweep_has_other_prompts_all_the_same() -> None:
@@ -205,7 +217,10 @@ def test_ids_differ_exactly_when_parameters_do(one: Point, other: Point) -> None
         {"num_prompts": 9},
         {"max_concurrency": 8},
         {"request_rate": 2.5},
-        {"client_flags": '{"burstiness":2}'},
+        {"client_flags": '{"label":2}'},
+        {"dataset_options": '{"prefix_len":8}'},
+        {"burstiness": 2.0},
+        {"ramp_up": RampUp.model_validate({"strategy": "linear", "from": 1, "to": 2})},
     ],
 )
 def test_every_parameter_counts(change: dict[str, Any]) -> None:
@@ -219,8 +234,8 @@ def test_ids_and_seeds_are_the_same_on_every_machine_and_for_ever() -> None:
 
 
 def test_the_order_of_flags_does_not_count() -> None:
-    one = a_bench(client_flags={"burstiness": 2, "x": [1, {"b": 1, "a": 2.0}]})
-    other = a_bench(client_flags={"x": [1, {"a": 2, "b": 1}], "burstiness": 2.0})
+    one = a_bench(client_flags={"y": 2, "x": [1, {"b": 1, "a": 2.0}]})
+    other = a_bench(client_flags={"x": [1, {"a": 2, "b": 1}], "y": 2.0})
     assert points(one) == points(other)
 
 
@@ -241,6 +256,28 @@ def test_a_point_says_what_it_is_as_people_do() -> None:
     assert a_point(max_concurrency=4).label() == "64/16 × 8 prompts, concurrency 4"
     assert a_point(max_concurrency=4, request_rate=2.0).label() == "64/16 × 8 prompts, concurrency 4, 2 req/s"
     assert a_point(request_rate=0.5).label() == "64/16 × 8 prompts, 0.5 req/s"
+
+
+def test_a_point_says_how_its_requests_arrive() -> None:
+    assert a_point(request_rate=2.0, burstiness=0.5).label() == "64/16 × 8 prompts, 2 req/s, burstiness 0.5"
+    rising = RampUp.model_validate({"strategy": "linear", "from": 1, "to": 9})
+    assert a_point(ramp_up=rising).label() == "64/16 × 8 prompts, 1 to 9 req/s, linear"
+
+
+def test_what_is_as_it_always_was_is_no_parameter() -> None:
+    assert required_parameters() == set(a_point().parameters())
+    rising = RampUp.model_validate({"strategy": "linear", "from": 1, "to": 9})
+    point = a_point(burstiness=0.5, ramp_up=rising, dataset_options='{"prefix_len":8}')
+    assert {name: point.parameters()[name] for name in set(point.parameters()) - required_parameters()} == {
+        "burstiness": 0.5,
+        "ramp_up": {"strategy": "linear", "from": 1, "to": 9},
+        "dataset_options": {"prefix_len": 8},
+    }
+
+
+def test_the_sum_of_lengths_that_vary_is_not_known() -> None:
+    assert a_point(dataset_options='{"range_ratio":0.5}').output_tokens is None
+    assert a_point(dataset_options='{"prefix_len":8}').output_tokens == 128
 
 
 def test_a_batch_is_what_is_in_flight_at_most() -> None:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 SOUND = {"duration": 10.0, "mean_e2el_ms": 100.0}
 """Figures that nothing is wrong with."""
-PREFIX_OF_32 = {"client_flags": '{"random_prefix_len": 32}'}
-"""Prompts that are meant to begin alike."""
 COUNTERS = {
     "requests": "vllm:request_success_total",
     "prompt": "vllm:prompt_tokens_total",
@@ -80,7 +78,11 @@ DOUBTS: dict[str, tuple[str, list[dict[str, Any]], list[dict[str, Any]]]] = {
     "the load client is saturated": (
         "client-saturated",
         [{"client_busy": 0.8}, {"client_busy": 1.0}],
-        [{"client_busy": 0.79}, {"client_busy": None, "cpu_s": 100.0}],
+        [
+            {"client_busy": 0.79},
+            {"client_busy": None, "cpu_s": 100.0},
+            {"client_busy": 1.0, "argv": ("/opt/vllm/vllm-rs", "bench", "serve")},
+        ],
     ),
     "the stream came in one piece": (
         "buffered",
@@ -94,12 +96,13 @@ DOUBTS: dict[str, tuple[str, list[dict[str, Any]], list[dict[str, Any]]]] = {
     ),
     "prompts were found in the prefix cache": (
         "prefix-cache",
-        [served(hits=26.0)],
+        [served(hits=26.0), {**served(hits=26.0), "point": {"dataset": "sharegpt", "input_len": None}}],
         [
             served(hits=25.0),
             served(prompt=0.0, hits=26.0),
-            {**served(hits=512.0), "point": {"dataset": "sharegpt"}},
-            {**served(prompt=8.0 * 96, hits=256.0), "point": PREFIX_OF_32},
+            {**served(hits=512.0), "point": {"dataset": "prefix_repetition"}},
+            {**served(hits=512.0), "point": {"dataset": "sonnet"}},
+            {**served(hits=512.0, prompt=72.0 * 8), "point": {"dataset_options": '{"prefix_len":8}'}},
         ],
     ),
     "prompts were longer or shorter than asked": (
@@ -107,13 +110,17 @@ DOUBTS: dict[str, tuple[str, list[dict[str, Any]], list[dict[str, Any]]]] = {
         [
             served(prompt=64.0 * 8 * 1.11),
             served(prompt=64.0 * 8 * 0.89),
-            {**served(prompt=64.0 * 8), "point": PREFIX_OF_32},
+            {**served(), "point": {"dataset_options": '{"prefix_len":8}'}},
+            {**served(), "point": {"input_len": None}, "figures": {"total_input_tokens": 450}},
+            {**served(), "point": {"dataset_options": '{"range_ratio":0.5}'}, "figures": {"total_input_tokens": 450}},
+            {**served(), "point": {"dataset": "sonnet"}, "figures": {"total_input_tokens": 450}},
         ],
         [
             served(prompt=64.0 * 8 * 1.09),
-            {**served(prompt=96.0 * 8), "point": PREFIX_OF_32},
             served(prompt=0.0),
-            {**served(prompt=1.0), "point": {"input_len": None, "output_len": None}},
+            {**served(prompt=72.0 * 8), "point": {"dataset_options": '{"prefix_len":8}'}},
+            {**served(prompt=300.0), "point": {"input_len": None}, "figures": {"total_input_tokens": 310}},
+            {**served(prompt=1.0), "point": {"input_len": None}, "figures": {"total_input_tokens": 0}},
         ],
     ),
     "requests were preempted": ("preempted", [served(preempted=1.0)], [served(preempted=0.0)]),

@@ -122,7 +122,7 @@ def test_an_image_that_names_its_version_is_believed(image: str, version: str | 
 
 
 def test_the_whole_command_for_the_guide_s_version() -> None:
-    measurement = a_measurement(max_concurrency=4, request_rate=2.5, client_flags='{"burstiness":2}')
+    measurement = a_measurement(max_concurrency=4, request_rate=2.5, client_flags='{"label":"x"}')
     argv = client_argv(VLLM, client_dialect("0.8.5"), TARGET, measurement, "/results")
     assert argv == [
         *("vllm", "bench", "serve", "--endpoint-type", "openai-comp"),
@@ -131,7 +131,7 @@ def test_the_whole_command_for_the_guide_s_version() -> None:
         *("--num-prompts", "8", "--max-concurrency", "4", "--request-rate", "2.5", "--seed", "7"),
         *("--percentile-metrics", "ttft,tpot,itl,e2el", "--metric-percentiles", "50,90,95,99"),
         *("--disable-tqdm", "--save-result", "--result-dir", "/results", "--result-filename", RESULT_NAME),
-        *("--burstiness", "2"),
+        *("--label", "x"),
     ]
 
 

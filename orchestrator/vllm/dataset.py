@@ -1,0 +1,102 @@
+"""The flags in which vLLM's benchmark clients want each dataset described.
+
+Sources: the argument parsers of `vllm bench serve` and benchmark_serving.py 0.8.0 to 0.33.0, and that of
+`vllm-rs bench serve` 0.32.0. Of a dataset that is not in this table the client is told its name and its file.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.sweep import Point
+
+
+@dataclass(frozen=True)
+class DatasetFlags:
+    """How one dataset is described."""
+
+    output_len: str
+    """Output tokens of each request."""
+    input_len: str | None = None
+    """Prompt tokens of each request."""
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Its other keys in the profile, each with the flag's names, newest first."""
+    own_output: str | None = None
+    """What the output length is where each line of the file is to say it; None where nothing needs to be said."""
+
+
+FLAGS: Mapping[str, DatasetFlags] = {
+    "random": DatasetFlags(
+        "--random-output-len",
+        "--random-input-len",
+        {"range_ratio": ("--random-range-ratio",), "prefix_len": ("--random-prefix-len",)},
+    ),
+    "sharegpt": DatasetFlags("--sharegpt-output-len"),
+    "sonnet": DatasetFlags("--sonnet-output-len", "--sonnet-input-len", {"prefix_len": ("--sonnet-prefix-len",)}),
+    "prefix_repetition": DatasetFlags(
+        "--prefix-repetition-output-len",
+        options={
+            "prefix_len": ("--prefix-repetition-prefix-len",),
+            "suffix_len": ("--prefix-repetition-suffix-len",),
+            "num_prefixes": ("--prefix-repetition-num-prefixes",),
+        },
+    ),
+    "custom": DatasetFlags(
+        "--custom-output-len",
+        options={"skip_chat_template": ("--skip-chat-template", "--custom-skip-chat-template")},
+        own_output="-1",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Said:
+    """One thing that the client is told about a point, and the key of the profile that asks for it."""
+
+    key: str
+    names: tuple[str, ...]
+    """Names of the flag, newest first."""
+    value: str | None = None
+    """None for a flag that stands alone."""
+
+    def name(self, options: frozenset[str] | None) -> str:
+        """Return the newest name that the client knows, or the newest of all where none is known or none was asked."""
+        return next((name for name in self.names if options and name in options), self.names[0])
+
+
+def said_of_dataset(point: Point) -> list[Said]:
+    """Return what a client is told about a point's prompts, without the name of the dataset and its file."""
+    flags = FLAGS.get(point.dataset)
+    if flags is None:
+        return []
+    said = []
+    if flags.input_len is not None:
+        said.append(Said("bench.lengths", (flags.input_len,), str(point.input_len)))
+    output = flags.own_output if point.output_len is None else str(point.output_len)
+    if output is not None:
+        key = "bench.dataset.output_len" if flags.input_len is None else "bench.lengths"
+        said.append(Said(key, (flags.output_len,), output))
+    for name, value in json.loads(point.dataset_options).items():
+        shown = None if value is True else str(value)
+        said.append(Said(f"bench.dataset.{name}", flags.options[name], shown))
+    if point.output_len is not None:
+        said.append(Said("bench.dataset", ("--ignore-eos",)))
+    return said
+
+
+def owned_flags() -> dict[str, str]:
+    """Return every flag of these datasets without its dashes, and the key of the profile that sets it."""
+    owned = {}
+    for flags in FLAGS.values():
+        output = "bench.dataset.output_len" if flags.input_len is None else "bench.lengths"
+        owned[flags.output_len] = output
+        if flags.input_len is not None:
+            owned[flags.input_len] = output
+        owned |= {name: f"bench.dataset.{key}" for key, names in flags.options.items() for name in names}
+    del owned["--skip-chat-template"]  # datasets beyond this table know it too
+    return {name.removeprefix("--"): key for name, key in owned.items()}

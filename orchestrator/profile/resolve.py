@@ -21,6 +21,7 @@ from orchestrator.profile.names import did_you_mean, nearest
 from orchestrator.profile.overrides import parse_override, place
 from orchestrator.profile.schema import Profile
 from orchestrator.profile.tree import Mark, Node, fault, plain
+from orchestrator.profile.variants import faults_of_variants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,6 +52,9 @@ def resolve(
         profile = Profile.model_validate(data)
     except ValidationError as error:
         reading.take(faults_of(error.errors(include_url=False), root, incomplete=reading.incomplete))
+    known = {(item.key, item.problem) for item in reading.faults}
+    in_variants = faults_of_variants(root, data["name"], incomplete=reading.incomplete)
+    reading.take([item for item in in_variants if (item.key, item.problem) not in known])
     if reading.faults:
         return None, reading.in_order()
     return profile, ()

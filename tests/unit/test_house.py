@@ -28,7 +28,7 @@ LAYERS = (
     ("node", "deployment", "validity"),
     ("bench", "resume", "report"),
     ("record", "search"),
-    ("run",),
+    ("run", "study"),
     ("cli",),
     ("__main__",),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,14 @@ class Found:
     search: CapacitySearch
     tried: tuple[Tried, ...]
 
+    def goodput(self) -> float | None:
+        """Return the mean goodput at the capacity, in requests per second; None where the client did not count it."""
+        at_capacity = [item.record.metrics for item in self.tried if item.load == self.search.capacity()]
+        counted = [
+            metrics.request_goodput for metrics in at_capacity if metrics and metrics.request_goodput is not None
+        ]
+        return statistics.fmean(counted) if counted else None
+
     def as_data(self) -> dict[str, Any]:
         """Return it as plain data."""
         return {
@@ -68,6 +77,7 @@ class Found:
             "objectives": [str(objective) for objective in self.plan.objectives],
             "capacity": self.search.capacity(),
             "limit": self.search.limit(),
+            "goodput": self.goodput(),
             "statement": self.search.statement(self.plan.over),
             "tried": [
                 {

@@ -106,6 +106,7 @@ def lint_command(profiles: tuple[str, ...], sets: tuple[str, ...], as_json: bool
 
 
 def _check(name: str, sets: tuple[str, ...]) -> tuple[str, Path, tuple[Fault, ...], list[Remark]]:
+    from orchestrator.plan.variants import variants
     from orchestrator.profile.lint import lint
     from orchestrator.profile.load import find_profile
     from orchestrator.profile.resolve import resolve
@@ -113,7 +114,8 @@ def _check(name: str, sets: tuple[str, ...]) -> tuple[str, Path, tuple[Fault, ..
     search = settings().profiles
     path = find_profile(name, search)
     resolved, faults = resolve(path, search, sets)
-    return name, path, faults, [] if resolved is None else lint(resolved)
+    checked = [] if resolved is None else [remark for item in variants(resolved) for remark in lint(item.profile)]
+    return name, path, faults, list(dict.fromkeys(checked))
 
 
 def _as_data(name: str, path: Path, faults: tuple[Fault, ...], remarks: list[Remark]) -> dict[str, Any]:

@@ -49,13 +49,13 @@ def bench(
     from orchestrator.deployment.registry import choose, deployments
     from orchestrator.record import bench_of, open_run
 
+    given = options.load(profile, sets) if profile else None
     if resume is not None:
-        given = options.load(profile, sets) if profile else None
         return _go_on(resume, given, name, wait, quiet=quiet, as_json=as_json)
-    asked = options.load_one(profile, sets) if profile else None
+    asked = options.only_variant(given) if given else None
     with job(quiet=quiet, as_json=as_json) as this:
         listed = choose(deployments(this.engine), name)
-        resolved = asked or made_from(listed, sets)
+        resolved = asked or options.only_variant(made_from(listed, sets))
         check_fit(listed, resolved)
         bench_of(resolved)
         if dry_run:

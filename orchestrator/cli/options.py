@@ -109,19 +109,18 @@ def load(profile: str, sets: tuple[str, ...]) -> Profile:
     return load_profile(profile, settings().profiles, sets)
 
 
-def load_one(profile: str, sets: tuple[str, ...]) -> Profile:
+def only_variant(resolved: Profile) -> Profile:
     """Return the profile of the one server that a profile comes to; raise UsageError if it varies and comes to more."""
     from orchestrator.errors import UsageError
     from orchestrator.plan.variants import variants
 
-    resolved = load(profile, sets)
     found = variants(resolved)
     if len(found) == 1:
         return found[0].profile
     chosen = " ".join(f"--set {key}=…" for key in found[0].varied)
     raise UsageError(
         f"the profile {resolved.name} varies: it comes to {len(found)} servers",
-        f"All of them, one after the other: orch run {profile}   One of them: --set vary= {chosen}",
+        f"All of them, one after the other: orch run PROFILE   One of them: --set vary= {chosen}",
     )
 
 

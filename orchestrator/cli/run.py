@@ -36,16 +36,19 @@ def run(
     from orchestrator.cli.plan import show_plan
     from orchestrator.cli.report import report
     from orchestrator.cli.study import run_study
+    from orchestrator.plan.variants import variants
     from orchestrator.record import bench_of, open_run
 
     resolved = options.load(profile, sets)
-    bench_of(resolved)
+    chosen = variants(resolved)
+    for variant in chosen:
+        bench_of(variant.profile)
     name = name or resolved.name
     if dry_run:
         show_plan(resolved, name, as_json=as_json)
         return ExitCode.OK
     if resolved.vary is not None:
-        return run_study(resolved, name, wait, quiet=quiet, as_json=as_json)
+        return run_study(chosen, name, wait, quiet=quiet, as_json=as_json)
     with job(quiet=quiet, as_json=as_json) as this:
         directory = this.measure_in_own(
             resolved, name, wait, lambda: this.alone(lambda: open_run(this.here.runs, resolved, this.engine))

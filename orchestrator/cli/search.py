@@ -55,12 +55,14 @@ def search(
     from orchestrator.cli.job import job
     from orchestrator.cli.output import say
     from orchestrator.cli.study_search import search_study
+    from orchestrator.plan.variants import variants
     from orchestrator.record import bench_of, open_run
     from orchestrator.runs.records import RunKind
     from orchestrator.search import SearchPlan, run_search
 
     resolved = options.load(profile, sets)
-    bench = bench_of(resolved)
+    chosen = variants(resolved)
+    bench = bench_of(chosen[0].profile)
     plan = SearchPlan(
         over=over,
         objectives=_objectives(slos, resolved),
@@ -71,7 +73,7 @@ def search(
         prompts_per_step=bench.prompts_per_concurrency or 4,
     )
     if resolved.vary is not None:
-        return search_study(resolved, plan, name, wait, quiet=quiet, as_json=as_json)
+        return search_study(chosen, plan, name, wait, quiet=quiet, as_json=as_json)
     found: list[Found] = []
     with job(quiet=quiet, as_json=as_json) as this:
 

@@ -10,7 +10,7 @@ from orchestrator.cli.output import say
 from orchestrator.cli.study_report import report_study, show_study
 from orchestrator.errors import ExitCode, Interrupted, OrchError, UsageError
 from orchestrator.plan.variants import label, variants
-from orchestrator.record import bench_of, open_study
+from orchestrator.record import open_study
 from orchestrator.resume import check_conditions, check_profile
 from orchestrator.runs.records import RunKind
 from orchestrator.runs.study import Study
@@ -20,15 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from orchestrator.cli.job import Job
+    from orchestrator.plan.variants import Variant
     from orchestrator.profile.schema import Profile
     from orchestrator.runs.directory import RunDirectory
 
 
-def run_study(profile: Profile, name: str, wait_s: float | None, *, quiet: bool, as_json: bool) -> ExitCode:
-    """Measure every variant of a profile, each in a deployment of its own; return the exit code."""
-    chosen = variants(profile)
-    for variant in chosen:
-        bench_of(variant.profile)
+def run_study(chosen: Sequence[Variant], name: str, wait_s: float | None, *, quiet: bool, as_json: bool) -> ExitCode:
+    """Measure variants of a profile, each in a deployment of its own; return the exit code."""
     with job(quiet=quiet, as_json=as_json) as this:
 
         def take(index: int, study: StudyUnderWay) -> None:

@@ -8,18 +8,18 @@ from orchestrator.cli.job import job
 from orchestrator.cli.output import emit_json, emit_table, say
 from orchestrator.cli.study import as_study, carried_through
 from orchestrator.errors import ExitCode
-from orchestrator.plan.variants import short_names, variants
+from orchestrator.plan.variants import short_names
 from orchestrator.record import bench_of, open_study
 from orchestrator.runs.records import RunKind
 from orchestrator.search import run_search
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rich.table import Table
 
     from orchestrator.bench.measure import Sweep
-    from orchestrator.profile.schema import Profile
+    from orchestrator.plan.variants import Variant
     from orchestrator.runs.directory import RunDirectory
     from orchestrator.runs.study import Study
     from orchestrator.search import Found, SearchPlan
@@ -27,10 +27,9 @@ if TYPE_CHECKING:
 
 
 def search_study(
-    profile: Profile, plan: SearchPlan, name: str | None, wait_s: float | None, *, quiet: bool, as_json: bool
+    chosen: Sequence[Variant], plan: SearchPlan, name: str | None, wait_s: float | None, *, quiet: bool, as_json: bool
 ) -> ExitCode:
-    """Search on every variant of a profile; return 1 if one of them failed, 4 if none meets the objectives."""
-    chosen = variants(profile)
+    """Search on variants of a profile; return 1 if one of them failed, 4 if none meets the objectives."""
     benches = [bench_of(variant.profile) for variant in chosen]
     found: dict[int, Found] = {}
     with job(quiet=quiet, as_json=as_json) as this:

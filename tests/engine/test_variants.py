@@ -1,4 +1,4 @@
-"""D2, D3, T2: a study starts each server once, goes on after one that fails, and is resumed where a signal ended it."""
+"""D2, D3, D7, T2: a study starts each server once, goes on after one that fails, and is resumed after a signal."""
 
 from __future__ import annotations
 
@@ -179,7 +179,12 @@ def test_up_and_bench_want_one_server(orch: Orch) -> None:
         refused = orch(command, name)
         assert refused.returncode == 2
         assert f"the profile {name} varies: it comes to 2 servers" in refused.stderr
-        assert f"orch run {name}   One of them: --set vary= --set {SEQS}=…" in refused.stderr
+        assert f"orch run PROFILE   One of them: --set vary= --set {SEQS}=…" in refused.stderr
+    one = orch.profile("one", server={"flags": {"max-num-seqs": 2}})
+    orch.ok("up", one)
+    refused = orch("bench", "--name", one, "--set", f"vary.axes.{SEQS}=[2, 4]")
+    assert (refused.returncode, "comes to 2 servers" in refused.stderr) == (2, True)
+    orch.ok("down", one)
     orch.ok("up", name, "--set", f"vary.axes.{SEQS}=[2]")
     orch.ok("bench", name, "--name", name, "--set", f"vary.axes.{SEQS}=[2]")
     orch.ok("down", name)

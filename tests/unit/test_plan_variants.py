@@ -1,4 +1,4 @@
-"""A server is started once for each set-up that differs, images change as seldom as can be, and the order is fixed."""
+"""Promise D7: a server is started once for each set-up that differs, in a fixed order that changes images least."""
 
 from __future__ import annotations
 

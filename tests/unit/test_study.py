@@ -1,4 +1,4 @@
-"""Promises D2 and D3: the runs of a study belong together, end by themselves, and say how far the study came."""
+"""Promises D2, D3 and D7: the runs of a study belong together, end by themselves, and say how far the study came."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def _check_variants(study: Study, given: Profile) -> None:
     chosen = variants(given)
     if len(chosen) != len(study.runs):
         raise UsageError(
-            f"the study {study.id} has {len(study.runs)} runs, the profile {given.name} comes to {len(chosen)} servers",
+            f"the study {study.id} is of {len(study.runs)} servers, the profile {given.name} of {len(chosen)}",
             "Without PROFILE each run goes on with the profile that it was begun with.",
         )
     for run, variant in zip(study.runs, chosen, strict=True):

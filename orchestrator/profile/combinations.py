@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Problems = Iterator[tuple[Keys, str]]
 
-MOST = 1000
+MOST = 256
 """Combinations that a section may come to before anything is excluded."""
 
 

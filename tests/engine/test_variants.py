@@ -155,8 +155,11 @@ def test_a_signal_in_the_second_run_leaves_nothing_and_resume_takes_the_rest(
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
     for folder in folders:
         assert_whole(folder)
-    again = orch("bench", "--resume", study)
+    again = orch("bench", name, "--resume", study)
     assert (again.returncode, "nothing is missing" in again.stderr) == (0, True)
+    for values, told_of in (("['1']", f"is of 3 servers, the profile {name} of 1"), ("[1, 9, 2]", 'MS: "200" → "9"')):
+        refused = orch("bench", name, "--resume", study, "--set", f"vary.axes.{TPOT}={values}")
+        assert (refused.returncode, told_of in refused.stderr) == (2, True), refused.stderr
 
 
 def wait_until(started: Started, happened: Callable[[], bool]) -> None:

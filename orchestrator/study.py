@@ -60,22 +60,22 @@ class StudyUnderWay:
 
     @property
     def begun(self) -> tuple[RunDirectory, ...]:
-        """Return the runs, or nothing before they were made."""
+        """Return the runs, or nothing as long as they are not made and held."""
         return self._runs
 
-    @property
-    def runs(self) -> tuple[RunDirectory, ...]:
+    def made(self) -> tuple[RunDirectory, ...]:
         """Return the runs, made and held from now on; raise Busy if another process works on one of them."""
         if not self._runs:
-            self._runs = tuple(self._make())
-            for run in self._runs:
+            runs = tuple(self._make())
+            for run in runs:
                 self._held.enter_context(run.locked())
+            self._runs = runs  # ours only now, with all of them held
         return self._runs
 
     @contextlib.contextmanager
     def opened(self, index: int) -> Iterator[RunDirectory]:
         """Keep the record of one run while the context lasts."""
-        run = self.runs[index]
+        run = self.made()[index]
         self._opened.add(index)
         with recorded(run):
             yield run
@@ -107,7 +107,7 @@ class StudyUnderWay:
                 if _fails_all(error):
                     raise
                 if index not in self._opened:
-                    finish(self.runs[index], RunState.FAILED, error.message)
+                    finish(self.made()[index], RunState.FAILED, error.message)
                 on_failure(error)
         interruption.rearm()
 

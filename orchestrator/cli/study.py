@@ -78,7 +78,7 @@ def carried_through(
 
     with _shown_if_cut_short(study, as_json=this.as_json), study:
         study.each(order, announced, this.interruption, this.reporter.failure)
-        return study.runs
+        return study.made()
 
 
 def as_study(runs: Sequence[RunDirectory]) -> Study:

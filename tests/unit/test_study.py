@@ -208,6 +208,15 @@ def test_a_study_under_way_is_held_and_nobody_calls_it_interrupted(runs: tuple[R
     assert states(runs) == ["done", "planned", "interrupted"]
 
 
+def test_a_study_that_another_process_works_on_is_left_alone(runs: tuple[RunDirectory, ...]) -> None:
+    with runs[1].locked():
+        with pytest.raises(Busy, match="under way in another process"):
+            Taking(runs, {}, {}).all()
+        assert states(runs) == ["planned"] * 3
+    Taking(runs, {}, {}).all()
+    assert states(runs) == ["done"] * 3
+
+
 def test_one_table_shows_what_varied_first_and_says_why_a_run_has_no_figures(runs: tuple[RunDirectory, ...]) -> None:
     Taking(runs, {1: ImageMissing("the image a is not on this node\nat all")}, {}).all()
     study = Study("s", runs)

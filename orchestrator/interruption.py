@@ -57,6 +57,13 @@ class Interruption:
         """From now on count signals instead of raising."""
         self._armed = False
 
+    def rearm(self) -> None:
+        """Raise signals again from now on, and at once the one that came while they were only counted."""
+        self._armed = True
+        if self.first is not None:
+            self._armed = False
+            raise Interrupted(self.first)
+
     def close(self) -> None:
         """From now on take no notice of signals: what there was to interrupt is over."""
         self._armed = False

@@ -20,10 +20,11 @@ from orchestrator.sweep import sweep
 from orchestrator.vllm.flags import lookup, tensor_parallel_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from orchestrator.engine import Engine
+    from orchestrator.plan.variants import Variant
     from orchestrator.profile.bench import Bench
     from orchestrator.profile.schema import Profile
 
@@ -41,27 +42,41 @@ def bench_of(profile: Profile) -> Bench:
 
 def open_run(runs: Path, profile: Profile, engine: Engine, kind: RunKind = RunKind.SWEEP) -> RunDirectory:
     """Make the run directory of a planned run; a search does not know beforehand what it will measure."""
+    return create_run(runs, profile, _manifest(new_run_id(profile.name), profile, engine, kind))
+
+
+def open_study(
+    runs: Path, chosen: Sequence[Variant], engine: Engine, kind: RunKind = RunKind.SWEEP
+) -> tuple[RunDirectory, ...]:
+    """Make the run directories of the variants of a profile, all of them planned; their ids begin with the study's."""
+    study = new_run_id(chosen[0].profile.name)
+    width = max(2, len(str(len(chosen))))
+    opened = []
+    for number, variant in enumerate(chosen, start=1):
+        manifest = _manifest(f"{study}-{number:0{width}}", variant.profile, engine, kind)
+        manifest = manifest.model_copy(update={"study": study, "varied": variant.varied})
+        opened.append(create_run(runs, variant.profile, manifest))
+    return tuple(opened)
+
+
+def _manifest(run_id: str, profile: Profile, engine: Engine, kind: RunKind) -> Manifest:
     bench = bench_of(profile)
     planned = sweep(bench) if kind is RunKind.SWEEP else ()
     flags = profile.server.flags
-    return create_run(
-        runs,
-        profile,
-        Manifest(
-            id=new_run_id(profile.name),
-            state=RunState.PLANNED,
-            orch_version=__version__,
-            profile=profile.name,
-            profile_hash=profile_hash(profile),
-            created=now(),
-            tensor_parallel_size=tensor_parallel_size(flags),
-            dtype=str(lookup(flags, "dtype") or "auto"),
-            node=node_facts(engine.version()),
-            kind=kind,
-            dataset=dataset_facts(bench.dataset),
-            measurements=tuple((item.point.id, item.repetition) for item in planned),
-            warnings=tuple(weakenings(profile.container)),
-        ),
+    return Manifest(
+        id=run_id,
+        state=RunState.PLANNED,
+        orch_version=__version__,
+        profile=profile.name,
+        profile_hash=profile_hash(profile),
+        created=now(),
+        tensor_parallel_size=tensor_parallel_size(flags),
+        dtype=str(lookup(flags, "dtype") or "auto"),
+        node=node_facts(engine.version()),
+        kind=kind,
+        dataset=dataset_facts(bench.dataset),
+        measurements=tuple((item.point.id, item.repetition) for item in planned),
+        warnings=tuple(weakenings(profile.container)),
     )
 
 

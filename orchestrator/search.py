@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import json
 import math
+import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +99,14 @@ class Found:
         found = self._assessed.get((item.record.point, item.record.repetition))
         return found.reasons if found else (Reason("incomplete", item.record.state.value),)
 
+    def goodput(self) -> float | None:
+        """Return the mean goodput at the capacity, in requests per second; None where the client did not count it."""
+        at_capacity = [item.record.metrics for item in self.tried if item.load == self.search.capacity()]
+        counted = [
+            metrics.request_goodput for metrics in at_capacity if metrics and metrics.request_goodput is not None
+        ]
+        return statistics.fmean(counted) if counted else None
+
     def as_data(self) -> dict[str, Any]:
         """Return it as plain data."""
         return {
@@ -105,6 +114,7 @@ class Found:
             "objectives": [str(objective) for objective in self.plan.objectives],
             "capacity": self.search.capacity(),
             "limit": self.search.limit(),
+            "goodput": self.goodput(),
             "statement": self.statement(),
             "doubts": self.doubts(),
             "tried": [

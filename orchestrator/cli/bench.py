@@ -39,8 +39,8 @@ def bench(
     Without PROFILE the sweep is the one of the profile that the deployment was made from. With PROFILE its own sweep
     is run, provided that its container and server are those of the deployment.
 
-    With --resume the measurements that a run has not done are taken, under the conditions it was begun under: in the
-    deployment that is up if it fits, else in one that is made for it and torn down again.
+    With --resume the measurements that a run, or a study, has not done are taken, under the conditions it was begun
+    under: in the deployment that is up if it fits, else in one that is made for it and torn down again.
     """
     from orchestrator.cli.job import job
     from orchestrator.cli.plan import show_plan
@@ -50,38 +50,57 @@ def bench(
     from orchestrator.record import bench_of, open_run
 
     given = options.load(profile, sets) if profile else None
+    if resume is not None:
+        return _go_on(resume, given, name, wait, quiet=quiet, as_json=as_json)
+    asked = options.only_variant(given) if given else None
     with job(quiet=quiet, as_json=as_json) as this:
-        if resume is not None:
-            directory = _go_on(this, resume, given, name, wait)
-            return report(directory, as_json=as_json, quiet=quiet)
         listed = choose(deployments(this.engine), name)
-        resolved = given or made_from(listed, sets)
+        resolved = asked or options.only_variant(made_from(listed, sets))
         check_fit(listed, resolved)
         bench_of(resolved)
         if dry_run:
             show_plan(resolved, listed.name, as_json=as_json)
             return ExitCode.OK
-        directory = this.measure_in(listed, resolved, lambda: open_run(this.here.runs, resolved, this.engine))
+        directory = this.measure_in(
+            listed, resolved, lambda: this.alone(lambda: open_run(this.here.runs, resolved, this.engine))
+        )
     return report(directory, as_json=as_json, quiet=quiet)
 
 
-def _go_on(this: Job, run: str, given: Profile | None, name: str | None, wait_s: float | None) -> RunDirectory:
-    """Take what a run has not done, and return it; nothing is started if nothing is missing."""
-    from orchestrator.deployment.registry import fitting
+def _go_on(
+    meant: str, given: Profile | None, name: str | None, wait_s: float | None, *, quiet: bool, as_json: bool
+) -> ExitCode:
+    """Take what a run or a study has not done; return the exit code of the whole."""
+    from orchestrator.cli.job import job
+    from orchestrator.cli.report import report
+    from orchestrator.cli.study import resume_study
+    from orchestrator.cli.study_report import report_study
+    from orchestrator.runs.study import Study, find
+
+    with job(quiet=quiet, as_json=as_json) as this:
+        found = find(this.here.runs, meant)
+        if isinstance(found, Study):
+            resume_study(this, found, given, name, wait_s)
+        else:
+            _resume_run(this, found, given, name, wait_s)
+    if isinstance(found, Study):
+        return report_study(found, as_json=as_json, quiet=quiet)
+    return report(found, as_json=as_json, quiet=quiet)
+
+
+def _resume_run(
+    this: Job, directory: RunDirectory, given: Profile | None, name: str | None, wait_s: float | None
+) -> None:
+    """Take what a run has not done; nothing is started if nothing is missing."""
     from orchestrator.record import bench_of
     from orchestrator.repetitions import further
     from orchestrator.resume import check_conditions, check_profile
-    from orchestrator.runs.directory import find_run
 
-    directory = find_run(this.here.runs, run)
     resolved = directory.profile()
     if given is not None:
         check_profile(directory, given)
     check_conditions(directory, this.engine, resolved)
     if not directory.missing() and not further(bench_of(resolved), directory.records()):
         this.reporter.line("nothing is missing")
-        return directory
-    listed = fitting(this.engine, resolved, name)
-    if listed is not None:
-        return this.measure_in(listed, resolved, lambda: directory)
-    return this.measure_in_own(resolved, name or resolved.name, wait_s, lambda: directory)
+        return
+    this.measure(resolved, name, wait_s, lambda: this.alone(lambda: directory))

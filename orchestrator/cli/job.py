@@ -1,4 +1,4 @@
-"""The two ways to measure that `run` and `bench` share: in a deployment of one's own, or in one that is up."""
+"""The two ways to measure that several commands share: in a deployment of one's own, or in one that is up."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from orchestrator.cli.settings import Settings, settings
 from orchestrator.deployment.attach import attach
 from orchestrator.deployment.launch import Launch, prepared
 from orchestrator.deployment.lease import in_use
+from orchestrator.deployment.registry import fitting
 from orchestrator.interruption import Interruption
 from orchestrator.run import Reports, Work, measure_attached, measure_launched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from orchestrator.deployment.registry import Listed
     from orchestrator.engine import Engine
     from orchestrator.profile.schema import Profile
     from orchestrator.runs.directory import RunDirectory
 
-    Open = Callable[[], RunDirectory]
-    """Makes or finds the run directory; asked once nothing stands in the way of measuring."""
+    Open = Callable[[], AbstractContextManager[RunDirectory]]
+    """Makes or finds the run directory and keeps its record; asked once nothing stands in the way of measuring."""
 
 
 @dataclass(frozen=True)
@@ -39,24 +41,24 @@ class Job:
     as_json: bool
 
     def measure_in_own(
-        self, profile: Profile, name: str, wait_s: float | None, open_run: Open, work: Work | None = None
+        self, profile: Profile, name: str, wait_s: float | None, opened: Open, work: Work | None = None
     ) -> RunDirectory:
         """Bring a deployment up, measure, tear it down; return the run."""
         here = self.here
         launch = Launch(self.engine, profile, name, here.state, here.locks, here.cache, here.environ, wait_s)
-        with prepared(launch, [self.here.runs], self.reporter.phase, self.reporter.line) as ready:
-            directory = open_run()
-            with directory.locked(), kept(directory, as_json=self.as_json):
-                measure_launched(launch, ready, directory, self.interruption, self._reports(), work)
-                self.reporter.line("torn down")
+        with (
+            prepared(launch, [here.runs], self.reporter.phase, self.reporter.line) as ready,
+            opened() as directory,
+        ):
+            measure_launched(launch, ready, directory, self.interruption, self._reports(), work)
+            self.reporter.line("torn down")
         return directory
 
-    def measure_in(self, listed: Listed, profile: Profile, open_run: Open, work: Work | None = None) -> RunDirectory:
+    def measure_in(self, listed: Listed, profile: Profile, opened: Open, work: Work | None = None) -> RunDirectory:
         """Measure in a deployment that is up and stays up; return the run."""
         with in_use(listed.folder, listed.name):
             deployment = attach(self.engine, listed, profile)
-            directory = open_run()
-            with directory.locked(), kept(directory, as_json=self.as_json):
+            with opened() as directory:
                 measure_attached(
                     self.engine,
                     directory,
@@ -68,6 +70,22 @@ class Job:
                     work,
                 )
         return directory
+
+    def measure(
+        self, profile: Profile, name: str | None, wait_s: float | None, opened: Open, work: Work | None = None
+    ) -> RunDirectory:
+        """Measure in a deployment that is up if one fits, else in one of one's own; return the run."""
+        listed = fitting(self.engine, profile, name)
+        if listed is not None:
+            return self.measure_in(listed, profile, opened, work)
+        return self.measure_in_own(profile, name or profile.name, wait_s, opened, work)
+
+    @contextlib.contextmanager
+    def alone(self, make: Callable[[], RunDirectory]) -> Iterator[RunDirectory]:
+        """Make or find a run that is by itself, hold it and keep its record while the context lasts."""
+        directory = make()
+        with directory.locked(), kept(directory, as_json=self.as_json):
+            yield directory
 
     def _reports(self) -> Reports:
         return Reports(self.reporter.phase, self.reporter.step, self.reporter.failure)

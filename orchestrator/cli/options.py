@@ -63,17 +63,22 @@ resume = click.option(
     "--resume",
     metavar="RUN",
     shell_complete=lambda _ctx, _param, incomplete: complete_run(incomplete),
-    help="Go on with a run that is not complete.",
+    help="Go on with a run, or a study, that is not complete.",
 )
 dry_run = click.option("--dry-run", is_flag=True, help="Show the plan and do nothing.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing unless something is wrong.")
 
 
 def complete_run(incomplete: str) -> list[CompletionItem]:
-    """Return the runs that begin with what was typed."""
+    """Return the studies and the runs that begin with what was typed."""
     from orchestrator.runs.directory import list_runs
+    from orchestrator.runs.study import study_of
 
-    names = (run.path.name for run in list_runs(settings().runs))
+    names: dict[str, None] = {}
+    for run in list_runs(settings().runs):
+        if run.path.name.startswith(incomplete):
+            study = study_of(run)
+            names |= dict.fromkeys([*([study] if study else []), run.path.name])
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
@@ -102,6 +107,21 @@ def load(profile: str, sets: tuple[str, ...]) -> Profile:
     from orchestrator.profile.load import load_profile
 
     return load_profile(profile, settings().profiles, sets)
+
+
+def only_variant(resolved: Profile) -> Profile:
+    """Return the profile of the one server that a profile comes to; raise UsageError if it varies and comes to more."""
+    from orchestrator.errors import UsageError
+    from orchestrator.plan.variants import variants
+
+    found = variants(resolved)
+    if len(found) == 1:
+        return found[0].profile
+    chosen = " ".join(f"--set {key}=…" for key in found[0].varied)
+    raise UsageError(
+        f"the profile {resolved.name} varies: it comes to {len(found)} servers",
+        f"All of them, one after the other: orch run PROFILE   One of them: --set vary= {chosen}",
+    )
 
 
 def engine_swept(here: Settings) -> Engine:

@@ -10,6 +10,7 @@ from orchestrator.cli import options
 
 if TYPE_CHECKING:
     from orchestrator.plan.plan import Plan
+    from orchestrator.plan.variants import Variant
     from orchestrator.profile.schema import Profile
 
 
@@ -23,23 +24,61 @@ def plan(profile: str, name: str | None, sets: tuple[str, ...], as_json: bool) -
 
     The docker run line, the server's command, each point with its benchmark command, settings that weaken the
     container's isolation, and an estimate of the time. The printed line makes the same container as orch does.
+
+    Of a profile that varies its server: how many servers are started, and all of this for each of them.
     """
     resolved = options.load(profile, sets)
     show_plan(resolved, name, as_json=as_json)
 
 
 def show_plan(profile: Profile, name: str | None, *, as_json: bool) -> None:
-    """Write the plan to standard output."""
+    """Write the plan to standard output; that of a profile which varies holds one for each server."""
     from orchestrator.cli.output import emit, emit_json
     from orchestrator.cli.settings import settings
     from orchestrator.plan.plan import plan as make_plan
+    from orchestrator.plan.variants import variants
 
     name = name or profile.name
-    made = make_plan(profile, name, str(settings().state / "deployments" / f"{name}-by-hand"))
+    folder = str(settings().state / "deployments" / f"{name}-by-hand")
+    plans = [(variant, make_plan(variant.profile, name, folder)) for variant in variants(profile)]
+    if profile.vary is not None:
+        if as_json:
+            emit_json("study-plan", _study_as_data(profile, plans))
+        else:
+            emit("\n".join(_study_lines(profile, plans)))
+        return
+    ((variant, made),) = plans
     if as_json:
-        emit_json("plan", _as_data(profile, made))
+        emit_json("plan", _as_data(variant.profile, made))
     else:
-        emit("\n".join(_lines(profile, made)))
+        emit("\n".join(_lines(variant.profile, made)))
+
+
+def _study_as_data(profile: Profile, plans: list[tuple[Variant, Plan]]) -> dict[str, object]:
+    return {
+        "profile": options.dump(profile),
+        "server_starts": len(plans),
+        "measurements": sum(len(made.measurements) for _, made in plans),
+        "variants": [{"varied": variant.varied, **_as_data(variant.profile, made)} for variant, made in plans],
+        "estimate_s": {"total": sum(made.estimate.total_s for _, made in plans)},
+    }
+
+
+def _study_lines(profile: Profile, plans: list[tuple[Variant, Plan]]) -> list[str]:
+    from orchestrator.profile.units import format_duration
+
+    starts = "1 server start" if len(plans) == 1 else f"{len(plans)} server starts"
+    lines = [f"# Profile {profile.name}: {profile.description}".rstrip(": "), "", f"# Study: {starts}, in this order"]
+    lines += [
+        f"# {number}. {variant.label}: {len(made.measurements)} measurements"
+        for number, (variant, made) in enumerate(plans, start=1)
+    ]
+    total = format_duration(sum(made.estimate.total_s for _, made in plans))
+    start = " and the servers' starts" if any(made.estimate.start_s is None for _, made in plans) else ""
+    lines.append(f"# Estimated time of all: about {total}{start}")
+    for number, (variant, made) in enumerate(plans, start=1):
+        lines += ["", f"# ---- Server {number} of {len(plans)}: {variant.label}", *_lines(variant.profile, made)[2:]]
+    return lines
 
 
 def _as_data(profile: Profile, made: Plan) -> dict[str, object]:

@@ -13,13 +13,13 @@ from orchestrator.cli.settings import settings
 from orchestrator.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from orchestrator.profile.lint import Remark
     from orchestrator.profile.load import ProfileSummary
-    from orchestrator.profile.resolve import Resolved
     from orchestrator.profile.schema import Profile
-    from orchestrator.profile.tree import Fault
+    from orchestrator.profile.tree import Fault, Node
     from orchestrator.vllm.parser import ImageParsers
 
 
@@ -131,7 +131,7 @@ class _Checked:
 
 def _check(name: str, sets: tuple[str, ...], *, ask_image: bool) -> _Checked:
     from orchestrator.errors import Busy, EnvironmentFault
-    from orchestrator.profile.lint import lint
+    from orchestrator.plan.variants import variants
     from orchestrator.profile.load import find_profile
     from orchestrator.profile.resolve import resolve
 
@@ -140,13 +140,26 @@ def _check(name: str, sets: tuple[str, ...], *, ask_image: bool) -> _Checked:
     resolved = resolve(path, search, sets)
     if resolved.profile is None:
         return _Checked(name, path, resolved.faults, [])
+    each = [item.profile for item in variants(resolved.profile)]
     if not ask_image:
-        return _Checked(name, path, (), lint(resolved.profile))
+        return _Checked(name, path, (), _remarks((profile, None) for profile in each))
     try:
-        parsers = _ask(resolved.profile)
+        asked = [(profile, _ask(profile)) for profile in each]
     except (EnvironmentFault, Busy) as error:
-        return _Checked(name, path, (), lint(resolved.profile), not_asked=f"{error.message}\n  {error.hint}")
-    return _Checked(name, path, _flag_faults(resolved, parsers), lint(resolved.profile, parsers), parsers.vllm)
+        not_asked = f"{error.message}\n  {error.hint}"
+        return _Checked(name, path, (), _remarks((profile, None) for profile in each), not_asked=not_asked)
+    faults = sorted(
+        {fault for profile, parsers in asked for fault in _flag_faults(profile, resolved.root, parsers)},
+        key=lambda item: (item.file, item.line, item.column),
+    )
+    versions = ", ".join(dict.fromkeys(parsers.vllm for _, parsers in asked))
+    return _Checked(name, path, tuple(faults), _remarks(asked), versions)
+
+
+def _remarks(variants: Iterable[tuple[Profile, ImageParsers | None]]) -> list[Remark]:
+    from orchestrator.profile.lint import lint
+
+    return list(dict.fromkeys(remark for profile, parsers in variants for remark in lint(profile, parsers)))
 
 
 def _ask(profile: Profile) -> ImageParsers:
@@ -159,17 +172,19 @@ def _ask(profile: Profile) -> ImageParsers:
         return Asker(engine, here.state, here.locks, here.cache, here.environ, interruption).ask(profile)
 
 
-def _flag_faults(resolved: Resolved, parsers: ImageParsers) -> tuple[Fault, ...]:
-    """Return the flags that the parsers refuse as faults, each at its place in the file that it comes from."""
+def _flag_faults(profile: Profile, root: Node, parsers: ImageParsers) -> Iterator[Fault]:
+    """Yield the flags that the parsers refuse as faults, each at its place in the file that it comes from."""
     from orchestrator.profile.flags import refused
     from orchestrator.profile.tree import entry_at, fault
 
-    found = []
-    for problem in refused(resolved.profile, parsers) if resolved.profile else ():
-        entry = entry_at(resolved.root, problem.keys)
-        mark = resolved.root.mark if entry is None else entry.node.mark if problem.of_value else entry.mark
-        found.append(fault(mark, problem.keys, problem.text))
-    return tuple(sorted(found, key=lambda item: (item.file, item.line, item.column)))
+    for problem in refused(profile, parsers):
+        try:
+            entry = entry_at(root, problem.keys)
+        except KeyError:  # it comes from `vary`
+            mark = root.mark
+        else:
+            mark = entry.node.mark if problem.of_value else entry.mark
+        yield fault(mark, problem.keys, problem.text)
 
 
 def _as_data(checked: _Checked) -> dict[str, Any]:

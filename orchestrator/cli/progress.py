@@ -15,13 +15,14 @@ from orchestrator.runs.records import RunState
 from orchestrator.vllm.phases import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rich.progress import Progress, TaskID
 
     from orchestrator.bench.measure import Step
     from orchestrator.errors import OrchError
     from orchestrator.runs.records import MeasurementRecord
+    from orchestrator.search import SearchPlan, Tried
 
 
 class Reporter:
@@ -96,6 +97,10 @@ class Reporter:
             say(text)
         else:
             self._line(text)
+
+    def tried(self, plan: SearchPlan) -> Callable[[Tried], None]:
+        """Return what reports whether a load of a search meets its objectives."""
+        return lambda tried: self._line(f"{plan.over} {tried.load}: {'met' if tried.met else '; '.join(tried.reasons)}")
 
     def line(self, text: str) -> None:
         """Report anything else."""

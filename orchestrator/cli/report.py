@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.cli.output import emit, emit_json, emit_table, say
 from orchestrator.errors import ExitCode, Interrupted, RunFailed
 from orchestrator.objectives import missed, parse_objective
+from orchestrator.plan.variants import short_names
 from orchestrator.record import recorded
 from orchestrator.report.repeated import repeated
 from orchestrator.report.table import Cell, Row, guide_rows, wide_rows
@@ -15,7 +16,7 @@ from orchestrator.runs.records import RunState
 from orchestrator.validity import assess
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from rich.table import Table
 
@@ -72,8 +73,9 @@ def report(directory: RunDirectory, *, as_json: bool, quiet: bool) -> ExitCode:
 
 def exit_code(directory: RunDirectory) -> ExitCode:
     """Return what a run that was carried through comes to: failed, INVALID, an objective missed, or all well."""
-    failed = [record for record in directory.records() if record.state is not RunState.DONE]
-    if any(record.metrics is None for record in failed):
+    records = directory.records()
+    failed = [record for record in records if record.state is not RunState.DONE]
+    if len(records) < len(directory.manifest().measurements) or any(record.metrics is None for record in failed):
         return ExitCode.RUN_FAILED
     if failed:
         return ExitCode.INVALID
@@ -93,27 +95,35 @@ def missed_objectives(directory: RunDirectory) -> list[str]:
 
 def show_run(directory: RunDirectory, *, as_json: bool) -> None:
     """Write a run's results to standard output."""
-    rows = wide_rows(directory)
     if as_json:
-        manifest = directory.manifest().model_dump(mode="json")
-        emit_json(
-            "run",
-            {
-                "path": str(directory.path),
-                "manifest": manifest,
-                "results": rows,
-                "guide": guide_rows(rows),
-                "repeated": [point.as_data() for point in repeated(directory)],
-            },
-        )
+        emit_json("run", run_data(directory))
     else:
-        emit_table(_table(directory, rows, SHOWN), _table(directory, rows, NARROW))
+        manifest, rows = directory.manifest(), wide_rows(directory)
+        version = manifest.deployment.vllm_version if manifest.deployment else None
+        title = f"{manifest.id}   {manifest.profile}   vLLM {version or '?'}   {manifest.state.value}"
+        emit_results(title, rows, tuple(manifest.varied))
         for point in repeated(directory):
             emit(point.line())
-    for line in (*doubts(directory), *missed_objectives(directory)):
+    for line in remarks(directory):
         say(line)
-    for error in directory.torn():
-        say(f"not trusted: {error.message}")
+
+
+def run_data(directory: RunDirectory) -> dict[str, object]:
+    """Return a run's results as plain data."""
+    rows = wide_rows(directory)
+    return {
+        "path": str(directory.path),
+        "manifest": directory.manifest().model_dump(mode="json"),
+        "results": rows,
+        "guide": guide_rows(rows),
+        "repeated": [point.as_data() for point in repeated(directory)],
+    }
+
+
+def remarks(directory: RunDirectory) -> list[str]:
+    """Return a line for everything about a run that its figures do not say."""
+    torn = [f"not trusted: {error.message}" for error in directory.torn()]
+    return [*doubts(directory), *missed_objectives(directory), *torn]
 
 
 def doubts(directory: RunDirectory) -> list[str]:
@@ -134,26 +144,34 @@ def doubts(directory: RunDirectory) -> list[str]:
     return lines
 
 
-def _table(directory: RunDirectory, rows: list[Row], headings: Iterable[str]) -> Table:
+def emit_results(title: str, rows: Sequence[Row], varied: tuple[str, ...]) -> None:
+    """Write the table of measurements to standard output, first the keys that varied."""
+    names = [(name, key) for key, name in short_names(varied).items()]
+    narrow = [(heading, SHOWN[heading]) for heading in NARROW]
+    emit_table(
+        _table(title, rows, [*names, *SHOWN.items()], len(names)), _table(title, rows, [*names, *narrow], len(names))
+    )
+
+
+def _table(title: str, rows: Sequence[Row], columns: Sequence[tuple[str, str]], left: int) -> Table:
+    """Return a table of columns, each a heading and what fills it; the first few are text."""
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
-    manifest = directory.manifest()
-    version = manifest.deployment.vllm_version if manifest.deployment else None
-    title = f"{manifest.id}   {manifest.profile}   vLLM {version or '?'}   {manifest.state.value}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading == "verdict" else "right", no_wrap=True)
+    for index, (heading, _) in enumerate(columns):
+        table.add_column(heading, justify="left" if index < left or heading == "verdict" else "right", no_wrap=True)
     for row in rows:
         cells = {**row, "lengths": _lengths(row)}
-        for percentile in str(row["thin_percentiles"] or "").split():
+        for percentile in str(row.get("thin_percentiles") or "").split():
             cells |= {name: f"~{_text(row[name])}" for name in row if name.startswith(f"{percentile}_") and row[name]}
-        table.add_row(*(_text(cells[SHOWN[heading]]) for heading in headings))
+        table.add_row(*(Text(_text(cells.get(source))) for _, source in columns))
     return table
 
 
 def _lengths(row: Row) -> Cell:
-    return row["dataset"] if row["input_len"] is None else f"{row['input_len']}/{row['output_len']}"
+    return row.get("dataset") if row.get("input_len") is None else f"{row['input_len']}/{row['output_len']}"
 
 
 def _text(value: Cell) -> str:

@@ -21,7 +21,8 @@ run_argument = click.argument(
 def results() -> None:
     """List runs, show their results, write them as CSV.
 
-    RUN is a run's id, the beginning of one, or its path; without it the newest run is meant.
+    RUN is the id of a run or of a study, the beginning of one, or a run's path; without it the newest is meant. A
+    study is all runs that one command made of the variants of a profile.
     """
 
 
@@ -46,6 +47,8 @@ def list_(as_json: bool) -> None:
             {
                 "id": manifest.id,
                 "profile": manifest.profile,
+                "study": manifest.study,
+                "varied": manifest.varied,
                 "state": manifest.state.value,
                 "reason": manifest.reason,
                 "created": manifest.created,
@@ -66,35 +69,51 @@ def list_(as_json: bool) -> None:
 @run_argument
 @options.json_output
 def show(run: str | None, as_json: bool) -> None:
-    """Show the results of a run."""
+    """Show the results of a run, or of a study in one table."""
     from orchestrator.cli.output import say
     from orchestrator.cli.report import show_run
-    from orchestrator.runs.directory import find_run
+    from orchestrator.cli.study_report import show_study
+    from orchestrator.runs.study import Study, find
 
-    directory = find_run(settings().runs, run)
-    show_run(directory, as_json=as_json)
-    say(f"run: {directory.path}")
+    found = find(settings().runs, run)
+    if isinstance(found, Study):
+        show_study(found, as_json=as_json)
+        say(f"study: {found.id}")
+    else:
+        show_run(found, as_json=as_json)
+        say(f"run: {found.path}")
 
 
 @results.command("csv")
 @run_argument
 @click.option("--guide", is_flag=True, help="Only the ten columns of the DCU guide, under its names and in its order.")
 def csv_(run: str | None, guide: bool) -> None:
-    """Write the results of a run as CSV, everything in one wide table."""
-    from orchestrator.report.table import guide_csv, summary_csv
-    from orchestrator.runs.directory import find_run
+    """Write the results of a run or a study as CSV, everything in one wide table."""
+    from orchestrator.report.table import guide_csv, study_csv, study_guide_csv, summary_csv
+    from orchestrator.runs.study import Study, find
 
-    directory = find_run(settings().runs, run)
-    click.echo(guide_csv(directory) if guide else summary_csv(directory), nl=False)
+    found = find(settings().runs, run)
+    if isinstance(found, Study):
+        text = study_guide_csv(found) if guide else study_csv(found)
+    else:
+        text = guide_csv(found) if guide else summary_csv(found)
+    click.echo(text, nl=False)
 
 
 def _runs_table(rows: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - rich is imported only where a table is made
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table("run", "profile", "state", "done", "created", "reason", box=box.SIMPLE_HEAD, pad_edge=False)
+    from orchestrator.plan.variants import label
+
+    studies = any(row.get("study") for row in rows)
+    headings = ("run", "profile", *(["study", "varied"] if studies else []), "state", "done", "created", "reason")
+    table = Table(*headings, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         done = f"{row['done']}/{row['planned']}" if "done" in row else "-"
         reason = str(row["reason"]).partition("\n")[0]
-        table.add_row(row["id"], row.get("profile", "-"), row["state"], done, row.get("created", "-")[:19], reason)
+        marks = [row.get("study") or "-", label(row.get("varied") or {}) or "-"] if studies else []
+        cells = (row["id"], row.get("profile", "-"), *marks, row["state"], done, row.get("created", "-")[:19], reason)
+        table.add_row(*map(Text, cells))
     return table

@@ -28,18 +28,29 @@ def run(
     """Bring a deployment up, benchmark it and take it down again.
 
     Whatever happens on the way, nothing is left running; what was measured until then is kept.
+
+    A profile that varies its server is a study: one server after the other is brought up, benchmarked and taken down,
+    and one table shows all of them. A server that does not start does not end the others; the exit code is 1 then.
     """
     from orchestrator.cli.job import job
     from orchestrator.cli.plan import show_plan
     from orchestrator.cli.report import report
+    from orchestrator.cli.study import run_study
+    from orchestrator.plan.variants import variants
     from orchestrator.record import bench_of, open_run
 
     resolved = options.load(profile, sets)
-    bench_of(resolved)
+    chosen = variants(resolved)
+    for variant in chosen:
+        bench_of(variant.profile)
     name = name or resolved.name
     if dry_run:
         show_plan(resolved, name, as_json=as_json)
         return ExitCode.OK
+    if resolved.vary is not None:
+        return run_study(chosen, name, wait, quiet=quiet, as_json=as_json)
     with job(quiet=quiet, as_json=as_json) as this:
-        directory = this.measure_in_own(resolved, name, wait, lambda: open_run(this.here.runs, resolved, this.engine))
+        directory = this.measure_in_own(
+            resolved, name, wait, lambda: this.alone(lambda: open_run(this.here.runs, resolved, this.engine))
+        )
     return report(directory, as_json=as_json, quiet=quiet)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from orchestrator.objectives import Objective
     from orchestrator.profile.schema import Profile
     from orchestrator.runs.directory import RunDirectory
-    from orchestrator.search import Found, Tried
+    from orchestrator.search import Found
 
 
 @click.command()
@@ -49,16 +49,20 @@ def search(
     The shape of the requests is the sweep's first; objectives are those given with --slo, else the profile's. It runs
     in the deployment that is up if it fits, else in one that is made for it and torn down again. Exit code 4 if no load
     meets the objectives.
+
+    A profile that varies its server is searched once for each server, and one table shows what each of them comes to.
     """
     from orchestrator.cli.job import job
     from orchestrator.cli.output import say
-    from orchestrator.deployment.registry import fitting
+    from orchestrator.cli.study_search import search_study
+    from orchestrator.plan.variants import variants
     from orchestrator.record import bench_of, open_run
     from orchestrator.runs.records import RunKind
     from orchestrator.search import SearchPlan, run_search
 
     resolved = options.load(profile, sets)
-    bench = bench_of(resolved)
+    chosen = variants(resolved)
+    bench = bench_of(chosen[0].profile)
     plan = SearchPlan(
         over=over,
         objectives=_objectives(slos, resolved),
@@ -68,23 +72,18 @@ def search(
         resolution=resolution,
         prompts_per_step=bench.prompts_per_concurrency or 4,
     )
+    if resolved.vary is not None:
+        return search_study(chosen, plan, name, wait, quiet=quiet, as_json=as_json)
     found: list[Found] = []
     with job(quiet=quiet, as_json=as_json) as this:
-
-        def on_tried(tried: Tried) -> None:
-            this.reporter.line(f"{over} {tried.load}: {'met' if tried.met else '; '.join(tried.reasons)}")
 
         def open_search() -> RunDirectory:
             return open_run(this.here.runs, resolved, this.engine, RunKind.SEARCH)
 
         def work(under_way: Sweep) -> None:
-            found.append(run_search(under_way, bench, plan, on_tried))
+            found.append(run_search(under_way, bench, plan, this.reporter.tried(plan)))
 
-        listed = fitting(this.engine, resolved, name)
-        if listed is not None:
-            directory = this.measure_in(listed, resolved, open_search, work)
-        else:
-            directory = this.measure_in_own(resolved, name or resolved.name, wait, open_search, work)
+        directory = this.measure(resolved, name, wait, lambda: this.alone(open_search), work)
     _show(found[0], as_json=as_json)
     say(f"run: {directory.path}")
     return ExitCode.OK if found[0].search.capacity() is not None else ExitCode.OBJECTIVE_MISSED

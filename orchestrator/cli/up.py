@@ -48,7 +48,7 @@ def up(
     from orchestrator.deployment.up import server_api
     from orchestrator.interruption import Interruption
 
-    resolved = options.load(profile, sets)
+    resolved = options.only_variant(options.load(profile, sets))
     name = name or resolved.name
     if dry_run:
         show_plan(resolved, name, as_json=as_json)

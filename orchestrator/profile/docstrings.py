@@ -9,11 +9,23 @@ import ast
 import inspect
 import textwrap
 from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
-def key_docstrings(model: type) -> dict[str, str]:
-    """Return the docstring of each key of a model that has one, inherited keys left out."""
-    source = ast.parse(textwrap.dedent(inspect.getsource(model)))
+def key_docstrings(model: type[BaseModel]) -> dict[str, str]:
+    """Return the docstring of each key of a model that has one; a class's own wins over its bases'."""
+    found: dict[str, str] = {}
+    for owner in reversed(model.__mro__):
+        if model.model_fields.keys() & inspect.get_annotations(owner).keys():
+            found |= _own(owner)
+    return {key: text for key, text in found.items() if key in model.model_fields}
+
+
+def _own(owner: type) -> dict[str, str]:
+    source = ast.parse(textwrap.dedent(inspect.getsource(owner)))
     body = next(node.body for node in source.body if isinstance(node, ast.ClassDef))
     return {
         key.target.id: inspect.cleandoc(below.value.value)

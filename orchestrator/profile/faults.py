@@ -33,6 +33,8 @@ _PATTERNS = {
     values.DEVICE_PERMISSIONS_PATTERN: "must be of the letters r, w and m",
     values.HELD_PATTERN: "must be letters, digits, '.', '_' and '-', a letter or digit first",
     values.ULIMIT_NAME_PATTERN: "must be a limit's name, such as memlock",
+    values.AXIS_PATTERN: "must be a key below server or container, such as server.flags.max-num-seqs; "
+    "the bench section has axes of its own, give it lists",
     values.IPC_PATTERN: "must be private, shareable, host, none or container:NAME",
 }
 _OR_ELSE = {"all": "all, a number of devices, or a list of device ids", "auto": "auto or a list of names"}

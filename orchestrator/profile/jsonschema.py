@@ -63,10 +63,20 @@ def schema_text() -> str:
 def _finish(section: Schema) -> None:
     required = section.get("required", [])
     for name, value in section.get("properties", {}).items():
-        if "patternProperties" in value:
-            value["additionalProperties"] = False
+        _close(value)
         if name not in required and not _takes_null(value):
             section["properties"][name] = _or_null(value)
+
+
+def _close(value: Schema) -> None:
+    """Refuse the keys that a mapping's pattern does not fit; null takes each of the others away."""
+    if "patternProperties" in value:
+        value["additionalProperties"] = False
+        for pattern, inner in value["patternProperties"].items():
+            if inner and not _takes_null(inner):
+                value["patternProperties"][pattern] = _or_null(inner)
+    if isinstance(value.get("items"), dict):
+        _close(value["items"])
 
 
 def _takes_null(value: Schema) -> bool:

@@ -22,6 +22,10 @@ ENVS: frozenset[Keys] = frozenset({("container", "env"), ("server", "env")})
 """Mappings of environment variables; a value here, plain or secret, is replaced as a whole."""
 FLAGS: frozenset[Keys] = frozenset({("server", "flags"), ("bench", "client_flags")})
 """Mappings of command-line flags; a flag's name may hold dots, and inside a value null is JSON's null."""
+AXES: Keys = ("vary", "axes")
+"""Mapping of keys of the profile itself, dots and all, to the values that each takes; null is one of them."""
+CHOICES: frozenset[Keys] = frozenset({("vary", "exclude"), ("vary", "include")})
+"""Lists of such keys with one value each."""
 
 
 def valid_keys(path: Keys) -> tuple[str, ...]:
@@ -45,10 +49,10 @@ def homes(name: str) -> tuple[str, ...]:
 
 
 def split_key(text: str) -> tuple[str, ...]:
-    """Return the path that a dotted key means; after `server.flags.` all is one flag's name."""
+    """Return the path that a dotted key means; after `server.flags.` or `vary.axes.` all is one name."""
     parts = text.split(".")
     for depth in range(1, len(parts)):
-        if tuple(parts[:depth]) in FLAGS:
+        if tuple(parts[:depth]) in {*FLAGS, AXES}:
             return (*parts[:depth], ".".join(parts[depth:]))
     return tuple(parts)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from orchestrator.profile.keys import ENVS, FLAGS
+from orchestrator.profile.keys import AXES, CHOICES, ENVS, FLAGS
 from orchestrator.profile.tree import Entry, Node
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def merge(under: Node, over: Node, keys: Keys = ()) -> Node:
 
 def without_nulls(node: Node, keys: Keys = ()) -> Node:
     """Return a tree without the keys that are null: the default, or nothing, takes their place."""
-    if keys[:-1] in FLAGS:
+    if keys[:-1] in FLAGS or keys[:-1] == AXES or keys in CHOICES:
         return node
     if isinstance(node.value, Mapping):
         kept = {

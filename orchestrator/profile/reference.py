@@ -45,6 +45,12 @@ that extends its own name means the next one of that name in the search.
 `--set server.flags.max-num-seqs=64`, `--set 'bench.lengths=[[512, 512]]'`, `--set container.shm_size=` (nothing is
 null). What follows `server.flags.` is one flag's name, dots and all.
 
+## Variants
+
+`vary.axes` gives keys of the container and the server several values; each combination is a variant, and `orch run`
+starts one server for each that differs ([how to](how-to/vary-the-server.md)). The profile must also be valid without
+it. Axes and `--set vary.axes.KEY=[…]` merge key by key; `--set vary=` takes the section away.
+
 ## Secrets
 
 A profile names secrets and never holds them: `env: {HF_TOKEN: {from_env: HF_TOKEN}}` reads the variable of the shell
@@ -59,7 +65,7 @@ def reference() -> str:
     """Return the page as Markdown."""
     schema = json_schema()
     sections: Schema = schema["$defs"]
-    order = ["Container", "Server", "Health", "Bench"]
+    order = ["Container", "Server", "Health", "Bench", "Vary"]
     order += sorted(name for name in sections if name not in order and "properties" in sections[name])
     parts = [HEAD, *_table("Keys of the file", schema, sections)]
     for name in order:

@@ -22,6 +22,7 @@ from orchestrator.profile.node_files import with_whole_paths
 from orchestrator.profile.overrides import parse_override, place
 from orchestrator.profile.schema import Profile
 from orchestrator.profile.tree import Mark, Node, fault, plain
+from orchestrator.profile.variants import faults_of_variants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,6 +62,9 @@ def resolve(path: Path, search: Sequence[Path], sets: Sequence[str] = ()) -> Res
         profile = Profile.model_validate(data)
     except ValidationError as error:
         reading.take(faults_of(error.errors(include_url=False), root, incomplete=reading.incomplete))
+    known = {(item.key, item.problem) for item in reading.faults}
+    in_variants = faults_of_variants(root, data["name"], incomplete=reading.incomplete)
+    reading.take([item for item in in_variants if (item.key, item.problem) not in known])
     return Resolved(None if reading.faults else profile, root, reading.in_order())
 
 

@@ -41,6 +41,7 @@ from orchestrator.profile.values import (
     Ulimit,
     check_flags,
 )
+from orchestrator.profile.vary import Vary  # noqa: TC001 - pydantic looks it up when it runs
 
 
 class Container(Section):
@@ -157,6 +158,8 @@ class Profile(Section):
     health: Health = Health()
     bench: Bench | None = None
     """The sweep; a profile without one can be served but not benchmarked."""
+    vary: Vary | None = None
+    """Servers to run the sweep against, one after the other; without it the one that the profile describes."""
     objectives: tuple[Text, ...] = ()
     """What each measurement must keep to, such as `p99_ttft_ms<2000`; a run that misses one ends with exit code 4."""
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Keys = tuple[str | int, ...]
 """Where a value stands: keys and list indices from the top."""
@@ -61,17 +64,6 @@ def fault(mark: Mark, keys: Keys, problem: str) -> Fault:
     return Fault(mark.file, mark.line, mark.column, show_keys(keys), problem)
 
 
-def entry_at(root: Node, keys: Keys) -> Entry | None:
-    """Return the entry that stands under these keys of mappings; None if there is none."""
-    found, node = None, root
-    for key in keys:
-        found = node.value.get(str(key)) if isinstance(node.value, Mapping) else None
-        if found is None:
-            return None
-        node = found.node
-    return found
-
-
 def printable(text: str) -> str:
     """Return a text on one line, its control characters spelled out, so that no file can steer a terminal."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
@@ -86,6 +78,37 @@ def show_keys(keys: Keys) -> str:
         else:
             text += ("." if text else "") + (key if re.fullmatch(r"[\w<-][\w<.-]*", key) else repr(key))
     return text
+
+
+def entry_at(node: Node, keys: Keys) -> Entry:
+    """Return the value that stands at keys, with the place of its key, or of itself if it is an item of a list."""
+    entry = Entry(node.mark, node)
+    for key in keys:
+        value = entry.node.value
+        if isinstance(value, Mapping) and isinstance(key, str):
+            entry = value[key]
+        elif isinstance(value, tuple) and isinstance(key, int):
+            entry = Entry(value[key].mark, value[key])
+        else:
+            raise KeyError(key)
+    return entry
+
+
+def nested(path: Sequence[str], entry: Entry) -> Node:
+    """Return the tree that holds nothing but one value, at a path."""
+    node = entry.node
+    for name in reversed(path):
+        node = Node(entry.mark, {name: Entry(entry.mark, node)})
+    return node
+
+
+def marked(data: Any, mark: Mark) -> Node:  # noqa: ANN401 - whatever a profile holds
+    """Return the tree of plain data, all of it at one place."""
+    if isinstance(data, Mapping):
+        return Node(mark, {key: Entry(mark, marked(item, mark)) for key, item in data.items()})
+    if isinstance(data, list | tuple):
+        return Node(mark, tuple(marked(item, mark) for item in data))
+    return Node(mark, data)
 
 
 def plain(node: Node) -> Any:  # noqa: ANN401 - whatever the file holds

@@ -31,6 +31,7 @@ DEVICE_PATH_PATTERN = rf"^/[^:]*{END}"
 DEVICE_PERMISSIONS_PATTERN = rf"^[rwm]{{1,3}}{END}"
 HELD_PATTERN = rf"^[A-Za-z0-9][A-Za-z0-9_.-]{{0,63}}{END}"
 ULIMIT_NAME_PATTERN = rf"^[a-z]+{END}"
+AXIS_PATTERN = rf"^(server|container)\.\S+{END}"
 IPC_PATTERN = rf"^(private|shareable|host|none|container:.+){END}"
 
 AbsolutePath = Annotated[str, Field(pattern=ABSOLUTE_PATH_PATTERN)]

@@ -1,6 +1,7 @@
-"""The results of a run as rows: one wide table with everything, and the guide's own ten columns.
+"""The results of a run or a study as rows: one wide table with everything, and the guide's own ten columns.
 
-A cell without a value is empty, never zero. Only measurements that are done have figures; the others say why not.
+What varied in a study comes first, each key a column. A cell without a value is empty, never zero. Only measurements
+that are done have figures; the others say why not.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from orchestrator.runs.directory import RunDirectory
+    from orchestrator.runs.study import Study
 
 Cell = str | int | float | None
 Row = dict[str, Cell]
@@ -45,12 +47,25 @@ def wide_rows(directory: RunDirectory) -> list[Row]:
     return [wide_row(manifest, record, assessed.get((record.point, record.repetition))) for record in records]
 
 
+def study_rows(study: Study) -> list[Row]:
+    """Return the rows of all runs of a study; one in which nothing was measured has a row that says why."""
+    rows: list[Row] = []
+    for directory in study.runs:
+        manifest = directory.manifest()
+        unmeasured: Row = {
+            **_run_columns(manifest),
+            "state": manifest.state.value,
+            "reasons": manifest.reason.partition("\n")[0] or None,
+        }
+        rows += wide_rows(directory) or [unmeasured]
+    return rows
+
+
 def wide_row(manifest: Manifest, record: MeasurementRecord, assessment: Assessment | None) -> Row:
     """Return everything that is known of a measurement."""
     parameters = record.parameters
     row: Row = {
-        "run": manifest.id,
-        "profile": manifest.profile,
+        **_run_columns(manifest),
         "point": record.point,
         "repetition": record.repetition,
         "state": record.state.value,
@@ -104,6 +119,10 @@ def _ramp_up(parameters: Mapping[str, Any] | None) -> str | None:
     return None if parameters is None else str(RampUp.model_validate(parameters))
 
 
+def _run_columns(manifest: Manifest) -> Row:
+    return {**manifest.varied, "run": manifest.id, "profile": manifest.profile}
+
+
 def guide_rows(rows: Sequence[Row]) -> list[Row]:
     """Return the guide's columns of the measurements that are done."""
     done = (row for row in rows if row["state"] == RunState.DONE.value)
@@ -125,10 +144,23 @@ def _one_line(cell: Cell) -> Cell:
 
 def summary_csv(directory: RunDirectory) -> str:
     """Return the wide table of a run as CSV text."""
-    rows = wide_rows(directory)
-    return write_csv(rows, list(rows[0])) if rows else ""
+    return _wide_csv(wide_rows(directory))
 
 
 def guide_csv(directory: RunDirectory) -> str:
     """Return the guide's table of a run as CSV text."""
     return write_csv(guide_rows(wide_rows(directory)), list(GUIDE_COLUMNS))
+
+
+def study_csv(study: Study) -> str:
+    """Return the wide table of a study as CSV text."""
+    return _wide_csv(study_rows(study))
+
+
+def study_guide_csv(study: Study) -> str:
+    """Return the guide's table of a study as CSV text; it has no column for what varied."""
+    return write_csv(guide_rows(study_rows(study)), list(GUIDE_COLUMNS))
+
+
+def _wide_csv(rows: Sequence[Row]) -> str:
+    return write_csv(rows, max(map(list, rows), key=len)) if rows else ""

@@ -6,9 +6,10 @@ Format 1. A state goes planned → running → done, failed or interrupted; only
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping  # noqa: TC003 - pydantic looks it up when it runs
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from orchestrator.sweep import required_parameters
 from orchestrator.vllm.metrics import Load, Served  # noqa: TC001 - pydantic looks these up when it runs
@@ -155,6 +156,10 @@ class Manifest(_Record):
     orch_version: str
     profile: str
     profile_hash: str
+    study: str | None = None
+    """Shared by the runs that one command made of the variants of a profile; null for a run by itself."""
+    varied: Mapping[str, str | None] = Field(default_factory=dict)
+    """What this run's profile has at each key that varies in the study, as text; null where it has nothing."""
     created: str
     """UTC, ISO 8601."""
     ended: str | None = None

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from unit.samples import a_manifest, a_profile
+
+from orchestrator.runs.directory import create_run
 
 if TYPE_CHECKING:
     from engine.kit.command import Orch
@@ -40,6 +43,15 @@ def test_runs(orch: Orch, command: str) -> None:
         (orch.runs / name / "manifest.json").write_text("{", encoding="utf-8")
     assert completed(orch, f"orch results {command} 20261124") == ["20261124-031500-cpu-tiny-3f9a"]
     assert len(completed(orch, f"orch results {command} ")) == 2
+
+
+def test_a_study_is_offered_before_its_runs(orch: Orch) -> None:
+    study = "20261124-031500-cpu-tiny-3f9a"
+    for number in (1, 2):
+        manifest = a_manifest(id=f"{study}-0{number}", study=study)
+        create_run(orch.runs, a_profile(), manifest)
+    assert completed(orch, "orch results show 2026") == [study, f"{study}-01", f"{study}-02"]
+    assert completed(orch, f"orch bench --resume {study}-") == [f"{study}-01", f"{study}-02"]
 
 
 def test_commands_and_options(orch: Orch) -> None:

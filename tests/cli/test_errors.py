@@ -32,9 +32,9 @@ orch: profile 'bad' has 7 faults
 {path}:7:3 server.modle — unknown key; did you mean 'model'?
 {path}:8:3 server.port — duplicate key; first given at line 6, column 3
 {path}:10:13 bench.lengths[0] — write an input and an output length, such as [512, 512]
-{path}:11:1 colour — unknown key; known here: name, description, container, server, health, bench, objectives, extends
+{path}:11:1 colour — unknown key; known here: name, description, container, server, health, bench, vary, objectives, extends
       `orch profile schema` and docs/profile.md tell every key
-"""
+"""  # noqa: E501 - the exact text
 USAGE = "Usage: orch {0} [OPTIONS] {1}\nTry 'orch {0} --help' for help.\n\nError: {2}\n"
 A_TIME = "'soon' is not a duration; write seconds or a form such as 90s, 30m or 1h30m"
 A_NAME = "a name has letters, digits, '_', '.' and '-', and begins with a letter or digit"

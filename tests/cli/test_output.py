@@ -13,9 +13,11 @@ from engine.kit.terminal import COLOUR, CONTROL, in_terminal
 if TYPE_CHECKING:
     from engine.kit.command import Orch
 
+TWO_SERVERS = ("--set", "vary.axes.server.flags.max-num-seqs=[2, 32]")
 REPORTS = {
     ("plan", "cpu-tiny"): "plan",
     ("plan", "ds-671b-awq"): "plan",
+    ("plan", "cpu-tiny", *TWO_SERVERS): "study-plan",
     ("up", "cpu-tiny", "--dry-run"): "plan",
     ("run", "cpu-tiny", "--dry-run"): "plan",
     ("profile", "list"): "profiles",
@@ -38,6 +40,30 @@ def test_json_is_json_also_in_a_terminal_with_forced_colours(args: tuple[str, ..
     shown = in_terminal(orch, *args, "--json", errors=False, FORCE_COLOR="1", CLICOLOR_FORCE="1")
     assert json.loads(shown.text) == document
     assert shown.code == 0
+
+
+def test_the_plan_of_a_study_tells_what_varies_how_often_a_server_starts_and_each_command(orch: Orch) -> None:
+    lines = orch.ok("plan", "cpu-tiny", *TWO_SERVERS).splitlines()
+    assert lines[2:5] == [
+        "# Study: 2 server starts, in this order",
+        "# 1. max-num-seqs=2: 4 measurements",
+        "# 2. max-num-seqs=32: 4 measurements",
+    ]
+    assert lines[5].startswith("# Estimated time of all: about 11m ")
+    assert [line for line in lines if line.startswith("# ----")] == [
+        "# ---- Server 1 of 2: max-num-seqs=2",
+        "# ---- Server 2 of 2: max-num-seqs=32",
+    ]
+    told = orch.json("plan", "cpu-tiny", *TWO_SERVERS)
+    assert [item["serve"] in lines for item in told["variants"]] == [True, True]
+    assert "--max-num-seqs 32" in told["variants"][1]["serve"]
+    assert told["estimate_s"]["total"] == sum(item["estimate_s"]["total"] for item in told["variants"])
+
+
+def test_remarks_are_made_on_every_server_of_a_study_each_once(orch: Orch) -> None:
+    told = orch.ok("profile", "lint", "cpu-tiny", *TWO_SERVERS).splitlines()
+    assert len(set(told)) == len(told)
+    assert [line for line in told if "2 is less than the 4 requests in flight" in line]
 
 
 def test_the_schema_is_json(orch: Orch) -> None:

@@ -108,8 +108,9 @@ def told(profile: Profile) -> list[str]:
     finally:
         api.close()
     assert profile.bench is not None
-    dialect = dialect_of(profile.bench.client, "0.8.5", None)
-    commands = [bench_argv(profile.bench.client, client_target(profile), item, dialect) for item in sweep(profile.bench)]
+    client, target = profile.bench.client, client_target(profile)
+    dialect = dialect_of(client, "0.8.5", None)
+    commands = [bench_argv(client, target, item, dialect) for item in sweep(profile.bench)]
     return [text for _, text in strings([asked, commands])]
 
 

@@ -28,7 +28,7 @@ LAYERS = (
     ("node", "deployment", "validity", "repetitions"),
     ("bench", "resume", "report"),
     ("record", "search"),
-    ("run",),
+    ("run", "study"),
     ("cli",),
     ("__main__",),
 )

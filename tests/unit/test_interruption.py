@@ -78,6 +78,16 @@ def test_a_signal_while_disarmed_does_not_hide_an_error() -> None:
     assert done.stderr.endswith("LookupError: mine\n")
 
 
+def test_a_signal_while_disarmed_is_raised_when_it_is_armed_again() -> None:
+    code, said = run("interruption.disarm()\nkill(signal.SIGHUP)\nsay('still')\ninterruption.rearm()\nsay('never')")
+    assert (code, said) == (129, ["still", "interrupted by 1"])
+
+
+def test_armed_again_it_raises_signals_again() -> None:
+    body = "interruption.disarm()\ninterruption.rearm()\nsay('armed')\nkill(signal.SIGTERM)\nsay('never')"
+    assert run(body) == (143, ["armed", "interrupted by 15"])
+
+
 def test_once_closed_signals_are_taken_no_notice_of() -> None:
     code, said = run("interruption.close()\nkill(signal.SIGTERM, signal.SIGINT)\nsay(interruption.first)")
     assert (code, said) == (0, ["None", "not interrupted"])

@@ -186,6 +186,12 @@ class Orch:
         assert len(found) == 1, found
         return found[0]
 
+    def study_of(self, profile: str) -> list[Path]:
+        """Return the run directories of a profile's only study, in their order."""
+        found = sorted(self.runs.glob(f"????????-??????-{profile}-????-??"))
+        assert len({path.name[:-3] for path in found}) == 1, found
+        return found
+
     def manifest_of(self, profile: str) -> dict[str, Any]:
         """Return the manifest of a profile's only run."""
         return dict(json.loads((self.run_of(profile) / "manifest.json").read_bytes()))

@@ -11,6 +11,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orchestrator.plan.variants import variants
 from orchestrator.profile.bench import Bench
 from orchestrator.profile.resolve import resolve
 from orchestrator.profile.scalars import Dumper
@@ -39,6 +40,13 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=4),
     max_leaves=12,
 )
+axes = st.sampled_from(["server.port", "server.flags", "server.flags.a", "server.env.A", "container.image", "server.x"])
+VARY = {
+    "axes": st.dictionaries(axes | keys, st.lists(values, max_size=3) | values, max_size=3) | values,
+    "linked": st.lists(st.lists(axes | keys, max_size=3), max_size=2) | values,
+    "exclude": st.lists(st.dictionaries(axes | keys, values, max_size=2), max_size=2) | values,
+    "include": st.lists(st.dictionaries(axes | keys, values, max_size=2), max_size=2) | values,
+}
 sections = st.fixed_dictionaries(
     {},
     optional={
@@ -46,6 +54,7 @@ sections = st.fixed_dictionaries(
         "server": st.dictionaries(st.sampled_from([*Server.model_fields]) | keys, values, max_size=6) | values,
         "health": st.dictionaries(st.sampled_from([*Health.model_fields]) | keys, values, max_size=3) | values,
         "bench": st.dictionaries(st.sampled_from([*Bench.model_fields]) | keys, values, max_size=6) | values,
+        "vary": st.fixed_dictionaries({}, optional=VARY) | values,
         "extends": values,
         "name": scalars,
         "zz": values,
@@ -59,6 +68,8 @@ def check(text: str, sets: list[str]) -> None:
         path.write_text(text, encoding="utf-8", newline="")
         resolved = resolve(path, [Path(folder)], sets)
     assert (resolved.profile is None) == bool(resolved.faults)
+    if resolved.profile is not None:
+        assert variants(resolved.profile)
     for fault in resolved.faults:
         line = str(fault).replace(folder, "")
         assert FAULT.fullmatch(line), line

@@ -120,7 +120,7 @@ def test_faults_of_the_container_are_told_in_plain_words(folder: Folder, lines: 
         ("server: {model: m}\nimage: x", ["p.yaml:4:1 image — unknown key here; 'image' belongs to container"]),
         ("server: {model: m}\ninput: x", ["p.yaml:4:1 input — unknown key here; 'input' belongs to bench.lengths"]),
         ("server: {model: m}\nsource: x", ["p.yaml:4:1 source — unknown key here; 'source' belongs to container or container.devices or container.mounts"]),
-        ("server: {model: m}\nzzz: x", ["p.yaml:4:1 zzz — unknown key; known here: name, description, container, server, health, bench, objectives, extends"]),
+        ("server: {model: m}\nzzz: x", ["p.yaml:4:1 zzz — unknown key; known here: name, description, container, server, health, bench, vary, objectives, extends"]),
         ("server: {model: m}\nextends: 5", ["p.yaml:4:10 extends — must be a profile's name, a path, or a list of them"]),
         ("server: {model: m}\nextends: [{a: b}]", ["p.yaml:4:11 extends — must be a profile's name, a path, or a list of them"]),
     ],

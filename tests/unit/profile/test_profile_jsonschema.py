@@ -85,6 +85,8 @@ def test_every_shipped_file_validates_and_points_to_the_schema(path: Path) -> No
         "bench: {lengths: {input: [1], output: [2]}, num_prompts: 5, concurrency: [1, 2], request_rate: [inf, 2.5]}",
         "health: {deadline: 1h30m, expected: {weights: 90}}",
         "server: {flags: {speculative_config: {a: [1, {b: null}]}}}",
+        "vary: {axes: {server.flags.a: [1, null], container.image: null}, exclude: [{server.flags.a: null}]}",
+        "vary: {linked: [[server.port, server.flags.a]], include: [{server.env.A: x}, {}]}",
     ],
 )
 def test_what_a_file_may_say_validates(text: str) -> None:
@@ -106,6 +108,10 @@ def test_what_a_file_may_say_validates(text: str) -> None:
         "bench: {lengths: [[1]]}",
         "bench: {num_prompts: []}",
         "bench: {request_rate: 0}",
+        "vary: {axes: {bench.concurrency: [1]}}",
+        "vary: {axes: {server.port: []}}",
+        "vary: {linked: [[port]]}",
+        "vary: {exclude: [{port: 1}]}",
     ],
 )
 def test_what_orch_refuses_does_not_validate(text: str) -> None:

@@ -1,0 +1,70 @@
+"""The variants of a profile: the different servers that its `vary` section comes to, in the order they are started in.
+
+Combinations with the same container and server are one variant, so each server is started once; variants of one image
+follow one another. A profile that varies nothing is its own only variant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.plan.container import serving_hash
+from orchestrator.profile.combinations import text_of, varied_keys
+from orchestrator.profile.keys import split_key
+from orchestrator.profile.variants import profiles_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import JsonValue
+
+    from orchestrator.profile.schema import Profile
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One server that the sweep is run against."""
+
+    profile: Profile
+    """The profile with the variant's values in it; it varies nothing itself."""
+    varied: Mapping[str, str | None]
+    """What it has at each key that varies, as text; None where it has nothing."""
+
+    @property
+    def label(self) -> str:
+        """Return what sets it apart, such as `max-num-seqs=64 image=a:1`."""
+        return label(self.varied)
+
+
+def variants(profile: Profile) -> tuple[Variant, ...]:
+    """Return the variants of a resolved profile, as many as there are different containers and servers."""
+    if profile.vary is None:
+        return (Variant(profile, {}),)
+    own = profile.model_dump(mode="json")
+    unvaried = {key: _text_at(own, split_key(key)) for key in varied_keys(profile.vary)}
+    found: dict[str, Variant] = {}
+    for combination, made in profiles_of(profile):
+        chosen = {key: None if choice.value is None else text_of(choice.value) for key, choice in combination.items()}
+        found.setdefault(serving_hash(made), Variant(made, {**unvaried, **chosen}))
+    images = [variant.profile.container.image for variant in found.values()]
+    return tuple(sorted(found.values(), key=lambda variant: images.index(variant.profile.container.image)))
+
+
+def label(varied: Mapping[str, str | None]) -> str:
+    """Return what varied in one phrase, such as `max-num-seqs=64 image=a:1`."""
+    names = short_names(tuple(varied))
+    return " ".join(f"{names[key]}={'-' if text is None else text}" for key, text in varied.items())
+
+
+def short_names(keys: tuple[str, ...]) -> dict[str, str]:
+    """Return a name for each key: its last part, or the whole key where two would be called the same."""
+    last = {key: split_key(key)[-1] for key in keys}
+    names = list(last.values())
+    return {key: name if names.count(name) == 1 else key for key, name in last.items()}
+
+
+def _text_at(data: JsonValue, path: tuple[str, ...]) -> str | None:
+    for name in path:
+        data = data.get(name) if isinstance(data, dict) else None
+    return None if data is None else text_of(data)

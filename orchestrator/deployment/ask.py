@@ -1,8 +1,11 @@
 """Asks an image's own parsers which flags they know: once for each image, in a throw-away container under guard.
 
-The container is the profile's own, because vLLM may build its parser only where it finds its devices and libraries; it
-has no network and a bound on its memory, and it holds what a deployment of the profile would hold. The answer is kept
-in a cache by the image's id, unless it is that a parser cannot be built; a torn or foreign file there counts as none.
+The container has the profile's devices, mounts, sourced files and environment, because vLLM may build its parsers only
+where it finds its devices and libraries, and it holds what a deployment of the profile would hold. It can do less: no
+network, nothing writable of the node, no privileges, a bound on its memory.
+
+The answer is kept in a cache by the image's id, unless it is that a parser cannot be built; a torn or foreign file
+there counts as none.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from orchestrator.errors import EnvironmentFault, OutputError
 from orchestrator.inside import parsers, program_text
 from orchestrator.plan import labels
 from orchestrator.plan.container import container_argv, container_spec
+from orchestrator.profile.schema import Container
 from orchestrator.vllm.parser import ImageParsers
 
 if TYPE_CHECKING:
@@ -110,17 +114,23 @@ def known_parsers(cache: Path, image_id: str) -> ImageParsers | None:
 
 
 def asking_spec(profile: Profile, image: ImageFacts, identity: Identity) -> ContainerSpec:
-    """Return the profile's container with the question in the server's place, without what this node lacks."""
-    here = profile.container
-    changes = {
-        "devices": tuple(device for device in here.devices if Path(device.source).exists()),
-        "mounts": tuple(mount for mount in here.mounts if Path(mount.source).exists()),
-        "group_add": (),
-        "memory": min(here.memory or MEMORY, MEMORY),
-        "network": "none",
-        "supervise": True,
-    }
-    asking = profile.model_copy(update={"container": here.model_copy(update=changes)})
+    """Return a container with the question in the server's place, of what the profile asks for and this node has."""
+    asked = profile.container
+    mounts = [mount.model_copy(update={"read_only": True}) for mount in asked.mounts if _is_here(Path(mount.source))]
+    container = Container(
+        image=asked.image,
+        devices=tuple(device for device in asked.devices if Path(device.source).exists()),
+        gpus=asked.gpus,
+        mounts=tuple(mounts),
+        shm_size=asked.shm_size,
+        network="none",
+        memory=min(asked.memory or MEMORY, MEMORY),
+        runtime=asked.runtime,
+        user=asked.user,
+        env=asked.env,
+        source=asked.source,
+    )
+    asking = profile.model_copy(update={"container": container})
     entrypoint, *command = container_argv(asking, ["python3", "-c", program_text(parsers)])
     spec = container_spec(asking, identity)
     kept = {name: value for name, value in spec.labels.items() if name != labels.PROFILE_HASH}  # no server runs in it
@@ -144,6 +154,10 @@ def read_answer(image: str, code: int | None, output: bytes) -> ImageParsers:
             f"the image {image} cannot be asked about its flags: its python3 has no vLLM ({said['problem']})", hint
         )
     return ImageParsers.model_validate(said)
+
+
+def _is_here(path: Path) -> bool:
+    return path.is_dir() or path.is_file()
 
 
 def answer_file(cache: Path, image_id: str) -> Path:

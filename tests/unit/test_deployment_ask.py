@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,7 @@ from orchestrator.plan.container import Identity
 from orchestrator.vllm.parser import ImageParsers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 PARSER = {"problem": "", "dotted": True, "options": []}
@@ -61,12 +63,25 @@ def test_a_torn_or_foreign_file_in_the_cache_is_no_answer(tmp_path: Path, torn: 
     assert known_parsers(tmp_path, IMAGE.id) is None
 
 
-def test_the_question_is_asked_in_the_profile_s_container_without_what_the_node_lacks() -> None:
+@pytest.fixture
+def socket_of_an_engine(tmp_path: Path) -> Iterator[Path]:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "docker.sock"))
+        yield tmp_path / "docker.sock"
+
+
+def test_the_question_is_asked_with_the_profile_s_devices_and_environment_and_without_its_powers(
+    socket_of_an_engine: Path,
+) -> None:
     profile = a_profile(
         container={
             "devices": ["/dev/null", "/dev/no-such-device"],
-            "mounts": ["/etc:/etc/of-the-node:ro", "/no/such/folder:/x"],
+            "mounts": ["/etc:/etc/of-the-node", "/no/such/folder:/x", f"{socket_of_an_engine}:/run/docker.sock"],
             "group_add": ["no-such-group"],
+            "privileged": True,
+            "ipc": "host",
+            "security_opt": ["seccomp=unconfined"],
+            "cap_add": ["SYS_ADMIN"],
             "network": "host",
             "env": {"A": "1", "TOKEN": {"from_env": "TOKEN"}},
             "source": ["/opt/dtk/env.sh"],
@@ -76,7 +91,8 @@ def test_the_question_is_asked_in_the_profile_s_container_without_what_the_node_
     spec = asking_spec(profile, IMAGE, IDENTITY)
     assert spec.image == IMAGE.id
     assert [device.source for device in spec.devices] == ["/dev/null"]
-    assert [mount.source for mount in spec.mounts] == ["/etc", IDENTITY.folder]
+    assert [(mount.source, mount.read_only) for mount in spec.mounts] == [("/etc", True), (IDENTITY.folder, True)]
+    assert (spec.privileged, spec.ipc, spec.security_opt, spec.cap_add) == (False, None, (), ())
     assert (spec.network, spec.publish, spec.group_add, spec.memory, spec.secrets) == ("none", None, (), MEMORY, ())
     assert spec.env == {"A": "1"}
     assert "/opt/dtk/env.sh" in spec.command

@@ -42,10 +42,12 @@ def kind_of(convert: Any) -> str:  # noqa: ANN401, D103 - see the module
 
 def option_of(action: Any, deprecated: Any) -> dict[str, Any]:  # noqa: ANN401, D103 - see the module
     choices = action.choices
+    if choices is not None:
+        choices = [str(getattr(choice, "value", choice)) for choice in choices]
     return {
         "names": list(action.option_strings),
         "nargs": action.nargs,
-        "choices": None if choices is None else [str(getattr(choice, "value", choice)) for choice in choices],
+        "choices": sorted(choices) if isinstance(action.choices, (set, frozenset)) else choices,
         "kind": kind_of(action.type),
         "deprecated": action in deprecated or bool(getattr(action, "deprecated", False)),
     }

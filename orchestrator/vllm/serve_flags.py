@@ -64,7 +64,12 @@ SERVE_FLAGS = (
     ServeFlag(
         "task", deprecated=(0, 10, 1), gone=(0, 13, 0), instead="use server.flags.runner or server.flags.convert"
     ),
-    ServeFlag("guided-decoding-backend", gone=(0, 12, 0), instead="use server.flags.structured-outputs-config"),
+    ServeFlag(
+        "guided-decoding-backend",
+        deprecated=(0, 11, 0),
+        gone=(0, 12, 0),
+        instead="use server.flags.structured-outputs-config",
+    ),
     ServeFlag("rope-scaling", gone=(0, 11, 1), instead="use server.flags.hf-overrides"),
     ServeFlag("rope-theta", gone=(0, 11, 1), instead="use server.flags.hf-overrides"),
     ServeFlag(

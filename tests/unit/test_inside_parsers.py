@@ -66,6 +66,7 @@ def make_arg_parser(parser):
     parser.add_argument("--speculative-config", type=json.loads)
     parser.add_argument("--compilation-config", type=dictionary)
     parser.add_argument("--odd", type=exits)
+    parser.add_argument("--set", choices={"b", "c", "a"})
     parser._deprecated.add(parser.add_argument("--task"))
     return parser
 """
@@ -121,6 +122,7 @@ def test_every_option_is_told_with_the_values_that_it_takes(tmp_path: Path) -> N
         "--speculative-config": (None, "json", None),
         "--compilation-config": (None, "json", None),
         "--odd": (None, "text", None),
+        "--set": (None, "text", ("a", "b", "c")),
         "--task": (None, "text", None),
     }
     assert [option.names[0] for option in said.serve.options if option.deprecated] == ["--task"]

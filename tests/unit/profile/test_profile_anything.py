@@ -57,9 +57,9 @@ def check(text: str, sets: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "p.yaml"
         path.write_text(text, encoding="utf-8", newline="")
-        profile, faults = resolve(path, [Path(folder)], sets)
-    assert (profile is None) == bool(faults)
-    for fault in faults:
+        resolved = resolve(path, [Path(folder)], sets)
+    assert (resolved.profile is None) == bool(resolved.faults)
+    for fault in resolved.faults:
         line = str(fault).replace(folder, "")
         assert FAULT.fullmatch(line), line
         assert fault.problem.startswith("not YAML: ") or not NOISE.search(fault.problem), line

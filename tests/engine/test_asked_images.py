@@ -100,6 +100,18 @@ def test_a_parser_that_cannot_be_built_is_said_and_is_no_fault(orch: Orch) -> No
     assert done.returncode == 2, "what kept it from answering is not kept in the cache"
 
 
+def test_an_image_is_not_asked_on_devices_that_somebody_else_holds(orch: Orch) -> None:
+    held = {"holds": [f"{orch.prefix}-device"]}
+    holder = orch.profile("holder", container=held)
+    orch.ok("up", holder)
+    done = orch("profile", "lint", orch.profile("asker", container=held), "--image")
+    assert done.returncode == 3
+    assert f"container.image — {orch.prefix}-device is held by" in done.stderr
+    assert holder in done.stderr
+    orch.ok("down", holder)
+    assert orch("profile", "lint", f"{orch.prefix}-asker", "--image").returncode == 0
+
+
 def test_a_start_is_warned_by_what_the_image_has_said_before(orch: Orch) -> None:
     name = orch.profile("warned", server={"flags": {"max-model-lenn": 1}})
     warning = "warning: server.flags.max-model-lenn — unknown to the image's vLLM 0.32.0; did you mean 'max-model-len'?"

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from engine.kit import containers
 
+from orchestrator.vllm.metrics import COUNTERS, GAUGES
+from orchestrator.vllm.phases import Phase, phase_of
+
 if TYPE_CHECKING:
     from engine.kit.command import Orch
 
@@ -81,6 +84,19 @@ def test_the_guide_s_profile_fits_its_version_and_not_the_newest(orch: Orch) -> 
     assert asked(orch, "ds-671b-awq", *image, "container.image=orch-cpu:0.8.5")[1]["faults"] == []
     old = asked(orch, "ds-671b-awq", *image, "container.image=orch-cpu:0.32.0", "--set", "server.flags.swap-space=4")
     assert [item["key"] for item in old[1]["faults"]] == ["server.flags.swap-space"]
+
+
+@pytest.mark.usefixtures("client_images")
+@pytest.mark.parametrize("version", PROTOCOLS)
+def test_what_a_release_in_between_logs_and_counts_is_read(version: str) -> None:
+    """Its server cannot run there, but its source holds what it would say."""
+    read = ["sh", "-c", "find /opt/client/vllm -name '*.py' -exec cat {} +"]
+    source = containers.docker("run", "--rm", "--network", "none", f"orch-client:{version}", *read)
+    announced = {phase_of(line.encode()) for line in source.splitlines()}
+    assert {Phase.STARTING, Phase.WEIGHTS, Phase.MEMORY, Phase.GRAPHS, Phase.SERVING} <= announced
+    for figure, names in {**COUNTERS, **GAUGES}.items():
+        written = [re.sub("_(total|sum|count)$", "", name) for name in names]  # the metrics library adds the ending
+        assert any(f'"{name}"' in source for name in written), figure
 
 
 @pytest.mark.usefixtures("client_images")

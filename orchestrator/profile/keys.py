@@ -23,6 +23,9 @@ ENVS: frozenset[Keys] = frozenset({("container", "env"), ("server", "env")})
 FLAGS: frozenset[Keys] = frozenset({("server", "flags"), ("bench", "client_flags")})
 """Mappings of command-line flags; a flag's name may hold dots, and inside a value null is JSON's null."""
 
+KINDS: dict[Keys, str] = {("bench", "dataset"): "random"}
+"""Mappings that are of one kind among several, told by their `name`, each with the name of those that give none."""
+
 
 def valid_keys(path: Keys) -> tuple[str, ...]:
     """Return the keys that the schema knows in the mapping at a path; none where the user invents them."""

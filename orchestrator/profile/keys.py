@@ -27,6 +27,9 @@ AXES: Keys = ("vary", "axes")
 CHOICES: frozenset[Keys] = frozenset({("vary", "exclude"), ("vary", "include")})
 """Lists of such keys with one value each."""
 
+KINDS: dict[Keys, str] = {("bench", "dataset"): "random"}
+"""Mappings that are of one kind among several, told by their `name`, each with the name of those that give none."""
+
 
 def valid_keys(path: Keys) -> tuple[str, ...]:
     """Return the keys that the schema knows in the mapping at a path; none where the user invents them."""

@@ -1,5 +1,7 @@
 """Lays one tree over another: mappings merge key by key, everything else replaces what was there.
 
+So does a mapping of another kind, such as another dataset: the keys of the one below mean nothing to it.
+
 Every key and value of the result keeps the place in the file that it comes from.
 """
 
@@ -9,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from orchestrator.profile.keys import AXES, CHOICES, ENVS, FLAGS
+from orchestrator.profile.keys import AXES, CHOICES, ENVS, FLAGS, KINDS
 from orchestrator.profile.tree import Entry, Node
 
 if TYPE_CHECKING:
@@ -20,11 +22,18 @@ def merge(under: Node, over: Node, keys: Keys = ()) -> Node:
     """Return `over` laid over `under`; null in `over` stays, so that it hides what lies below."""
     if not isinstance(under.value, Mapping) or not isinstance(over.value, Mapping) or keys[:-1] in ENVS:
         return over
+    if keys in KINDS and "name" in over.value and _kind(over, keys) != _kind(under, keys):
+        return over
     merged = dict(under.value)
     for key, entry in over.value.items():
         below = merged.get(key)
         merged[key] = entry if below is None else Entry(entry.mark, merge(below.node, entry.node, (*keys, key)))
     return Node(over.mark, merged)
+
+
+def _kind(node: Node, keys: Keys) -> object:
+    entry = node.value.get("name") if isinstance(node.value, Mapping) else None
+    return KINDS[keys] if entry is None or entry.node.value is None else entry.node.value
 
 
 def without_nulls(node: Node, keys: Keys = ()) -> Node:

@@ -34,10 +34,10 @@ A first line `# yaml-language-server: $schema=PATH` makes editors complete and c
 ## extends
 
 `extends: NAME`, a path relative to the file, or a list of either. Later bases win over earlier ones, the file wins
-over all. Mappings merge key by key; everything else, lists included, replaces. `null` takes a key away: a variable or
-flag is gone, any other key has its default again. Inside a flag's own value null is JSON's null. `name` and
-`description` are never inherited. A file whose name begins with `_` is there to be extended and is not listed; a file
-that extends its own name means the next one of that name in the search.
+over all. Mappings merge key by key; everything else, lists included, replaces, and so does a dataset of another `name`.
+`null` takes a key away: a variable or flag is gone, any other key has its default again. Inside a flag's own value null
+is JSON's null. `name` and `description` are never inherited. A file whose name begins with `_` is there to be extended
+and is not listed; a file that extends its own name means the next one of that name in the search.
 
 ## --set
 

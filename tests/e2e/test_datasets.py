@@ -83,11 +83,11 @@ def test_conversations_at_once_and_at_a_rate(orch: Orch) -> None:
     (row,) = rising["results"]
     assert_measured(row, 24, None)
     assert row["ramp_up"] == "5 to 40 req/s, linear"
-    refused = orch("bench", "--name", name, "--set", "bench.dataset.file=", "--set", "bench.dataset.name=sonnet",
-                   "--set", "bench.dataset.path=/x", "--set", "bench.lengths=[[64, 4]]",
-                   "--set", "bench.dataset.output_len=", timeout_s=900)  # fmt: skip
+    poems = "bench.dataset={name: sonnet, path: /run/orch-dataset/talk.json}"
+    refused = orch("bench", "--name", name, "--set", poems, "--set", "bench.lengths=[[64, 4]]", timeout_s=900)
     assert refused.returncode == 3
-    assert "/x cannot be read" in refused.stderr
+    assert "the client vllm of vLLM 0.32.0+cpu cannot measure the dataset 'sonnet' as asked:" in refused.stderr
+    assert "bench.dataset.name: no dataset 'sonnet'; it knows burstgpt, custom," in refused.stderr
     orch.ok("down", name)
 
 

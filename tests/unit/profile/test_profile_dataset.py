@@ -102,6 +102,25 @@ def test_a_file_on_the_command_line_is_found_from_the_current_folder(
     assert file_of(folder, "p", "bench.dataset.file=/d/c.jsonl") == "/d/c.jsonl"
 
 
+def dataset_of(folder: Folder, *sets: str) -> Dataset:
+    bench = folder.load("p", *sets).bench
+    assert bench is not None
+    return bench.dataset
+
+
+def test_another_dataset_replaces_the_base_s_and_the_same_one_is_laid_over_it(folder: Folder) -> None:
+    folder.write("b.yaml", GOOD + "bench: {num_prompts: 1, dataset: {name: custom, file: /d/a.jsonl, output_len: 4}}\n")
+    folder.write("p.yaml", "extends: b\nbench: {dataset: {output_len: 5}}\n")
+    assert dataset_of(folder) == CustomDataset(name="custom", file="/d/a.jsonl", output_len=5)
+    folder.write("p.yaml", "extends: b\nbench: {dataset: {name: custom, skip_chat_template: true}}\n")
+    assert dataset_of(folder).node_file == "/d/a.jsonl"
+    folder.write("p.yaml", "extends: b\nbench: {lengths: [[8, 4]], dataset: {name: random, prefix_len: 8}}\n")
+    assert dataset_of(folder) == RandomDataset(prefix_len=8)
+    sets = ["bench.lengths=", "bench.dataset={name: sharegpt, path: /d/s.json}"]
+    assert dataset_of(folder, *sets) == ShareGptDataset(name="sharegpt", path="/d/s.json")
+    assert dataset_of(folder, "bench.dataset.name=random") == RandomDataset(prefix_len=8)
+
+
 def test_a_link_keeps_its_own_name(folder: Folder) -> None:
     folder.write("blob", "{}")
     (folder.path / "a.jsonl").symlink_to("blob")

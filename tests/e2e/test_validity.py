@@ -23,7 +23,7 @@ from engine.kit.together import together
 if TYPE_CHECKING:
     from engine.kit.command import Orch
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 STUB = Path(__file__).parents[2] / "docker" / "stub" / "vllm_stub"
 MODEL = "/opt/models/tiny-qwen2"

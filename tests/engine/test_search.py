@@ -24,9 +24,15 @@ CASES = {
 }
 
 
-def search(orch: Orch, label: str, env: dict[str, str], *options: str) -> tuple[str, dict[str, Any]]:
+def search(
+    orch: Orch,
+    label: str,
+    env: dict[str, str],
+    *options: str,
+    **bench: Any,  # noqa: ANN401 - keys of a sweep
+) -> tuple[str, dict[str, Any]]:
     """Return the profile's name, and what a search with the stub's own client says."""
-    name = orch.profile(label, server={"env": env}, bench=SHAPE)
+    name = orch.profile(label, server={"env": env}, bench={**SHAPE, **bench})
     done = orch("search", name, "--json", *options, timeout_s=800)
     assert done.returncode in (0, 4), done.stderr
     return name, json.loads(done.stdout)
@@ -54,6 +60,17 @@ def test_it_finds_the_capacity_within_one_step(curve: str, found: dict[str, tupl
     assert told["limit"] == told["capacity"] + 1
     assert told["statement"].startswith(f"the highest concurrency that meets the objectives is {told['capacity']}")
     assert len(told["tried"]) == len({tried["load"] for tried in told["tried"]})
+
+
+def test_it_takes_less_than_a_third_of_what_a_scan_takes(orch: Orch) -> None:
+    env = {
+        "STUB_TTFT_MS": "300", "STUB_TPOT_MS": "20", "STUB_CAPACITY": "40", "STUB_CURVE": "cliff",
+        "STUB_JITTER": "0.05", "STUB_SEED": "4",
+    }  # fmt: skip
+    options = ("--slo", "median_tpot_ms<100", "--to", "64", "--repetitions", "3")
+    _, told = search(orch, "far", env, *options, lengths=[[8, 8]], prompts_per_concurrency=1)
+    assert abs(told["capacity"] - 40) <= 1, told["tried"]
+    assert 3 * len(told["tried"]) <= 3 * (told["capacity"] + 1), "a scan measures each load three times too"
 
 
 def test_goodput_is_measured_and_every_measurement_is_on_record(

@@ -155,3 +155,10 @@ def test_without_noise_it_is_exact(curve: str) -> None:
     for capacity in CAPACITIES:
         search, _ = noisy(curve, capacity, 0.0, 0)
         assert (search.capacity(), search.limit()) == (capacity, capacity + 1)
+
+
+@pytest.mark.parametrize(("repetitions", "least"), [(1, 35), (2, 17), (3, 11), (5, 9)])
+def test_from_which_capacity_on_it_takes_at_most_a_third_of_a_scan(repetitions: int, least: int) -> None:
+    for capacity in range(least, 400):
+        _, loads = searched(capacity.__ge__, repetitions=repetitions)
+        assert 3 * len(loads) <= repetitions * (capacity + 1), capacity

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from orchestrator.atomic import write_atomic
 from orchestrator.bench.abilities import check_abilities, seen_dataset
 from orchestrator.bench.measure import Step, Sweep
-from orchestrator.bench.session import Driver
+from orchestrator.bench.session import Driver, wanted
 from orchestrator.deployment.attach import whole_log
 from orchestrator.deployment.launch import Launch, Prepared, launched
 from orchestrator.deployment.preflight import check_context
@@ -126,12 +126,12 @@ def measure_launched(
     The driver is started with the server, so that it imports vLLM while the weights load.
     """
     drivers: list[Driver] = []
-    bench = bench_of(launch.profile)
+    needs = wanted(launch.profile, bench_of(launch.profile))
     key = server_api(launch.profile, ready.secrets).key
 
     def start_driver(container: str) -> None:
         with contextlib.suppress(EngineError):  # the server has ended at once; its own failure says more
-            drivers.append(Driver(launch.engine, container, bench.client, key, bench.dataset.client_path))
+            drivers.append(Driver(launch.engine, container, needs, key))
 
     with launched(launch, ready, interruption, reports.phase, directory, start_driver) as (_, deployment):
         driver = drivers[0] if drivers else None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.bench.judge import begin, failed, judge
-from orchestrator.bench.session import Driver
+from orchestrator.bench.session import Driver, wanted
 from orchestrator.errors import BenchmarkFailed, EngineError, ServerFailed
 from orchestrator.plan.bench_command import bench_argv, client_target, job_name
 from orchestrator.runs.records import RunState
@@ -60,6 +60,7 @@ class Sweep:
         """Take over the driver, or start one."""
         self._server = server
         self._target = client_target(profile)
+        self._wanted = wanted(profile, bench)
         self._bench = bench
         self.directory = directory
         self._on_step = on_step
@@ -84,8 +85,7 @@ class Sweep:
             self._take(measurement, index, total)
 
     def _new_driver(self) -> Driver:
-        dataset = self._bench.dataset.client_path
-        return Driver(self._server.engine, self._server.container, self._bench.client, self._server.key, dataset)
+        return Driver(self._server.engine, self._server.container, self._wanted, self._server.key)
 
     def close(self) -> None:
         """End the driver and what it runs."""

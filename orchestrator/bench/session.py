@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import BenchmarkFailed, EnvironmentFault
 from orchestrator.inside import driver, program_text
-from orchestrator.plan.bench_command import job_folder
+from orchestrator.plan.bench_command import client_target, job_folder
 from orchestrator.vllm.client import is_rust
-from orchestrator.vllm.flags import CLIENT_KEY
+from orchestrator.vllm.flags import CLIENT_KEY, lookup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from orchestrator.engine import Engine
     from orchestrator.errors import ServerFailed
+    from orchestrator.profile.bench import Bench
+    from orchestrator.profile.schema import Profile
 
 PREPARE_S = 600.0
 """How long importing vLLM may take; ten seconds are usual, minutes are seen where weights load at the same time."""
@@ -89,26 +91,51 @@ class ClientRun:
     """Everything it printed."""
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What a driver is to have ready before its first client."""
+
+    client: str
+    """What will be run: `vllm`, `vllm-rs`, or the path of a client in the container."""
+    dataset: str | None = None
+    """Path in the container of the file that prompts come from, if they come from one."""
+    tokenizer: str | None = None
+    """What the client will load its tokenizer from."""
+    trust_remote_code: bool = False
+    """Code that comes with the tokenizer may be run."""
+
+
+def wanted(profile: Profile, bench: Bench) -> Wanted:
+    """Return what the clients of a profile's sweep want."""
+    target = client_target(profile)
+    tokenizer = str(lookup(bench.client_flags, "tokenizer") or target.model)
+    return Wanted(bench.client, bench.dataset.client_path, tokenizer, target.trust_remote_code)
+
+
 class Driver:
     """The driver in a container; closing it, or the end of orch, ends what it runs."""
 
-    def __init__(
-        self, engine: Engine, container: str, client: str, key: str | None, dataset: str | None = None
-    ) -> None:
+    def __init__(self, engine: Engine, container: str, wanted: Wanted, key: str | None) -> None:
         """Start it, and let it import vLLM's benchmark code while others have something to do.
 
         Args:
             engine: The engine that the container is on.
             container: A running container.
-            client: What will be run: `vllm`, `vllm-rs`, or the path of a client in the container.
+            wanted: What it is to have ready.
             key: What the server wants to be shown, if it wants a key.
-            dataset: Path in the container of the file that prompts come from, if they come from one.
         """
-        self._name = client
+        self._name = wanted.client
         program = [*NO_PROXY, "python3", "-u", "-c", program_text(driver)]
         self._session = engine.run_session(container, program)
         env = {} if key is None else {CLIENT_KEY: key}  # over standard input: docker inspect shows what exec is told
-        self._session.send(json.dumps({"prepare": client, "env": env, "dataset": dataset}).encode())
+        message = {
+            "prepare": wanted.client,
+            "env": env,
+            "dataset": wanted.dataset,
+            "tokenizer": wanted.tokenizer,
+            "trust_remote_code": wanted.trust_remote_code,
+        }
+        self._session.send(json.dumps(message).encode())
         self._client: Client | None = None
 
     def client(self) -> Client:

@@ -5,7 +5,8 @@ speaks JSON lines: first what it is, then an answer to each message. When its in
 client that is running and ends.
 
     ← {"python": "3.11.2", "vllm": "0.32.0"}
-    → {"prepare": "vllm", "vllm-rs" or the path of a client, "env": {…}, "dataset": "/path" or null}
+    → {"prepare": "vllm", "vllm-rs" or the path of a client, "env": {…}, "dataset": "/path" or null,
+       "tokenizer": "/path" or a hub name, "trust_remote_code": false}
     ← {"fork": true, "reason": "", "options": ["--backend", …] or null, "datasets": ["random", …] or null,
        "program": "/path" or null, "version": "0.32.0" or null, "dataset": {"sha256": "…", "size": 1} or null,
        "problem": "", "seconds": 12.1}
@@ -112,7 +113,8 @@ def look_at(said: dict[str, Any], path: str) -> None:  # noqa: D103 - see the mo
     said["dataset"] = {"sha256": digest.hexdigest(), "size": size}
 
 
-def prepare(client: str, dataset: str | None) -> dict[str, Any]:  # noqa: D103 - see the module
+def prepare(message: dict[str, Any]) -> dict[str, Any]:  # noqa: D103 - see the module
+    client, dataset = message["prepare"], message.get("dataset")
     started = time.monotonic()
     said = {"fork": False, "reason": "", "problem": ""}  # type: dict[str, Any]
     said.update(dict.fromkeys(("options", "datasets", "program", "version", "dataset")))
@@ -122,14 +124,14 @@ def prepare(client: str, dataset: str | None) -> dict[str, Any]:  # noqa: D103 -
         if os.path.basename(client) == RUST:  # noqa: PTH119
             ask_program(said, client)
         else:
-            load(said, client)
+            load(said, client, message)
     except BaseException as error:  # noqa: BLE001 - an import may even exit; a fresh process per client remains
         said["reason"] = "vLLM's benchmark code cannot be imported: %r" % (error,)  # noqa: UP031
     said["seconds"] = time.monotonic() - started
     return said
 
 
-def load(said: dict[str, Any], client: str) -> None:  # noqa: D103 - see the module
+def load(said: dict[str, Any], client: str, message: dict[str, Any]) -> None:  # noqa: D103 - see the module
     if client == "vllm":
         import vllm.benchmarks.serve as code  # noqa: PLC0415
 
@@ -141,10 +143,12 @@ def load(said: dict[str, Any], client: str) -> None:  # noqa: D103 - see the mod
         code.add_cli_args(parser)
         ask_parser(said, parser)
         PREPARED.update(parser=parser, main=code.main)
+        names = vars(code)
     else:
         sys.path.insert(0, os.path.dirname(client))  # noqa: PTH120
         # What the script imports stays imported; the script itself runs in each child.
-        runpy.run_path(client, run_name="imported")
+        names = runpy.run_path(client, run_name="imported")
+    load_tokenizer(names, message)
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         said["reason"] = "importing vLLM has initialised the devices"
@@ -155,6 +159,16 @@ def load(said: dict[str, Any], client: str) -> None:  # noqa: D103 - see the mod
         PREPARED["client"] = client
         gc.collect()
         gc.freeze()
+
+
+def load_tokenizer(names: dict[str, Any], message: dict[str, Any]) -> None:  # noqa: D103 - see the module
+    path = message.get("tokenizer")
+    if path is None or not os.path.isdir(path) or "get_tokenizer" not in names:  # noqa: PTH112
+        return
+    # What it imports stays imported. One that cannot be loaded fails in the client, whose words are kept.
+    with contextlib.suppress(Exception):
+        trusted = message.get("trust_remote_code", False)
+        names["get_tokenizer"](path, tokenizer_mode="auto", trust_remote_code=trusted)
 
 
 def become(argv: list[str]) -> None:  # noqa: D103 - see the module
@@ -303,7 +317,7 @@ def main() -> None:  # noqa: D103 - see the module
         line, _, pending = pending.partition(b"\n")
         message = json.loads(line.decode())
         os.environ.update(message.get("env", {}))
-        answer = prepare(message["prepare"], message.get("dataset")) if "prepare" in message else run(message)
+        answer = prepare(message) if "prepare" in message else run(message)
 
 
 if __name__ == "__main__":

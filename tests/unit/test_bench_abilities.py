@@ -11,7 +11,7 @@ from local_container import CONTAINER, LocalContainer
 from samples import a_bench, a_profile
 
 from orchestrator.bench.abilities import check_abilities, seen_dataset
-from orchestrator.bench.session import Client, Driver, SeenFile
+from orchestrator.bench.session import Client, Driver, SeenFile, Wanted
 from orchestrator.errors import EnvironmentFault, UsageError
 from orchestrator.node import dataset_facts, node_facts
 from orchestrator.record import open_run
@@ -113,13 +113,13 @@ def test_a_run_is_resumed_with_its_own_prompts_only(tmp_path: Path, prompts: Pat
 
 
 def test_the_driver_tells_what_the_prompts_are(container: LocalContainer, prompts: Path) -> None:
-    driver = Driver(container, CONTAINER, "vllm", None, str(prompts))  # type: ignore[arg-type]
+    driver = Driver(container, CONTAINER, Wanted("vllm", str(prompts)), None)  # type: ignore[arg-type]
     assert driver.client().dataset == SeenFile(hashlib.sha256(prompts.read_bytes()).hexdigest(), 16)
     driver.close()
 
 
 def test_prompts_that_are_not_in_the_container_are_missed_at_once(container: LocalContainer, tmp_path: Path) -> None:
-    driver = Driver(container, CONTAINER, "vllm", None, str(tmp_path / "gone"))  # type: ignore[arg-type]
+    driver = Driver(container, CONTAINER, Wanted("vllm", str(tmp_path / "gone")), None)  # type: ignore[arg-type]
     with pytest.raises(EnvironmentFault, match="gone cannot be read: No such file or directory") as caught:
         driver.client()
     assert "bench.dataset.file" in caught.value.hint
@@ -127,7 +127,7 @@ def test_prompts_that_are_not_in_the_container_are_missed_at_once(container: Loc
 
 
 def test_a_rust_client_that_the_image_lacks_is_never_replaced_by_another(container: LocalContainer) -> None:
-    driver = Driver(container, CONTAINER, "vllm-rs", None)  # type: ignore[arg-type]
+    driver = Driver(container, CONTAINER, Wanted("vllm-rs"), None)  # type: ignore[arg-type]
     with pytest.raises(
         EnvironmentFault, match="there is no vllm-rs, neither in the vllm package nor on PATH"
     ) as caught:

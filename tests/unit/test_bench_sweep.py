@@ -10,7 +10,7 @@ from local_container import CONTAINER, LocalContainer, Server, UnderWay
 from samples import a_profile
 
 from orchestrator.bench import session
-from orchestrator.bench.session import Driver
+from orchestrator.bench.session import Driver, Wanted
 from orchestrator.errors import BenchmarkFailed, EngineError, OrchError, ServerFailed
 from orchestrator.inside import driver as driver_program
 from orchestrator.runs.records import RunState
@@ -37,7 +37,7 @@ def under_way(tmp_path: Path, container: LocalContainer, *behave: str, **bench: 
 
 
 def test_the_driver_tells_what_it_found_in_the_container(container: LocalContainer) -> None:
-    driver = Driver(container, CONTAINER, "vllm", None)  # type: ignore[arg-type]
+    driver = Driver(container, CONTAINER, Wanted("vllm"), None)  # type: ignore[arg-type]
     client = driver.client()
     assert (client.vllm_version, client.fork, client.reason) == ("0.32.0", True, "")
     assert client.options is not None
@@ -167,7 +167,7 @@ def test_an_image_without_vllm_is_said_to_have_none(tmp_path: Path, container: L
     for path in (tmp_path / "site").glob("*.dist-info/METADATA"):
         path.unlink()
         path.parent.rmdir()
-    driver = Driver(container, CONTAINER, "vllm", None)  # type: ignore[arg-type]
+    driver = Driver(container, CONTAINER, Wanted("vllm"), None)  # type: ignore[arg-type]
     with pytest.raises(BenchmarkFailed, match="the container's python3 has no vLLM: PackageNotFoundError"):
         driver.client()
     driver.close()
@@ -195,7 +195,7 @@ class Says:
 def test_a_python_that_cannot_run_the_driver_is_told_in_its_own_words(
     container: LocalContainer, program: str, words: str
 ) -> None:
-    driver = Driver(Says(container, program), CONTAINER, "vllm", None)  # type: ignore[arg-type]
+    driver = Driver(Says(container, program), CONTAINER, Wanted("vllm"), None)  # type: ignore[arg-type]
     with pytest.raises(BenchmarkFailed, match=words):
         driver.client()
     driver.close()
@@ -204,7 +204,7 @@ def test_a_python_that_cannot_run_the_driver_is_told_in_its_own_words(
 def test_a_container_that_is_frozen_is_noticed(container: LocalContainer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "PREPARE_S", 0.1)
     monkeypatch.setattr(session, "LOOK_S", 0.01)
-    driver = Driver(Says(container, "import time; time.sleep(600)"), CONTAINER, "vllm", None)  # type: ignore[arg-type]
+    driver = Driver(Says(container, "import time; time.sleep(600)"), CONTAINER, Wanted("vllm"), None)  # type: ignore[arg-type]
     with pytest.raises(BenchmarkFailed, match="did not answer within 0 s"):
         driver.client()
     driver.close()

@@ -61,9 +61,9 @@ class Driven:
         self.send(job, argv, **keys)
         return self.receive()
 
-    def prepare(self, client: str, dataset: str | None = None) -> dict[str, Any]:
+    def prepare(self, client: str, dataset: str | None = None, **more: object) -> dict[str, Any]:
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"prepare": client, "dataset": dataset}).encode() + b"\n")
+        self.process.stdin.write(json.dumps({"prepare": client, "dataset": dataset, **more}).encode() + b"\n")
         self.process.stdin.flush()
         return self.receive()
 
@@ -310,6 +310,36 @@ def test_prepared_it_knows_the_client_s_options_and_forks_each_client(tmp_path: 
         assert {fact["imported_in"] for fact in facts} == {driven.process.pid}
         assert len({fact["pid"] for fact in facts} - {driven.process.pid}) == 2
         assert all(fact["leader"] == fact["pid"] and fact["input"] == "" for fact in facts)
+
+
+TOKENIZER = """
+def get_tokenizer(path, **options):
+    open(path + "/asked", "a").write(repr(sorted(options.items())))
+    import tokenizer_of_the_model
+"""
+
+
+@pytest.mark.parametrize("loads", [True, False])
+def test_what_the_tokenizer_of_a_model_imports_is_imported_once(tmp_path: Path, *, loads: bool) -> None:
+    files = {**VLLM_0_32, "vllm/benchmarks/serve.py": SERVE + TOKENIZER}
+    if loads:
+        files["tokenizer_of_the_model.py"] = ""
+    model = tmp_path / "model"
+    model.mkdir()
+    with driving(tmp_path, files) as driven:
+        driven.receive()
+        assert driven.prepare("vllm", tokenizer=str(model), trust_remote_code=True)["fork"]
+        asked = "[('tokenizer_mode', 'auto'), ('trust_remote_code', True)]"
+        assert (model / "asked").read_text(encoding="utf-8") == asked
+        answer = driven.run("one", [*BENCH, "--exit", "'tokenizer_of_the_model' in sys.modules"])
+        assert answer["code"] == int(loads)
+
+
+def test_a_tokenizer_that_is_not_in_the_container_is_left_to_the_client(tmp_path: Path) -> None:
+    files = {**VLLM_0_32, "vllm/benchmarks/serve.py": SERVE + TOKENIZER}
+    with driving(tmp_path, files) as driven:
+        driven.receive()
+        assert driven.prepare("vllm", tokenizer="Qwen/Qwen3-8B")["fork"]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The shipped CPU profiles with real vLLM 0.32.0 and 0.8.5: brought up, measured, recorded truly, taken down."""
+"""V5: the shipped CPU profiles with real vLLM 0.32.0 and 0.8.5: brought up, measured, recorded truly, taken down."""
 
 from __future__ import annotations
 
@@ -69,8 +69,26 @@ def test_up_bench_down(profile: str, orch: Orch) -> None:
     assert [line.split(",")[:5] for line in guide[1:]] == [
         ["1", "float32", batch, prompt, "16"] for batch in ("2", "4") for prompt in ("64", "128")
     ]
+    assert_same_requests_by_hand(f"orch-{name}", orch.run_directory())
     assert orch.ok("down", name) == f"{name} is down\n"
     assert containers.listed(name) == []
+
+
+def assert_same_requests_by_hand(container: str, run: Path) -> None:
+    """Type the recorded command of a measurement into the container: the same requests.
+
+    Whether the times are the same too is a matter of statistics: benchmarks/same_numbers.py.
+    """
+    folder = next(run.glob("points/*/r1"))
+    argv = json.loads((folder / "record.json").read_bytes())["argv"]
+    at = argv[argv.index("--result-dir") + 1]
+    containers.docker("exec", container, "mkdir", "-p", at)
+    containers.docker("exec", container, *argv)
+    by_hand = json.loads(containers.docker("exec", container, "cat", f"{at}/result.json"))
+    by_orch = json.loads((folder / "result.json").read_bytes())
+    assert by_hand.keys() == by_orch.keys()
+    for key in ("completed", "total_input_tokens", "total_output_tokens", "input_lens", "output_lens"):
+        assert by_hand[key] == by_orch[key], key
 
 
 @pytest.mark.parametrize("profile", VERSIONS)

@@ -83,10 +83,8 @@ def test_goodput_is_measured_and_every_measurement_is_on_record(
     for tried in told["tried"]:
         row = rows[tried["point"], tried["repetition"]]
         assert (row["max_concurrency"], row["verdict"]) == (tried["load"], tried["verdict"])
-        whole = row["request_throughput"]
-        assert row["request_goodput"] == pytest.approx(whole if tried["met"] else 0.0, rel=0.5), (
-            "all or next to nothing"
-        )
+        good = row["request_goodput"] / row["request_throughput"]
+        assert good >= 0.5 if tried["met"] else good <= 0.5, "half of the requests are on either side of the median"
 
 
 def test_a_load_at_which_requests_fail_is_missed_and_said_to_be_invalid(orch: Orch) -> None:

@@ -7,8 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.vllm.client import LATENCIES
-from orchestrator.vllm.results import STATISTICS
+from orchestrator.vllm.results import LATENCIES, STATISTICS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import TYPE_CHECKING
 
 from orchestrator.runs.directory import now
 from orchestrator.runs.records import MeasurementRecord, RunState
-from orchestrator.vllm.results import UnreadableResultError, incompleteness, read_metrics, tpot_trend
+from orchestrator.vllm.results import UnreadableResultError, read_metrics, tpot_trend
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.bench.session import ClientRun
-    from orchestrator.sweep import Measurement
+    from orchestrator.sweep import Measurement, Point
+    from orchestrator.vllm.results import Metrics
 
 
 def begin(measurement: Measurement, argv: Sequence[str]) -> MeasurementRecord:
@@ -90,3 +92,27 @@ def last_words(log: bytes) -> str:
     """Return the last line of a log that says anything."""
     lines = [line.strip() for line in log.decode(errors="replace").splitlines() if line.strip()]
     return lines[-1] if lines else "it printed nothing"
+
+
+def incompleteness(point: Point, metrics: Metrics) -> list[str]:
+    """Return why a measurement does not count; empty if it does.
+
+    The client's own exit code and count of failures say too little: refused requests give zeros, an engine that dies
+    gives completed requests with too few tokens, and too long a context is cut without a word.
+    """
+    reasons = []
+    if metrics.completed != point.num_prompts:
+        reasons.append(f"{metrics.completed} of {point.num_prompts} requests completed")
+    if metrics.failed:
+        reasons.append(f"{metrics.failed} requests failed")
+    if point.output_tokens is not None and metrics.total_output_tokens != point.output_tokens:
+        reasons.append(f"{metrics.total_output_tokens} of {point.output_tokens} output tokens")
+    figures = {
+        "duration": metrics.duration_s,
+        "output throughput": metrics.output_throughput,
+        "mean TTFT": metrics.ttft_ms.mean,
+    }
+    for name, value in figures.items() if not reasons else ():
+        if value is None or not math.isfinite(value) or value <= 0:
+            reasons.append(f"{name} is {value}")
+    return reasons

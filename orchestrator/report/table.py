@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.profile.arrival import RampUp
 from orchestrator.runs.records import Manifest, MeasurementRecord, RunState
 from orchestrator.validity import Assessment, assess
-from orchestrator.vllm.client import LATENCIES
-from orchestrator.vllm.results import STATISTICS
+from orchestrator.vllm.results import LATENCIES, STATISTICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

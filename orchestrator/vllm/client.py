@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.vllm.dataset import Said, said_of_dataset
 from orchestrator.vllm.flags import to_argv
+from orchestrator.vllm.results import LATENCIES, PERCENTILES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from orchestrator.sweep import Measurement, Point
 
 RESULT_NAME = "result.json"
-PERCENTILES = (50, 90, 95, 99)
-LATENCIES = ("ttft", "tpot", "itl", "e2el")
 
 VLLM = "vllm"
 """The client that `vllm bench serve` starts."""
@@ -174,7 +173,7 @@ def client_argv(
     argv += ["--dataset-name", point.dataset]
     if point.dataset_path is not None:
         argv += ["--dataset-path", point.dataset_path]
-    argv += _words(said_of_dataset(point), options)
+    argv += _words(_said_of_dataset(point), options)
     argv += ["--num-prompts", str(point.num_prompts)]
     if point.max_concurrency is not None:
         argv += ["--max-concurrency", str(point.max_concurrency)]
@@ -202,7 +201,7 @@ def unsupported(
         return [f"bench.dataset.name: no dataset '{point.dataset}'; it knows {', '.join(sorted(datasets))}"]
     found = [
         f"{said.key}: no option {said.names[0]}"
-        for said in (*said_of_dataset(point), *_said_of_arrival(point))
+        for said in (*_said_of_dataset(point), *_said_of_arrival(point))
         if options is not None and options.isdisjoint(said.names)
     ]
     asked = json.loads(point.dataset_options)
@@ -219,6 +218,10 @@ def _command(client: str) -> list[str]:
     if client == VLLM:
         return ["vllm", "bench", "serve"]
     return [client, "bench", "serve"] if is_rust(client) else ["python3", client]
+
+
+def _said_of_dataset(point: Point) -> list[Said]:
+    return said_of_dataset(point.dataset, point.input_len, point.output_len, json.loads(point.dataset_options))
 
 
 def _said_of_arrival(point: Point) -> list[Said]:

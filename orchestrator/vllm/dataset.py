@@ -6,14 +6,11 @@ Sources: the argument parsers of `vllm bench serve` and benchmark_serving.py 0.8
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from orchestrator.sweep import Point
 
 
 @dataclass(frozen=True)
@@ -69,22 +66,31 @@ class Said:
         return next((name for name in self.names if options and name in options), self.names[0])
 
 
-def said_of_dataset(point: Point) -> list[Said]:
-    """Return what a client is told about a point's prompts, without the name of the dataset and its file."""
-    flags = FLAGS.get(point.dataset)
+def said_of_dataset(
+    dataset: str, input_len: int | None, output_len: int | None, options: Mapping[str, object]
+) -> list[Said]:
+    """Return what a client is told about a point's prompts, without the name of the dataset and its file.
+
+    Args:
+        dataset: The dataset's name.
+        input_len: Prompt tokens of each request, where the profile says.
+        output_len: Output tokens of each request, where the profile says.
+        options: The dataset's other keys.
+    """
+    flags = FLAGS.get(dataset)
     if flags is None:
         return []
     said = []
     if flags.input_len is not None:
-        said.append(Said("bench.lengths", (flags.input_len,), str(point.input_len)))
-    output = flags.own_output if point.output_len is None else str(point.output_len)
+        said.append(Said("bench.lengths", (flags.input_len,), str(input_len)))
+    output = flags.own_output if output_len is None else str(output_len)
     if output is not None:
         key = "bench.dataset.output_len" if flags.input_len is None else "bench.lengths"
         said.append(Said(key, (flags.output_len,), output))
-    for name, value in json.loads(point.dataset_options).items():
+    for name, value in options.items():
         shown = None if value is True else str(value)
         said.append(Said(f"bench.dataset.{name}", flags.options[name], shown))
-    if point.output_len is not None:
+    if output_len is not None:
         said.append(Said("bench.dataset", ("--ignore-eos",)))
     return said
 

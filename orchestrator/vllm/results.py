@@ -1,4 +1,4 @@
-"""vLLM's result JSON of any version, read into one set of metrics, and the test of whether a measurement is complete.
+"""vLLM's result JSON of any version, read into one set of metrics.
 
 Sources: the result dictionaries of `vllm bench serve` 0.8.0 to 0.33.0; definitions are in docs/metrics.md.
 """
@@ -8,15 +8,12 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from orchestrator.vllm.client import LATENCIES, PERCENTILES
-
-if TYPE_CHECKING:
-    from orchestrator.sweep import Point
-
+LATENCIES = ("ttft", "tpot", "itl", "e2el")
+PERCENTILES = (50, 90, 95, 99)
 FIGURES = {
     "duration_s": ("duration",),
     "completed": ("completed",),
@@ -115,30 +112,6 @@ def tpot_trend(raw: bytes) -> float | None:
         return None
     before = statistics.fmean(times[:-third])
     return statistics.fmean(times[-third:]) / before if before else None
-
-
-def incompleteness(point: Point, metrics: Metrics) -> list[str]:
-    """Return why a measurement does not count; empty if it does.
-
-    The client's own exit code and count of failures say too little: refused requests give zeros, an engine that dies
-    gives completed requests with too few tokens, and too long a context is cut without a word.
-    """
-    reasons = []
-    if metrics.completed != point.num_prompts:
-        reasons.append(f"{metrics.completed} of {point.num_prompts} requests completed")
-    if metrics.failed:
-        reasons.append(f"{metrics.failed} requests failed")
-    if point.output_tokens is not None and metrics.total_output_tokens != point.output_tokens:
-        reasons.append(f"{metrics.total_output_tokens} of {point.output_tokens} output tokens")
-    figures = {
-        "duration": metrics.duration_s,
-        "output throughput": metrics.output_throughput,
-        "mean TTFT": metrics.ttft_ms.mean,
-    }
-    for name, value in figures.items() if not reasons else ():
-        if value is None or not math.isfinite(value) or value <= 0:
-            reasons.append(f"{name} is {value}")
-    return reasons
 
 
 def _figure(data: dict[str, Any], figure: str, keys: tuple[str, ...]) -> Any:  # noqa: ANN401 - the model checks it

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import a_point, a_result, result_bytes
 
+from orchestrator.bench.judge import incompleteness
 from orchestrator.vllm.results import (
     STATISTICS,
     Latency,
     UnreadableResultError,
-    incompleteness,
     read_metrics,
     tpot_trend,
 )

@@ -182,3 +182,9 @@ def test_a_program_for_the_container_needs_nothing_but_the_standard_library_and_
     for module in programs:
         at_once = (part for part in ast.parse(SOURCES[module].read_bytes()).body if isinstance(part, ast.Import))
         assert {alias.name for part in at_once for alias in part.names} <= sys.stdlib_module_names
+
+
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """The rings are collected together, and pytest knows a file by its name alone."""
+    names = [path.name for path in Path(__file__).parents[1].rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))

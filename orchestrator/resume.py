@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import UsageError
 from orchestrator.node import dataset_facts, node_facts
 from orchestrator.profile.difference import differences
+from orchestrator.repetitions import further
 
 if TYPE_CHECKING:
     from orchestrator.engine import Engine
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 
 COMPARED = ("accelerators", "cpu_model", "cpus", "architecture")
 """Facts of the node that decide what is measured."""
+
+
+def is_complete(directory: RunDirectory) -> bool:
+    """Say whether a run has nothing more to measure: nothing is missing, and the results ask for no more of it."""
+    bench = directory.profile().bench
+    return not directory.missing() and (bench is None or not further(bench, directory.records()))
 
 
 def check_profile(directory: RunDirectory, profile: Profile) -> None:

@@ -92,15 +92,13 @@ def _resume_run(
     this: Job, directory: RunDirectory, given: Profile | None, name: str | None, wait_s: float | None
 ) -> None:
     """Take what a run has not done; nothing is started if nothing is missing."""
-    from orchestrator.record import bench_of
-    from orchestrator.repetitions import further
-    from orchestrator.resume import check_conditions, check_profile
+    from orchestrator.resume import check_conditions, check_profile, is_complete
 
     resolved = directory.profile()
     if given is not None:
         check_profile(directory, given)
     check_conditions(directory, this.engine, resolved)
-    if not directory.missing() and not further(bench_of(resolved), directory.records()):
+    if is_complete(directory):
         this.reporter.line("nothing is missing")
         return
     this.measure(resolved, name, wait_s, lambda: this.alone(lambda: directory))

@@ -12,7 +12,7 @@ from orchestrator.plan.variants import short_names
 from orchestrator.record import recorded
 from orchestrator.report.repeated import repeated
 from orchestrator.report.table import Cell, Row, guide_rows, wide_rows
-from orchestrator.runs.records import RunState
+from orchestrator.runs.records import RunKind, RunState
 from orchestrator.validity import assess
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def kept(directory: RunDirectory, *, as_json: bool) -> Iterator[None]:
         if directory.records():
             show_run(directory, as_json=as_json)
         say(f"run: {directory.path}")
-        say(f"      go on with it: orch bench --resume {directory.path.name}")
+        if directory.manifest().kind is RunKind.SWEEP:  # what a search would measure next depends on what it has
+            say(f"      go on with it: orch bench --resume {directory.path.name}")
         raise
 
 

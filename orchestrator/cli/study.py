@@ -11,7 +11,7 @@ from orchestrator.cli.study_report import report_study, show_study
 from orchestrator.errors import ExitCode, Interrupted, OrchError, UsageError
 from orchestrator.plan.variants import label, variants
 from orchestrator.record import open_study
-from orchestrator.resume import check_conditions, check_profile
+from orchestrator.resume import check_conditions, check_profile, is_complete
 from orchestrator.runs.records import RunKind
 from orchestrator.runs.study import Study
 from orchestrator.study import StudyUnderWay
@@ -39,7 +39,7 @@ def run_study(chosen: Sequence[Variant], name: str, wait_s: float | None, *, qui
 
 def resume_study(this: Job, study: Study, given: Profile | None, name: str | None, wait_s: float | None) -> None:
     """Take what the runs of a study have not done; nothing is started if nothing is missing."""
-    missing = {index: label(run.manifest().varied) for index, run in enumerate(study.runs) if run.missing()}
+    missing = {index: label(run.manifest().varied) for index, run in enumerate(study.runs) if not is_complete(run)}
     profiles = [run.profile() for run in study.runs]
     if given is not None:
         _check_variants(study, given)

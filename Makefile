@@ -61,9 +61,10 @@ generated: $(VENV)/test  ## Write the files that derive from the code: JSON Sche
 	@$(BIN)/python -m orchestrator.diagnosis.reference > docs/causes.md
 	@$(BIN)/python -m orchestrator.cli.reference > docs/cli.md
 
-.PHONY: bench-startup
-bench-startup: $(BIN)/orch images  ## Measure what orch adds to docker run and a health loop
-	@$(BIN)/python benchmarks/startup_overhead.py
+BENCHMARKS := startup_overhead failure_latency sweep_overhead same_numbers
+.PHONY: benchmarks
+benchmarks: $(BIN)/orch images  ## Measure what orch itself costs, and whether its figures are those taken by hand (an hour)
+	@set -e; for name in $(BENCHMARKS); do echo "# $$name"; $(BIN)/python benchmarks/$$name.py; done
 
 .PHONY: clean
 clean:  ## Remove what was installed and measured here; images stay

@@ -107,7 +107,7 @@ def test_a_client_of_a_release_in_between_measures(orch: Orch, version: str) -> 
         "between",
         container={"image": image, "mounts": [f"{ROOT / 'docker/stub/vllm_stub'}:/opt/stub/vllm_stub:ro"]},
         server={"model": MODEL, "command": STUB_SERVER},
-        bench={"lengths": [[32, 8], [48, 8]], "num_prompts": 8, "deadline": "5m", "client_flags": {"burstiness": 2}},
+        bench={"lengths": [[32, 8], [48, 8]], "num_prompts": 8, "deadline": "5m", "request_rate": 100, "burstiness": 2},
     )
     done = orch("run", profile, "--json", timeout_s=800)
     assert done.returncode in (0, 5), done.stderr

@@ -32,7 +32,7 @@ SECRETS = "secrets.json"
 class Record(BaseModel):
     """What orch wrote down about a deployment when it made it; never holds the value of a secret."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     name: str
     launch: str

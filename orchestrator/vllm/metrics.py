@@ -38,7 +38,7 @@ GAUGES = {
 class Load(BaseModel):
     """What the server is at, at one moment."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     running: float
     """Requests that are being served."""
@@ -51,7 +51,7 @@ class Load(BaseModel):
 class Served(BaseModel):
     """What the server has served, since its start or between two moments."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     prompt_tokens: float
     generation_tokens: float

@@ -30,7 +30,7 @@ SHOWN_CHOICES = 12
 class Option(BaseModel):
     """One option of a parser."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     names: tuple[str, ...]
     """With their dashes; a switch that can be negated has its `--no-…` among them."""
@@ -45,7 +45,7 @@ class Option(BaseModel):
 class Parser(BaseModel):
     """What one parser knows."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     problem: str
     """Why it could not be asked; empty if it was."""
@@ -80,7 +80,7 @@ class Parser(BaseModel):
 class ImageParsers(BaseModel):
     """What an image answered."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     python: str
     vllm: str

@@ -41,7 +41,7 @@ class Latency(BaseModel):
     Null where the client did not report it.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     mean: float | None
     median: float | None
@@ -55,7 +55,7 @@ class Latency(BaseModel):
 class Metrics(BaseModel):
     """What one measurement says, in the words of vLLM's client."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     duration_s: float
     """From the first request's start to the last one's end (the guide's E2E time)."""

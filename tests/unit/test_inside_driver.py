@@ -73,8 +73,8 @@ class Driven:
 
 
 @contextlib.contextmanager
-def driving(folder: Path, files: Mapping[str, str]) -> Iterator[Driven]:
-    """A driver whose Python can import what these files make."""
+def driving(folder: Path, files: Mapping[str, str], changes: Mapping[str, str] | None = None) -> Iterator[Driven]:
+    """A driver whose Python can import what these files make; its text may be changed."""
     metadata = "vllm-0.8.5+das.opt1.dist-info/METADATA"
     everything = {metadata: "Metadata-Version: 2.1\nName: vllm\nVersion: 0.8.5+das.opt1\n", **files}
     for name, text in everything.items():
@@ -82,7 +82,7 @@ def driving(folder: Path, files: Mapping[str, str]) -> Iterator[Driven]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     env = {**os.environ, "PYTHONPATH": str(folder / "site")}
-    argv = program(driver, {"GRACE_S = 5.0": "GRACE_S = 0.2"})
+    argv = program(driver, {"GRACE_S = 5.0": "GRACE_S = 0.2", **(changes or {})})
     with started(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env) as process:
         driven = Driven(process, folder)
         yield driven
@@ -178,10 +178,19 @@ def test_a_client_is_killed_at_its_deadline(ready: Driven) -> None:
     assert ready.run("two", NOTHING)["code"] == 0
 
 
+def test_where_the_kernel_does_not_tell_of_a_client_s_end_it_is_looked_for(tmp_path: Path) -> None:
+    with driving(tmp_path, {}, {"os.pidfd_open(pid)": "os.no_such_call(pid)"}) as driven:
+        driven.receive()
+        assert driven.run("one", NOTHING)["code"] == 0
+        assert driven.run("two", ["sleep", "600"], deadline_s=0.1)["code"] == -15
+        driven.hang_up()
+        assert driven.process.wait(timeout=30) == 0
+
+
 def test_how_long_a_client_wanted_a_processor_is_seen_over_its_whole_life(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver, "SAMPLE_S", 0.001)
     monkeypatch.setattr(driver, "MOST_SAMPLES", 8)
-    monkeypatch.setattr(driver, "input_ended", lambda: False)
+    monkeypatch.setattr(driver, "input_ended", lambda _: False)
     spin = "import time\nwhile time.process_time() < 0.5: pass"
     pid = os.posix_spawn(sys.executable, [sys.executable, "-c", spin], os.environ)
     runnable_at: list[list[float]] = []

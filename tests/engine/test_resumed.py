@@ -65,11 +65,18 @@ def kill_until_done(orch: Orch, lane: int) -> tuple[int, Path]:
 
 def wait_for_news(folder: Path, started: Started) -> None:
     """Wait until the run writes something, so that kills fall among writes."""
-    seen = {path: path.stat().st_mtime_ns for path in folder.rglob("*.json")}
-    while started.process.poll() is None:
-        if any(seen.get(path) != path.stat().st_mtime_ns for path in folder.rglob("record.json")):
-            return
+    seen = written(folder)
+    while started.process.poll() is None and written(folder) == seen:
         time.sleep(0.01)
+
+
+def written(folder: Path) -> dict[Path, bytes]:
+    """Return the records as they are; a folder that is set aside while they are looked at begins the look anew."""
+    while True:
+        try:
+            return {path: path.read_bytes() for path in folder.rglob("record.json")}
+        except FileNotFoundError:
+            continue
 
 
 def drop_one(folder: Path) -> None:
@@ -80,7 +87,8 @@ def drop_one(folder: Path) -> None:
 
 
 def finished(folder: Path) -> set[tuple[str, str]]:
-    records = (json.loads(path.read_bytes()) for path in folder.glob("points/*/r?/record.json"))
+    taken = {path: raw for path, raw in written(folder).items() if path.match("points/*/r?/record.json")}
+    records = map(json.loads, taken.values())
     return {(record["point"], record["started"]) for record in records if record["state"] == "done"}
 
 

@@ -84,8 +84,8 @@ for command in (run.run, up.up, bench.bench, deployments.down, deployments.statu
 def main() -> None:
     """Run the command line and end the process with the exit code that the outcome stands for.
 
-    Importing makes a quarter of a million objects that stay to the end. To look for garbage among them, again and again
-    while they are made and once more at the end, would take a fifth of the time in which a command answers.
+    What is imported stays to the end. Looking for garbage among it, again and again while it is made and once more at
+    the end, would be a good part of the time in which a command answers.
     """
     gc.set_threshold(GARBAGE, *gc.get_threshold()[1:])
     try:

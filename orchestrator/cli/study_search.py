@@ -87,7 +87,7 @@ def _table(study: Study, found: Mapping[int, Found], plan: SearchPlan) -> Table:
             cells += [
                 "-" if capacity is None else str(capacity),
                 "-" if goodput is None else f"{goodput:.2f}",
-                found[index].search.statement(plan.over),
+                found[index].statement(),
             ]
         else:
             first = manifest.reason.partition("\n")[0]

@@ -77,7 +77,7 @@ def not_asked(profile: Profile, parsers: ImageParsers) -> Iterator[tuple[str, st
     if profile.bench is None or not profile.bench.client_flags:
         return
     if profile.bench.client != VLLM:
-        yield show_keys(CLIENT), f"cannot be checked, {profile.bench.client} is a script"
+        yield show_keys(CLIENT), f"cannot be checked, {profile.bench.client} is not vllm bench serve"
     elif parsers.bench.problem:
         yield (
             show_keys(CLIENT),

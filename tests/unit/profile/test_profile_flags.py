@@ -106,7 +106,7 @@ def test_the_flags_of_a_script_are_left_to_the_script() -> None:
     profile = a_profile(client="/opt/benchmark_serving.py", client_flags={"x": 1})
     assert refused(profile, ASKED) == []
     assert list(not_asked(profile, ASKED)) == [
-        ("bench.client_flags", "cannot be checked, /opt/benchmark_serving.py is a script")
+        ("bench.client_flags", "cannot be checked, /opt/benchmark_serving.py is not vllm bench serve")
     ]
     without_bench = Profile.model_validate({"name": "p", "container": {"image": "i:1"}, "server": {"model": "m"}})
     assert list(not_asked(without_bench, ASKED)) == []

@@ -35,7 +35,7 @@ SUITE = "trixie"
 REGISTRY_ROOT = f"debian:{SUITE}-slim"
 APT = Path("/etc/apt")
 DEFAULT_VLLM = "0.32.0"
-CLIENTS = {"0.9.2": "0.8.5", "0.11.2": "0.32.0", "0.14.1": "0.32.0"}
+CLIENTS = {"0.9.2": "0.8.5", "0.11.2": "0.32.0", "0.14.1": "0.32.0", "0.33.0": "0.32.0"}
 """Releases whose client is tested, and the release whose image, libraries and all, it is laid over."""
 EXIT_FAILED = 3
 SIGNALLED = 128

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
 REAL_IMAGES = ("orch-cpu:0.32.0", "orch-cpu:0.8.5")
-CLIENT_IMAGES = ("orch-client:0.9.2", "orch-client:0.11.2", "orch-client:0.14.1")
+CLIENT_IMAGES = ("orch-client:0.9.2", "orch-client:0.11.2", "orch-client:0.14.1", "orch-client:0.33.0")
 WATCHDOGS_S = 90.0
 """The watchdog of a killed orch looks for latecomers for 20 s; this is long enough on any machine."""
 FAILED = pytest.StashKey[bool]()

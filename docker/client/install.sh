@@ -11,9 +11,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_NO_INPUT=
 $python -m pip install --retries 10 --timeout 60 --no-cache-dir --no-compile --no-deps --target "$target" \
     --requirement "$here/requirements-$version.txt"
 # vLLM asks for the version of the distribution `vllm`, and takes a build for the CPU by that word in it.
+rm -rf "$target/vllm-$version.dist-info"
 info=$target/vllm-$version+cpu.dist-info
 mkdir "$info"
 printf 'Metadata-Version: 2.1\nName: vllm\nVersion: %s+cpu\n' "$version" >"$info/METADATA"
-# Its kernels are for another torch; a client needs none.
-rm -f "$target"/vllm/*.so
+# Its kernels are for another torch, or for devices; a client needs none.
+find "$target/vllm" -name '*.so' -delete
 $python -m compileall -qq "$target" || true # some packages ship files for newer Pythons

@@ -45,6 +45,8 @@ ASK_S = 600.0
 MEMORY = 8 * 2**30
 """Bytes that asking may use; importing vLLM takes less than one."""
 POLL_S = 0.1
+REPEATABLE = {"PYTHONHASHSEED": "0"}
+"""Makes the answer the same each time: vLLM 0.8.5 takes the choices of a flag by chance from one of two sets."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ def asking_spec(profile: Profile, image: ImageFacts, identity: Identity) -> Cont
         memory=min(asked.memory or MEMORY, MEMORY),
         runtime=asked.runtime,
         user=asked.user,
-        env=asked.env,
+        env={**asked.env, **REPEATABLE},
         source=asked.source,
     )
     asking = profile.model_copy(update={"container": container})

@@ -40,17 +40,25 @@ def kind_of(convert: Any) -> str:  # noqa: ANN401, D103 - see the module
     return "text"
 
 
-def option_of(action: Any, deprecated: Any) -> dict[str, Any]:  # noqa: ANN401, D103 - see the module
+def option_of(action: Any, names: list[str], deprecated: Any) -> dict[str, Any]:  # noqa: ANN401, D103 - see the module
     choices = action.choices
     if choices is not None:
         choices = [str(getattr(choice, "value", choice)) for choice in choices]
     return {
-        "names": list(action.option_strings),
+        "names": names,
         "nargs": action.nargs,
         "choices": sorted(choices) if isinstance(action.choices, (set, frozenset)) else choices,
         "kind": kind_of(action.type),
         "deprecated": action in deprecated or bool(getattr(action, "deprecated", False)),
     }
+
+
+def options_of(parser: Any) -> list[dict[str, Any]]:  # noqa: ANN401, D103 - see the module
+    deprecated = getattr(parser, "_deprecated", ())
+    names = {}  # type: dict[Any, list[str]]
+    for name, action in parser._option_string_actions.items():  # noqa: SLF001
+        names.setdefault(action, []).append(name)  # 0.33 takes more names than the action itself tells
+    return [option_of(action, known, deprecated) for action, known in names.items()]
 
 
 def is_dotted(new: Any) -> bool:  # noqa: ANN401, D103 - see the module
@@ -90,8 +98,7 @@ def asked(build: Any) -> dict[str, Any]:  # noqa: ANN401, D103 - see the module
     try:
         new = parser_class()
         parser = build(new)
-        deprecated = getattr(parser, "_deprecated", ())
-        said["options"] = [option_of(action, deprecated) for action in parser._actions if action.option_strings]  # noqa: SLF001
+        said["options"] = options_of(parser)
         said["dotted"] = is_dotted(new)
     except BaseException as error:  # noqa: BLE001 - an import may even exit
         said["problem"] = "%s: %s" % (type(error).__name__, error)  # noqa: UP031

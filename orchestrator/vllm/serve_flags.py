@@ -31,6 +31,8 @@ class ServeFlag:
     """First version that does not have it any more."""
     instead: str = ""
     """What to do in its place."""
+    back: Version | None = None
+    """First version that has it again, to stay."""
 
     def history(self) -> str:
         """Return when the flag came or went and what to do, for whoever gave it to a version without it."""
@@ -38,8 +40,18 @@ class ServeFlag:
         if self.since is not None:
             said.append(f"is known since vLLM {show(self.since)}; before: {self.before}")
         if self.gone is not None:
-            said.append(f"is gone since vLLM {show(self.gone)}: {self.instead}")
+            said.append(self.absence())
         return "; it ".join(said)
+
+
+    def absence(self) -> str:
+        """Return since when it is gone, and what to do instead."""
+        end = f" and back in {show(self.back)}" if self.back else ""
+        return f"is gone since vLLM {show(self.gone)}{end}: {self.instead}" if self.gone else ""
+
+    def is_back(self, version: Version) -> bool:
+        """Say whether a version has it again."""
+        return self.back is not None and version >= self.back
 
 
 LEAVE_OUT = "leave it out"
@@ -52,6 +64,7 @@ SERVE_FLAGS = (
         deprecated=(0, 10, 1),
         gone=(0, 17, 0),
         instead="leave it out, requests are not logged anyway",
+        back=(0, 33, 0),
     ),
     ServeFlag("num-scheduler-steps", gone=(0, 10, 1), instead=LEAVE_OUT),
     ServeFlag("multi-step-stream-outputs", gone=(0, 10, 1), instead=LEAVE_OUT),
@@ -116,7 +129,7 @@ def serve_flag(name: str) -> ServeFlag | None:
 def deprecation(name: str, version: str) -> str | None:
     """Return what a version that still has a flag says of its end; None if it says nothing."""
     flag, at = serve_flag(name), _release(version)
-    if flag is None or flag.deprecated is None or at is None or at < flag.deprecated:
+    if flag is None or flag.deprecated is None or at is None or at < flag.deprecated or flag.is_back(at):
         return None
     end = f", gone since {show(flag.gone)}" if flag.gone else ""
     return f"is deprecated since vLLM {show(flag.deprecated)}{end}: {flag.instead}"
@@ -125,10 +138,10 @@ def deprecation(name: str, version: str) -> str | None:
 def absence(name: str, version: str) -> str | None:
     """Return why a version does not have a flag, and what to do; None if it has it for all that is known."""
     flag, at = serve_flag(name), _release(version)
-    if flag is None or at is None:
+    if flag is None or at is None or flag.is_back(at):
         return None
     if flag.gone is not None and at >= flag.gone:
-        return f"is gone since vLLM {show(flag.gone)}: {flag.instead}"
+        return flag.absence()
     if flag.since is not None and at < flag.since:
         return f"is known since vLLM {show(flag.since)}; before: {flag.before}"
     return None

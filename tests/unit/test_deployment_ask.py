@@ -94,7 +94,7 @@ def test_the_question_is_asked_with_the_profile_s_devices_and_environment_and_wi
     assert [(mount.source, mount.read_only) for mount in spec.mounts] == [("/etc", True), (IDENTITY.folder, True)]
     assert (spec.privileged, spec.ipc, spec.security_opt, spec.cap_add) == (False, None, (), ())
     assert (spec.network, spec.publish, spec.group_add, spec.memory, spec.secrets) == ("none", None, (), MEMORY, ())
-    assert spec.env == {"A": "1"}
+    assert spec.env == {"A": "1", "PYTHONHASHSEED": "0"}
     assert "/opt/dtk/env.sh" in spec.command
     assert spec.command[-5:-3] == ("env", "B=2")
     assert spec.command[-3:-1] == ("python3", "-c")

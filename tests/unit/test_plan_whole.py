@@ -64,8 +64,8 @@ def test_every_shipped_profile_has_a_plan(name: str) -> None:
 def test_flags_that_the_image_s_version_does_not_know_are_in_the_plan() -> None:
     profile = a_profile(container={"image": "vllm:0.17.0"}, server={"flags": {"disable-log-requests": True}})
     line = (
-        "server.flags.disable-log-requests — vLLM 0.17.0 does not know it; it is gone since vLLM 0.17: leave it out, "
-        "requests are not logged anyway"
+        "server.flags.disable-log-requests — vLLM 0.17.0 does not know it; it is gone since vLLM 0.17 and back in "
+        "0.33: leave it out, requests are not logged anyway"
     )
     made = plan(profile, "mine", "/state")
     assert made.flags == (line,)

@@ -41,11 +41,7 @@ def real_parser() -> argparse.ArgumentParser:
 PARSER = Parser(
     problem="",
     dotted=True,
-    options=tuple(
-        Option.model_validate(program.option_of(action, ()))
-        for action in real_parser()._actions  # noqa: SLF001 - as the program reads it
-        if action.option_strings
-    ),
+    options=tuple(map(Option.model_validate, program.options_of(real_parser()))),
 )
 
 CASES: list[tuple[str, Any, str | None]] = [

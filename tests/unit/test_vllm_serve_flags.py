@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.vllm.serve_flags import SERVE_FLAGS, absence, deprecation, serve_flag, show
 
-LOGS = "gone since vLLM 0.17: leave it out, requests are not logged anyway"
+LOGS = "gone since vLLM 0.17 and back in 0.33: leave it out, requests are not logged anyway"
 
 
 def test_each_flag_has_one_row_that_says_what_to_do() -> None:
@@ -17,7 +17,7 @@ def test_each_flag_has_one_row_that_says_what_to_do() -> None:
         assert (flag.since is None) == (flag.before == "")
         assert (flag.gone is None) == (flag.instead == "")
         assert flag.since or flag.gone
-        steps = [step for step in (flag.since, flag.deprecated, flag.gone) if step]
+        steps = [step for step in (flag.since, flag.deprecated, flag.gone, flag.back) if step]
         assert steps == sorted(set(steps))
 
 
@@ -28,6 +28,7 @@ def test_each_flag_has_one_row_that_says_what_to_do() -> None:
         ("disable-log-requests", "0.16.2", None),
         ("disable-log-requests", "0.17.0", f"is {LOGS}"),
         ("disable_log_requests", "0.32.0+cpu", f"is {LOGS}"),
+        ("disable-log-requests", "0.33.0", None),
         ("runner", "0.8.5+das.opt1", "is known since vLLM 0.10.1; before: use server.flags.task"),
         ("runner", "0.10.1", None),
         ("cuda-graph-sizes", "0.8.5", "is known since vLLM 0.9; before: leave it out"),
@@ -52,13 +53,14 @@ def test_a_version_without_a_flag_is_known(name: str, version: str, expected: st
             "0.9.2",
             "is deprecated since vLLM 0.9, gone since 0.10: give server.flags.reasoning-parser alone",
         ),
+        ("disable-log-requests", "0.33.0", None),
         ("max-model-len", "0.32.0", None),
         ("task", "unknown", None),
     ],
 )
 def test_a_version_that_gives_notice_is_known(name: str, version: str, expected: str | None) -> None:
     said = deprecation(name, version)
-    assert said == (expected and expected.replace("gone since vLLM 0.17", "gone since 0.17"))
+    assert said == (expected and expected.replace("gone since vLLM 0.17 and back in 0.33", "gone since 0.17"))
 
 
 def test_history_tells_both_ends() -> None:

@@ -43,7 +43,6 @@ class ServeFlag:
             said.append(self.absence())
         return "; it ".join(said)
 
-
     def absence(self) -> str:
         """Return since when it is gone, and what to do instead."""
         end = f" and back in {show(self.back)}" if self.back else ""

@@ -128,4 +128,6 @@ def describe(error: OrchError) -> str:
 
 
 def _end_by_signal(signum: int) -> None:
+    if signum not in (signal.SIGINT, signal.SIGPIPE):  # whoever pressed Ctrl-C or went away knows
+        say(f"orch: ended by {signal.Signals(signum).name}")
     sys.exit(128 + signum)

@@ -77,6 +77,7 @@ def test_a_signal_to_bench_leaves_the_deployment_up(orch: Orch) -> None:
     started.wait_for("[1/2]")
     started.signal(TERM)
     assert started.wait() == 143
+    assert started.err.endswith("\norch: ended by SIGTERM\n"), "the end of a nightly log says why it ends"
     assert orch.manifest_of(name)["state"] == "interrupted"
     assert orch.json("status", name)["healthy"]
     end = time.monotonic() + containers.GONE_S

@@ -33,7 +33,7 @@ bench:
   lengths: null
   concurrency: [2]
   prompts_per_concurrency: 8
-  dataset: {{name: custom, file: stories.jsonl, output_len: 6, skip_chat_template: true}}
+  dataset: {name: custom, file: stories.jsonl, output_len: 6, skip_chat_template: true}
 """
 
 

@@ -34,7 +34,10 @@ def watch(server: subprocess.Popen[bytes]) -> None:  # noqa: D103 - see the modu
         fcntl.flock(lease, fcntl.LOCK_UN)  # from now on the content counts, and others may lock to say that they use it
         while True:
             lease.seek(0)
-            until = json.loads(lease.read() or "0")
+            try:
+                until = json.loads(lease.read() or "0")
+            except ValueError:  # it is being written
+                until = None
             if until is not None and until <= time.time():
                 break
             time.sleep(0.2)
@@ -42,8 +45,8 @@ def watch(server: subprocess.Popen[bytes]) -> None:  # noqa: D103 - see the modu
     sys.stderr.flush()
     server.terminate()
     try:
-        server.wait(GRACE_S)
-    finally:
+        server.wait(GRACE_S)  # the main thread ends with it
+    except subprocess.TimeoutExpired:
         os._exit(143)
 
 
@@ -57,4 +60,4 @@ def main(argv: list[str]) -> int:  # noqa: D103 - see the module
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    os._exit(main(sys.argv[1:]))  # an interpreter that winds down may crash beneath the thread that watches

@@ -181,6 +181,17 @@ def test_others_may_use_a_lease_that_was_handed_over(folder: Folder) -> None:
             other.kill()
 
 
+def test_a_lease_that_is_just_being_written_is_read_again(folder: Folder) -> None:
+    folder.lease("null")
+    with started(folder.supervise(*folder.server())) as process:
+        eventually(folder.up, "the server is up")
+        folder.lease("null8.25")
+        watched_twice()
+        assert process.poll() is None
+        folder.lease(time.time() - 1)
+        assert process.wait(timeout=30) in (0, 143)
+
+
 def test_without_a_lease_a_server_runs(folder: Folder) -> None:
     with started(folder.supervise(*folder.server())) as process:
         eventually(folder.up, "the server is up")

@@ -390,7 +390,7 @@ def test_latency_grows_beyond_capacity(serve: Serving, curve: str, slower: float
         names = "vllm:inter_token_latency_seconds_sum", "vllm:inter_token_latency_seconds_count"
         before = [server.metric(name) for name in names]
         with ThreadPoolExecutor(parallel) as pool:
-            list(pool.map(lambda _: server.complete(max_tokens=8), range(parallel)))
+            list(pool.map(lambda _: server.complete(max_tokens=24), range(parallel)))
         total, count = (server.metric(name) - value for name, value in zip(names, before, strict=True))
         return total / count
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli.output import console, say
 from orchestrator.runs.records import RunState
@@ -25,6 +25,41 @@ if TYPE_CHECKING:
     from orchestrator.search import SearchPlan, Tried
 
 
+class TimeLeft:
+    """The time that a sweep will still take, by the mean of what its measurements have taken, warm-ups included."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began: float | None = None
+        self._last = 0.0
+        self._done = 0
+        self._total = 0
+
+    def begun(self) -> None:
+        """Let the time run, unless it does."""
+        if self._began is None:
+            self._began = self._clock()
+
+    def reached(self, done: int, total: int) -> None:
+        """Note how many measurements of how many are done; fewer than before are those of another sweep."""
+        now = self._clock()
+        if self._began is None or done < self._done:
+            self._began, self._done = now, 0
+        if done > self._done:
+            self._last = now
+        self._done, self._total = done, total
+
+    def __str__(self) -> str:
+        """Return it as people say it; nothing before a measurement is done, and once all are."""
+        from orchestrator.profile.units import format_duration
+
+        if self._began is None or not 0 < self._done < self._total:
+            return ""
+        each = (self._last - self._began) / self._done
+        left = (self._total - self._done) * each - (self._clock() - self._last)
+        return f"{format_duration(max(left, 0.0))} left"
+
+
 class Reporter:
     """Told what happens; says it as fits the place."""
 
@@ -34,6 +69,7 @@ class Reporter:
         self._phase: Phase | None = None
         self._progress: Progress | None = None
         self._task: TaskID | None = None
+        self._left = TimeLeft()
 
     @contextlib.contextmanager
     def live(self) -> Iterator[Reporter]:
@@ -41,25 +77,19 @@ class Reporter:
         if self._quiet or not sys.stderr.isatty():
             yield self
             return
-        from rich.progress import (
-            BarColumn,
-            Progress,
-            SpinnerColumn,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
         columns = (
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(),
             TimeElapsedColumn(),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
         )
         progress = Progress(*columns, console=console(stderr=True), transient=True)
         progress.start()
-        self._progress, self._task = progress, progress.add_task("starting", total=None)
+        self._progress = progress
+        self._begin()
         try:
             yield self
         finally:
@@ -72,8 +102,9 @@ class Reporter:
         if self._phase is not None and Phase.IMAGE < phase < self._phase:
             return  # the log of a quick server is read later than its health is seen
         text = f"{phase.label} {detail}".strip()
-        if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, description=text)
+        if phase == Phase.IMAGE != self._phase:
+            self._begin()
+        self._show(description=text)
         if phase != self._phase:
             self._phase = phase
             self._line(text)
@@ -82,11 +113,13 @@ class Reporter:
         """Report that a measurement has begun or ended."""
         record = step.record
         what = "warm-up" if step.index == 0 else f"[{step.index}/{step.total}]"
-        if self._progress is not None and self._task is not None:
-            done = step.index - (record.state == RunState.RUNNING)
-            self._progress.update(
-                self._task, description=f"{what} {record.label}", total=step.total, completed=max(done, 0)
-            )
+        done = max(step.index - (record.state == RunState.RUNNING), 0)
+        if step.index:
+            self._left.reached(done, step.total)
+            self._show(total=step.total, completed=done)
+        else:
+            self._left.begun()
+        self._show(description=f"{what} {record.label}")
         if record.state != RunState.RUNNING:
             self._line(f"{what} {record.label}: {outcome_text(record)}")
 
@@ -105,6 +138,18 @@ class Reporter:
     def line(self, text: str) -> None:
         """Report anything else."""
         self._line(text)
+
+    def _begin(self) -> None:
+        """Show a server that starts, without what was shown of one before it."""
+        self._left = TimeLeft()
+        if self._progress is not None:
+            if self._task is not None:
+                self._progress.remove_task(self._task)
+            self._task = self._progress.add_task("starting", total=None, left=self._left)
+
+    def _show(self, **of_task: Any) -> None:  # noqa: ANN401 - what rich takes
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, **of_task)
 
     def _line(self, text: str) -> None:
         if self._quiet:

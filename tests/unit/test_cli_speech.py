@@ -13,7 +13,7 @@ from processes import COVERAGE, python
 from samples import a_record, result_bytes
 
 from orchestrator.bench.measure import Step
-from orchestrator.cli.progress import Reporter, outcome_text
+from orchestrator.cli.progress import Reporter, TimeLeft, outcome_text
 from orchestrator.errors import ServerFailed
 from orchestrator.runs.records import RunState
 from orchestrator.vllm.phases import Phase
@@ -35,6 +35,7 @@ table.add_row("[red]cell[/red]", "y" * 150)
 emit_table(table)
 """
 LIVE = """
+import time
 from samples import a_record
 from orchestrator.bench.measure import Step
 from orchestrator.cli.progress import Reporter
@@ -44,6 +45,10 @@ with Reporter().live() as reporter:
     reporter.phase(Phase.WEIGHTS, "50 %")
     reporter.step(Step(1, 2, a_record(state=RunState.RUNNING)))
     reporter.step(Step(1, 2, a_record()))
+    time.sleep(0.3)
+    reporter.step(Step(2, 2, a_record()))
+    reporter.phase(Phase.IMAGE, "of the second")
+    time.sleep(0.3)
 """
 ESCAPE = b"\x1b["
 
@@ -129,13 +134,67 @@ def test_on_a_terminal_a_live_line_shows_what_happens() -> None:
     assert ESCAPE in err
     assert b"loading weights" in err
     assert b"[1/2]" in err
+    assert b"s left" in err
+    assert b"s left" not in err[err.rindex(b"of the second") :]
+
+
+class Clock:
+    """A time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_time_left_is_the_mean_of_what_measurements_took_and_runs_down() -> None:
+    clock = Clock()
+    left = TimeLeft(clock)
+    said = []
+    left.begun()  # a warm-up of 30 s, then ten measurements, each of ten minutes
+    clock.now += 30
+    for done in range(11):
+        left.reached(done, 10)
+        said.append(str(left))
+        clock.now += 600
+    assert said[0] == ""
+    assert said[1] == "1h 34m left"
+    assert said[9] == "10m 03s left"
+    assert said[10] == ""
+
+
+def test_the_time_left_runs_down_within_a_measurement_and_not_below_nothing() -> None:
+    clock = Clock()
+    left = TimeLeft(clock)
+    left.reached(0, 2)
+    clock.now += 100
+    left.reached(1, 2)
+    assert str(left) == "1m 40s left"
+    clock.now += 70
+    assert str(left) == "30s left"
+    clock.now += 70
+    assert str(left) == "0s left"
+
+
+def test_the_time_left_begins_anew_with_another_sweep() -> None:
+    clock = Clock()
+    left = TimeLeft(clock)
+    left.reached(0, 2)
+    clock.now += 100
+    left.reached(2, 2)
+    left.reached(0, 2)
+    assert str(left) == ""
+    clock.now += 5
+    left.reached(1, 2)
+    assert str(left) == "5s left"
 
 
 def test_elsewhere_plain_lines_do() -> None:
     out, err = spoken(LIVE, {"FORCE_COLOR": "1"}, terminal=False)
     assert out == b""
     assert ESCAPE not in err
-    first, second = err.decode().splitlines()
+    first, second, *_ = err.decode().splitlines()
     assert first.endswith("s  loading weights 50 %")
     assert second.endswith("s  [1/2] 64/16 × 8 prompts: 512.0 tok/s out, TTFT 1.5 ms, TPOT 2.5 ms, 0.25 s")
 

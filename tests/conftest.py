@@ -25,6 +25,8 @@ from engine.kit.command import STUB, Orch
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
+    from engine.kit.private_engine import PrivateEngine
+
 REAL_IMAGES = ("orch-cpu:0.32.0", "orch-cpu:0.8.5")
 CLIENT_IMAGES = ("orch-client:0.9.2", "orch-client:0.11.2", "orch-client:0.14.1", "orch-client:0.33.0")
 WATCHDOGS_S = 90.0
@@ -182,3 +184,17 @@ def running_watchdogs(session: Session) -> list[psutil.Process]:
         if "orchestrator.deployment.watchdog" in words and str(session.folder) in words[-1]:
             found.append(process)
     return found
+
+
+@pytest.fixture
+def private(tmp_path: Path) -> Iterator[PrivateEngine]:
+    """Provide a second engine with the stub's image and nothing else."""
+    from engine.kit.private_engine import PrivateEngine  # noqa: PLC0415 - few tests need it
+
+    found = PrivateEngine(tmp_path)
+    found.start()
+    try:
+        found.load_stub()
+        yield found
+    finally:
+        found.end()

@@ -47,8 +47,16 @@ def bench(
     from orchestrator.cli.report import report
     from orchestrator.deployment.attach import check_fit, made_from
     from orchestrator.deployment.registry import choose, deployments
+    from orchestrator.errors import UsageError
     from orchestrator.record import bench_of, open_run
 
+    if resume is not None and dry_run:
+        raise UsageError("--dry-run does not go with --resume", f"What {resume} has: orch results show {resume}")
+    if resume is not None and sets and profile is None:
+        raise UsageError(
+            "--set changes a profile, and --resume goes on with the one that the run was begun with",
+            "To check that a changed profile comes to the same: orch bench PROFILE --set … --resume RUN",
+        )
     given = options.load(profile, sets) if profile else None
     if resume is not None:
         return _go_on(resume, given, name, wait, quiet=quiet, as_json=as_json)
@@ -62,7 +70,7 @@ def bench(
             show_plan(resolved, listed.name, as_json=as_json)
             return ExitCode.OK
         directory = this.measure_in(
-            listed, resolved, lambda: this.alone(lambda: open_run(this.here.runs, resolved, this.engine))
+            listed, resolved, wait, lambda: this.alone(lambda: open_run(this.here.runs, resolved, this.engine))
         )
     return report(directory, as_json=as_json, quiet=quiet)
 

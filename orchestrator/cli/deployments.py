@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.deployment_argument
-@click.option("--all", "everything", is_flag=True, help="End all deployments of this node that no living orch owns.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="End all deployments of this node that no living orch owns; with --force the others too.",
+)
 @click.option("--force", is_flag=True, help="Also if a living orch process owns or uses it.")
 @options.json_output
 def down(name: str | None, everything: bool, force: bool, as_json: bool) -> None:
@@ -32,11 +37,14 @@ def down(name: str | None, everything: bool, force: bool, as_json: bool) -> None
     from orchestrator.deployment.registry import choose, deployments
     from orchestrator.deployment.teardown import teardown
     from orchestrator.engine import connect
+    from orchestrator.errors import UsageError
 
+    if everything and name is not None:
+        raise UsageError(f"--all ends every deployment, {name} names one", "Give one or the other.")
     engine = connect(settings().environ)
     found = deployments(engine)
     if everything:
-        chosen = [deployment for deployment in found if not deployment.tenure.owned]
+        chosen = [deployment for deployment in found if force or not deployment.tenure.owned]
     elif not any(name in (None, deployment.name) for deployment in found):
         chosen = []
         if found:
@@ -53,7 +61,10 @@ def down(name: str | None, everything: bool, force: bool, as_json: bool) -> None
     if as_json:
         emit_json("down", {"ended": [deployment.name for deployment in chosen]})
     else:
-        emit("\n".join(f"{deployment.name} is down" for deployment in chosen) or "nothing was up")
+        emit(
+            "\n".join(f"{deployment.name} is down" for deployment in chosen)
+            or ("nothing was ended" if found else "nothing was up")
+        )
 
 
 @click.command()

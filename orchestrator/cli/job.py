@@ -54,9 +54,11 @@ class Job:
             self.reporter.line("torn down")
         return directory
 
-    def measure_in(self, listed: Listed, profile: Profile, opened: Open, work: Work | None = None) -> RunDirectory:
+    def measure_in(
+        self, listed: Listed, profile: Profile, wait_s: float | None, opened: Open, work: Work | None = None
+    ) -> RunDirectory:
         """Measure in a deployment that is up and stays up; return the run."""
-        with in_use(listed.folder, listed.name):
+        with in_use(listed.folder, listed.name, wait_s, self.reporter.line):
             deployment = attach(self.engine, listed, profile)
             with opened() as directory:
                 measure_attached(
@@ -77,7 +79,7 @@ class Job:
         """Measure in a deployment that is up if one fits, else in one of one's own; return the run."""
         listed = fitting(self.engine, profile, name)
         if listed is not None:
-            return self.measure_in(listed, profile, opened, work)
+            return self.measure_in(listed, profile, wait_s, opened, work)
         return self.measure_in_own(profile, name or profile.name, wait_s, opened, work)
 
     @contextlib.contextmanager

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import grp
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from orchestrator.errors import EnvironmentFault
 
 if TYPE_CHECKING:
-    from orchestrator.engine import Engine
+    from collections.abc import Mapping
+
     from orchestrator.plan.container import ContainerSpec
 
 GROUP_FILE = "/etc/group"
 
 
-def with_known_groups(engine: Engine, spec: ContainerSpec) -> ContainerSpec:
+class Reader(Protocol):
+    """Reads files of images."""
+
+    def read_image_file(self, reference: str, path: str, labels: Mapping[str, str]) -> bytes:
+        """Return a file of an image, empty if the image has none; the container that this takes bears the labels."""
+
+
+def with_known_groups(reader: Reader, spec: ContainerSpec) -> ContainerSpec:
     """Return the container with a number for each group that its image lacks.
 
     The devices that the group opens belong to the node, so the node's number is the right one.
@@ -26,7 +34,7 @@ def with_known_groups(engine: Engine, spec: ContainerSpec) -> ContainerSpec:
     names = [group for group in spec.group_add if not group.isdecimal()]
     if not names:
         return spec
-    listed = engine.read_image_file(spec.image, GROUP_FILE, spec.labels)
+    listed = reader.read_image_file(spec.image, GROUP_FILE, spec.labels)
     known = {line.partition(":")[0] for line in listed.decode(errors="replace").splitlines()}
     groups = tuple(group if group.isdecimal() or group in known else _number(group) for group in spec.group_add)
     return dataclasses.replace(spec, group_add=groups)

@@ -43,14 +43,24 @@ class Guard:
 
     def create(self, spec: ContainerSpec) -> str:
         """Create the launch's container and return its id."""
+        with self._creation():
+            return self.engine.create(spec)
+
+    def read_image_file(self, reference: str, path: str, labels: Mapping[str, str]) -> bytes:
+        """Return a file of an image; the container that this takes is one of the launch's."""
+        with self._creation():
+            return self.engine.read_image_file(reference, path, labels)
+
+    @contextlib.contextmanager
+    def _creation(self) -> Iterator[None]:
+        """Note that a container may still come, however the context ends but with an answer of the engine."""
         self._creating = True
         try:
-            container = self.engine.create(spec)
+            yield
         except (EngineRefusal, ImageMissing, Busy):  # an answer: nothing will come late
             self._creating = False
             raise
         self._creating = False
-        return container
 
     def hand_over(self, ttl_s: float | None) -> None:
         """Let the deployment live on without this process, for good or for a time."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.accelerators import ALL, collide
 from orchestrator.atomic import make_folder
+from orchestrator.deployment.queue import queued
 from orchestrator.deployment.registry import deployments
 from orchestrator.errors import Busy, EnvironmentFault
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from orchestrator.engine import Engine
 
-POLL_S = 0.5
 UNKNOWN = "another orch process"
 
 
@@ -67,25 +67,17 @@ def take(
     """
     if not names:
         return Hold((), ())
-    end = time.monotonic() + (wait_s or 0.0)
-    told = False
-    while True:
+
+    def attempt() -> Hold:
+        hold = _try(names, folder, who)
         try:
-            hold = _try(names, folder, who)
-            try:
-                _refuse_handed_over(names, engine)
-            except BaseException:
-                hold.release()
-                raise
-        except Busy as busy:
-            if wait_s is None or time.monotonic() >= end:
-                raise
-            if not told:
-                on_wait(busy.message)
-                told = True
-            time.sleep(POLL_S)
-        else:
-            return hold
+            _refuse_handed_over(names, engine)
+        except BaseException:
+            hold.release()
+            raise
+        return hold
+
+    return queued(attempt, wait_s, on_wait)
 
 
 def _try(names: tuple[str, ...], folder: Path, who: str) -> Hold:
@@ -165,8 +157,8 @@ def _make_shared(folder: Path) -> None:
 
 
 def _refuse_handed_over(names: tuple[str, ...], engine: Engine) -> None:
-    for deployment in deployments(engine):
-        if deployment.status == "running" and not deployment.tenure.owned and collide(names, deployment.holds):
+    for deployment in deployments(engine):  # whoever is at one of its own holds a lock that has failed already
+        if deployment.status == "running" and collide(names, deployment.holds):
             what, until = ", ".join(deployment.holds), deployment.held(time.time())
             raise Busy(
                 f"{what} is held by the deployment {deployment.name} ({until})",

@@ -14,10 +14,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.deployment.queue import queued
 from orchestrator.errors import Busy, EnvironmentFault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 FILE = "lease"
@@ -28,11 +29,13 @@ class Tenure:
     """What a lease says."""
 
     owned: bool
-    """An owner lives."""
+    """An owner lives: its maker, or after it was handed over whoever measures in it."""
     known: bool
     """The lease exists and could be read."""
     until: float | None = 0.0
     """Without an owner: seconds since the epoch until which the server may run; None is for good."""
+    handed_over: bool = False
+    """It is owned, and not by its maker."""
 
     def expired(self, now: float) -> bool:
         """Say whether nobody wants the deployment any more; what is not known is never expired."""
@@ -79,17 +82,34 @@ def renew(folder: Path, ttl_s: float) -> None:
 
 
 @contextlib.contextmanager
-def in_use(folder: Path, name: str) -> Iterator[None]:
-    """Own a deployment that was handed over while the context lasts; raise Busy if somebody else does.
+def in_use(
+    folder: Path, name: str, wait_s: float | None = None, on_wait: Callable[[str], None] = lambda _: None
+) -> Iterator[None]:
+    """Own a deployment that was handed over while the context lasts.
 
     The server does not depend on it: what was handed over runs on whatever becomes of its user.
+
+    Args:
+        folder: The deployment's folder.
+        name: Its name, for the message.
+        wait_s: How long to wait for another user of it; None does not wait.
+        on_wait: Told once why there is a wait.
+
+    Raises:
+        Busy: Another orch process owns it, at once or when the wait is over.
     """
     file = os.open(folder / FILE, os.O_RDONLY | os.O_CLOEXEC)
-    try:
+
+    def lock() -> None:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Busy(f"the deployment {name} is in use by another orch process", "See: orch ps") from None
+            raise Busy(
+                f"the deployment {name} is in use by another orch process", "See: orch ps   Or queue for it: --wait 2h"
+            ) from None
+
+    try:
+        queued(lock, wait_s, on_wait)
         yield
     finally:
         os.close(file)
@@ -107,7 +127,7 @@ def read_tenure(folder: Path) -> Tenure:
         known = until is None or (isinstance(until, int | float) and not isinstance(until, bool))
         return Tenure(owned=False, known=True, until=until) if known else Tenure(owned=False, known=False)
     except BlockingIOError:
-        return Tenure(owned=True, known=True)  # by its maker until it is handed over, later by a benchmark
+        return Tenure(owned=True, known=True, handed_over=os.fstat(file).st_size > 0)
     except (ValueError, OSError):
         return Tenure(owned=False, known=False)
     finally:

@@ -48,7 +48,7 @@ class Listed:
         """Return by whom and until when it is wanted, in words."""
         owner = f"{self.record.user}, pid {self.record.pid}" if self.record else "an orch process"
         if self.tenure.owned:
-            return f"owned by {owner}"
+            return "in use by an orch process that measures in it" if self.tenure.handed_over else f"owned by {owner}"
         if not self.tenure.known:
             return "owner unknown"
         if self.tenure.until is None:

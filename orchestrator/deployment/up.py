@@ -65,7 +65,7 @@ def bring_up(
     """
     engine, identity, server = guard.engine, guard.identity, profile.server
     progress(Phase.CONTAINER, identity.container)
-    spec = with_known_groups(engine, container_spec(profile, identity))
+    spec = with_known_groups(guard, container_spec(profile, identity))
     try:
         container = guard.create(spec)
         engine.start(container)

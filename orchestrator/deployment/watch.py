@@ -47,22 +47,23 @@ class Watch:
         if now < self._next_look:
             return None
         self._next_look = now + LOOK_S
-        match self._api.health():
+        health = self._api.health()
+        match health:
             case Health.REFUSED:
                 return "the server no longer accepts connections"
             case Health.ERROR:
                 return "the server says that its engine is dead"
             case Health.OK | Health.SILENT:
-                return self._stalled(now)
+                return self._stalled(now, answers=health is Health.OK)
 
-    def _stalled(self, now: float) -> str | None:
+    def _stalled(self, now: float, *, answers: bool) -> str | None:
         if now >= self._next_progress:
             self._next_progress = now + PROGRESS_S
             totals = self._api.samples()
-            if totals is None:
-                self._progressed = now  # it does not say, so nothing can be said of it
-            else:
+            if totals is not None:
                 self._look(read_load(totals), read_served(totals), now)
+            elif answers:
+                self._progressed = now  # it lives and does not say, so nothing can be said of its requests
         silent = now - self._progressed
         if silent < self._stall_s:
             return None

@@ -115,7 +115,7 @@ class Engine:
 
     def read_image_file(self, reference: str, path: str, labels: Mapping[str, str]) -> bytes:
         """Return a file of an image, empty if the image has none; the container that this takes bears the labels."""
-        with translated(f"reading {path} of the image {reference}"):
+        with translated(f"reading {path} of the image {reference}"), self._timeout(CREATE_S):
             created = self._api.create_container(reference, command=["true"], labels=dict(labels))["Id"]
             try:
                 pieces, _ = self._api.get_archive(created, path)

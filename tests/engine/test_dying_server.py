@@ -61,12 +61,16 @@ def test_a_death_is_noticed_while_the_client_still_waits(orch: Orch) -> None:
     assert took.total_seconds() < NOTICED_S + 10
 
 
-def test_a_hang_is_told_from_slowness(orch: Orch) -> None:
-    hanging = {"STUB_HANG_AFTER_REQUESTS": "6", "STUB_HANG_SCOPE": "completions"}
+@pytest.mark.parametrize("scope", ["completions", "all"])
+def test_a_server_that_hangs_is_given_up(orch: Orch, scope: str) -> None:
+    hanging = {"STUB_HANG_AFTER_REQUESTS": "6", "STUB_HANG_SCOPE": scope}
     name = orch.profile("hangs", server={"env": hanging}, bench={**BENCH, "stall": "4s", "restarts": 0})
     done = orch("run", name)
     assert done.returncode == 1
     assert "the server hangs: a client is waiting, and no token has come for" in done.stderr
+
+
+def test_a_slow_server_does_not_count_as_hanging(orch: Orch) -> None:
     slow = orch.profile(
         "slow", server={"env": {"STUB_TPOT_MS": "1500"}}, bench={**BENCH, "lengths": [[8, 6]], "stall": "4s"}
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from conftest import Session
     from engine.kit.command import Orch
+    from engine.kit.private_engine import PrivateEngine
     from engine.kit.proxy import Proxy
 
 pytestmark = pytest.mark.engine
@@ -64,6 +65,23 @@ def test_ps_tells_whose_a_deployment_is(orch: Orch, session: Session) -> None:
     assert orch.ok("down", run.name, "--force") == f"{run.name} is down\n"
     assert run.started.wait() == 1
     assert containers.listed(run.name) == []
+
+
+def test_all_is_what_nobody_owns_and_with_force_the_rest(orch: Orch, private: PrivateEngine) -> None:
+    environment = {**orch.environ(), "DOCKER_HOST": private.url}
+    up, running = orch.profile("up"), orch.profile("running", server={"env": {"STUB_PHASE_HANG": "load"}})
+    orch.ok("up", up, env=environment)
+    started = orch.start("run", running, env=environment)
+    started.wait_for("loading weights")
+    both = orch("down", up, "--all", env=environment)
+    assert (both.returncode, both.stdout) == (2, "")
+    assert orch.ok("down", "typo", env=environment) == "nothing was ended\n"
+    assert orch.ok("down", "--all", env=environment) == f"{up} is down\n"
+    assert orch.ok("down", "--all", env=environment) == "nothing was ended\n"
+    assert orch.json("down", "--all", "--force", env=environment)["ended"] == [running]
+    assert started.wait() == 1
+    assert private.docker("ps", "--all", "--quiet") == ""
+    assert orch.ok("down", "--all", env=environment) == "nothing was up\n"
 
 
 def test_two_users_see_and_spare_each_others_deployments(orch: Orch, session: Session) -> None:

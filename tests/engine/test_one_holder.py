@@ -82,14 +82,26 @@ def test_two_users_share_the_locks(orch: Orch) -> None:
 
 
 def test_two_sweeps_do_not_share_a_deployment(orch: Orch) -> None:
-    name = orch.profile("shared", server={"env": {"STUB_TPOT_MS": "1000"}}, bench={"lengths": [[8, 64]]})
+    card = {"holds": ["card"]}
+    name = orch.profile(
+        "shared", container=card, server={"env": {"STUB_TPOT_MS": "1000"}}, bench={"lengths": [[8, 64]]}
+    )
+    other = orch.profile("other", container=card)
     orch.ok("up", name)
     first = orch.start("bench", "--name", name)
-    while orch.json("ps")["deployments"][0]["owned"] is False:
+    while not (row := next(row for row in orch.json("ps")["deployments"] if row["name"] == name))["owned"]:
         time.sleep(0.1)
+    assert row["held"] == "in use by an orch process that measures in it"
+    rival = orch("run", other)
+    assert rival.returncode == 75
+    assert f"card is held by the deployment {name} (in use by an orch process that measures in it)" in rival.stderr
     second = orch("bench", "--name", name)
     assert second.returncode == 75
     assert f"the deployment {name} is in use" in second.stderr
     assert orch("down", name).returncode == 75
+    third = orch.start("bench", "--name", name, "--wait", "10m")
+    third.wait_for(f"the deployment {name} is in use")
     first.kill()
+    third.wait_for("[1/1]")
+    third.kill()
     orch.ok("down", name)

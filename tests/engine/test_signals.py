@@ -22,6 +22,7 @@ pytestmark = pytest.mark.engine
 INT, TERM, HUP, QUIT = signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT
 LADDERS = {
     "getting the image": ([INT], [TERM, TERM], [HUP] * 10, [QUIT]),
+    "looking into the image": ([INT], [TERM] * 10, [HUP, HUP], [QUIT]),
     "creating the container": ([INT, INT], [TERM] * 10, [HUP], [QUIT, INT]),
     "loading weights": ([INT] * 10, [TERM], [HUP, HUP], [QUIT] * 10),
     "measuring": ([INT], [TERM, INT], [HUP] * 10, [QUIT, QUIT]),

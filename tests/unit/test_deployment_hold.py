@@ -13,7 +13,7 @@ from processes import python, started
 from samples import a_profile
 
 from orchestrator.accelerators import collide, held_by, node_accelerators
-from orchestrator.deployment import hold as module
+from orchestrator.deployment import queue as module
 from orchestrator.deployment.hold import Hold, take
 from orchestrator.deployment.lease import Lease
 from orchestrator.errors import Busy, EnvironmentFault, ExitCode

@@ -27,6 +27,15 @@ print("owned", flush=True)
 time.sleep(600)
 """
 
+USER = """
+import sys, time
+from pathlib import Path
+from orchestrator.deployment.lease import in_use
+with in_use(Path(sys.argv[1]), "tiny"):
+    print("in use", flush=True)
+    time.sleep(600)
+"""
+
 OWNED = Tenure(owned=True, known=True)
 OVER = Tenure(owned=False, known=True, until=0)
 UNKNOWN = Tenure(owned=False, known=False)
@@ -111,6 +120,21 @@ def test_a_deployment_that_was_handed_over_is_used_by_one_at_a_time(tmp_path: Pa
     assert read_tenure(tmp_path) == Tenure(owned=False, known=True, until=None)
     with in_use(tmp_path, "tiny"):
         pass
+
+
+def test_who_waits_uses_a_deployment_after_the_one_before(tmp_path: Path) -> None:
+    Lease(tmp_path).hand_over(None)
+    with subprocess.Popen(python("-c", USER, str(tmp_path)), stdout=subprocess.PIPE) as user:
+        assert user.stdout is not None
+        assert user.stdout.readline() == b"in use\n"
+        told: list[str] = []
+        with pytest.raises(Busy, match="the deployment tiny is in use"), in_use(tmp_path, "tiny", 0.6, told.append):
+            pytest.fail("used twice")
+        assert told == ["the deployment tiny is in use by another orch process"]
+        user.kill()
+        user.wait()
+    with in_use(tmp_path, "tiny", 600, told.append):
+        assert len(told) == 1
 
 
 def test_a_time_to_live_can_begin_anew(tmp_path: Path) -> None:

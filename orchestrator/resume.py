@@ -35,14 +35,28 @@ def check_conditions(directory: RunDirectory, engine: Engine, profile: Profile) 
     manifest = directory.manifest()
     before, after = manifest.node.model_dump(mode="json"), node_facts(engine.version()).model_dump(mode="json")
     changed = [f"node.{line}" for line in differences(before, after, COMPARED)]
-    if manifest.deployment is not None:
-        image = engine.image(profile.container.image).id
-        if image != manifest.deployment.image_id:
-            changed.append(f"image {profile.container.image}: {manifest.deployment.image_id} → {image}")
+    changed += _other_image(directory, engine.image(profile.container.image).id)
     prompts = dataset_facts(profile.bench.dataset) if profile.bench is not None else None
     if prompts is not None and manifest.dataset is not None and prompts.sha256 != manifest.dataset.sha256:
         changed.append(f"bench.dataset.file {prompts.file}: sha256 {manifest.dataset.sha256} → {prompts.sha256}")
     _refuse(directory, changed)
+
+
+def check_image(directory: RunDirectory, image_id: str) -> None:
+    """Raise UsageError if a deployment is of another image than the run was begun with.
+
+    What a tag means can change: after it was looked up, by a pull, or before, while a deployment stays up.
+    """
+    _refuse(directory, _other_image(directory, image_id))
+
+
+def _other_image(directory: RunDirectory, image_id: str) -> list[str]:
+    before = directory.manifest().deployment
+    return (
+        []
+        if before is None or before.image_id == image_id
+        else [f"image {before.image}: {before.image_id} → {image_id}"]
+    )
 
 
 def _refuse(directory: RunDirectory, changed: list[str]) -> None:

@@ -20,6 +20,7 @@ from orchestrator.deployment.watchdog import Watch, Watchdog
 from orchestrator.errors import EngineError
 from orchestrator.record import bench_of
 from orchestrator.repetitions import further
+from orchestrator.resume import check_image
 from orchestrator.runs.records import DeploymentFacts, RunState
 from orchestrator.sweep import measurements
 
@@ -72,9 +73,11 @@ def measure(
         ServerFailed: When the server has died more often than it may be started again.
         BenchmarkFailed: When the image has no benchmark client.
         EnvironmentFault: When its client cannot do what the sweep asks, or the prompts are not those on record.
+        UsageError: When the run was begun with another image.
     """
     bench = bench_of(profile)
     check_context(bench, deployment.max_model_len)
+    check_image(directory, deployment.image.id)
     before = directory.manifest().deployment
     if before is not None:
         directory.update(earlier=(*directory.manifest().earlier, before))

@@ -8,6 +8,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from engine.kit import containers
+from engine.kit.command import STUB
+from engine.kit.containers import docker
 from engine.kit.moments import assert_whole
 from engine.kit.together import together
 
@@ -139,6 +142,33 @@ def test_resume_refuses_other_conditions_and_says_which(orch: Orch) -> None:
     assert refused.returncode == 2
     assert "image orch-stub:dev: sha256:another → sha256:" in refused.stderr
     assert "node.accelerators: " in refused.stderr
+
+
+def test_a_deployment_of_another_image_by_the_same_tag_is_refused(orch: Orch) -> None:
+    tag = f"orch-stub:{orch.prefix}"
+    docker("tag", STUB, tag)
+    basis = docker("create", STUB).strip()
+    try:
+        name = orch.profile("moved", container={"image": tag}, server={"env": {"STUB_TPOT_MS": "100"}}, bench=POINTS)
+        started = orch.start("run", name)
+        started.wait_for("[3/12]")
+        started.kill()
+        folder = orch.run_of(name)
+        before = finished(folder)
+        assert containers.left_after(name) == []
+        docker("commit", "--change", "LABEL another=image", basis, tag)
+        orch.ok("up", name)
+        docker("tag", STUB, tag)
+        refused = orch("bench", "--resume", folder.name)
+        assert refused.returncode == 2
+        assert f"image {tag}: sha256:" in refused.stderr
+        orch.ok("down", name)
+        assert finished(folder) == before
+        orch.ok("bench", "--resume", folder.name)
+        assert len(finished(folder)) == 12
+    finally:
+        docker("rm", basis)
+        docker("rmi", "--force", tag)
 
 
 def test_a_torn_record_is_not_trusted_and_measured_again(orch: Orch) -> None:

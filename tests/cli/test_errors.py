@@ -102,6 +102,20 @@ def test_a_command_line_that_cannot_be_meant(
     assert told(hidden(*args)) == (2, "", USAGE.format(*problem))
 
 
+@pytest.mark.parametrize(
+    ("args", "line"),
+    [
+        (("bench", "--resume", "x", "--dry-run"), "orch: --dry-run does not go with --resume"),
+        (("bench", "--resume", "x", "--set", "a=1"), "orch: --set changes a profile, and --resume goes on with"),
+        (("down", "x", "--all"), "orch: --all ends every deployment, x names one"),
+    ],
+)  # fmt: skip
+def test_options_that_contradict_each_other(hidden: Orch, args: tuple[str, ...], line: str) -> None:
+    code, out, err = told(hidden(*args))
+    assert (code, out) == (2, "")
+    assert err.startswith(line)
+
+
 @pytest.mark.parametrize("args", [("frobnicate",), ("up", "cpu-tiny", "--nope"), ("results", "nope"), ("--nope",)])
 def test_an_unknown_command_or_option(hidden: Orch, args: tuple[str, ...]) -> None:
     code, out, err = told(hidden(*args))

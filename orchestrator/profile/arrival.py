@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, field_validator
 
 from orchestrator.profile.values import Count, Section
+
+if TYPE_CHECKING:
+    from pydantic import ValidationInfo
 
 
 def as_list(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
@@ -52,11 +55,13 @@ class RampUp(Section):
     end: Annotated[Count, Field(alias="to")]
     """Requests per second of the last request; more than `from`."""
 
-    @model_validator(mode="after")
-    def _rises(self) -> RampUp:
-        if self.end <= self.start:
-            raise ValueError(f"the rate must rise, and {self.end} is not more than {self.start}")
-        return self
+    @field_validator("end")
+    @classmethod
+    def _rises(cls, end: int, info: ValidationInfo) -> int:
+        start = info.data.get("start")
+        if start is not None and end <= start:
+            raise ValueError(f"the rate must rise, and {end} is not more than {start}")
+        return end
 
     def __str__(self) -> str:
         """Return it as people say it, such as `1 to 10 req/s, linear`."""

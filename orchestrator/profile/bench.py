@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     BeforeValidator,
     Discriminator,
     Field,
-    JsonValue,
     Tag,
     field_validator,
-    model_validator,
 )
 
 from orchestrator.profile.arrival import POISSON, Burstiness, RampUp, Rates, as_list
 from orchestrator.profile.dataset import AnyDataset, RandomDataset, SonnetDataset
 from orchestrator.profile.precision import Repetitions  # noqa: TC001 - pydantic looks it up when it runs
+from orchestrator.profile.together import UP, Lacking, checked, given, raise_all
 from orchestrator.profile.units import Duration  # noqa: TC001 - pydantic looks these up when it runs
 from orchestrator.profile.values import (
     AbsolutePath,
@@ -27,6 +26,14 @@ from orchestrator.profile.values import (
     check_flags,
 )
 from orchestrator.vllm.dataset import owned_flags
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic import ValidationInfo, ValidatorFunctionWrapHandler
+
+    from orchestrator.profile.dataset import Dataset
+    from orchestrator.profile.together import Place, Problem
 
 
 class LengthProduct(Section):
@@ -101,11 +108,11 @@ class Bench(Section):
     """Requests per second; `inf` sends everything at once."""
     burstiness: Burstiness = POISSON
     """How evenly requests arrive at a request rate: 1 is a Poisson process, less is burstier, more is more even."""
-    ramp_up: RampUp | None = None
+    ramp_up: RampUp | None = Field(default=None, validate_default=True)
     """A request rate that rises over each point, in place of `request_rate`."""
     num_prompts: Counts | None = None
     """Requests of a point."""
-    prompts_per_concurrency: Count | None = None
+    prompts_per_concurrency: Count | None = Field(default=None, validate_default=True)
     """Requests of a point as a multiple of its concurrency, in place of `num_prompts`."""
     repetitions: Repetitions = 1
     """How many times each point is measured: a number, or `auto`: until the mean of `auto.metric` is known closely
@@ -116,7 +123,7 @@ class Bench(Section):
     client: Client = "vllm"
     """What measures: `vllm`, which is `vllm bench serve` of the image; `vllm-rs`, the Rust client that official wheels
     carry; or the path in the container of a benchmark_serving.py or of a `vllm-rs`."""
-    dataset: AnyDataset = RandomDataset()
+    dataset: AnyDataset = Field(default=RandomDataset(), validate_default=True)
     """Where prompts come from."""
     seed: Annotated[int, Field(ge=0, strict=True)] = 0
     """Base from which each point's own seed is derived, so that no two points share prompts."""
@@ -131,9 +138,9 @@ class Bench(Section):
     estimate: Estimate = Estimate()
     """A guess of the server's speed, used only to estimate how long the sweep takes."""
 
-    @field_validator("client_flags")
+    @field_validator("client_flags", mode="wrap")
     @classmethod
-    def _own_keys_stay_out_of_flags(cls, flags: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+    def _own_keys_stay_out_of_flags(cls, flags: Any, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
         owned = {
             "max-concurrency": "bench.concurrency",
             "request-rate": "bench.request_rate",
@@ -154,42 +161,72 @@ class Bench(Section):
         }
         for name in ("backend", "endpoint-type", "save-result", "result-dir", "result-filename"):
             owned[name] = "orch itself"
-        return check_flags(flags, owned)
+        return check_flags(flags, handler, owned)
 
-    @model_validator(mode="after")
-    def _axes_fit_together(self) -> Bench:
-        if (self.num_prompts is None) == (self.prompts_per_concurrency is None):
-            raise ValueError("give either num_prompts or prompts_per_concurrency")
-        if self.prompts_per_concurrency is not None and self.concurrency is None:
-            raise ValueError("prompts_per_concurrency multiplies concurrency, which is not given")
-        return self
+    @field_validator("ramp_up", mode="wrap")
+    @classmethod
+    def _arrivals_fit_together(cls, ramp_up: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+        return checked(ramp_up, handler, _arrival_problems(ramp_up, info))
 
-    @model_validator(mode="after")
-    def _lengths_fit_the_dataset(self) -> Bench:
-        dataset = self.dataset
-        has_axis = isinstance(dataset, RandomDataset | SonnetDataset)
-        if has_axis and not self.lengths:
-            raise ValueError(f"the {dataset.name} dataset needs lengths, such as [[512, 512], [1024, 1024]]")
-        if not has_axis and self.lengths is not None:
-            raise ValueError(
-                f"lengths belong to the random and sonnet datasets; '{dataset.name}' says in its own keys how long "
-                "requests are"
-            )
-        for count in self.num_prompts or _multiples(self.prompts_per_concurrency, self.concurrency):
-            if count % dataset.groups:
-                raise ValueError(f"{count} prompts cannot be shared evenly by {dataset.groups} prefixes")
-        return self
+    @field_validator("prompts_per_concurrency", mode="wrap")
+    @classmethod
+    def _counts_fit_together(cls, factor: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+        return checked(factor, handler, _count_problems(factor, info))
 
-    @model_validator(mode="after")
-    def _arrivals_fit_together(self) -> Bench:
-        if self.ramp_up is not None and self.request_rate != ("inf",):
-            raise ValueError("ramp_up is a request rate that rises; give it or request_rate")
-        if self.burstiness != POISSON and self.ramp_up is not None:
-            raise ValueError("burstiness goes with request_rate; with ramp_up leave it out")
-        if self.burstiness != POISSON and self.request_rate == ("inf",):
-            raise ValueError("burstiness has no effect without a request_rate other than inf")
-        return self
+    @field_validator("dataset")
+    @classmethod
+    def _requests_fit_the_dataset(cls, dataset: Dataset, info: ValidationInfo) -> Dataset:
+        raise_all([*_length_problems(dataset, info), *_share_problems(dataset, info)])
+        return dataset
 
 
-def _multiples(factor: int | None, counts: tuple[int, ...] | None) -> tuple[int, ...]:
-    return tuple((factor or 1) * count for count in counts or ())
+def _arrival_problems(ramp_up: object, info: ValidationInfo) -> Iterator[Problem]:
+    rated, bursty = info.data.get("request_rate") != ("inf",), info.data.get("burstiness") != POISSON
+    if ramp_up is not None and rated:
+        yield (), "ramp_up is a request rate that rises; give it or request_rate"
+    if ramp_up is not None and bursty:
+        yield (UP, "burstiness"), "burstiness goes with request_rate; with ramp_up leave it out"
+    if ramp_up is None and bursty and not rated:
+        text = "burstiness has no effect without a request_rate other than inf"
+        yield (UP, "burstiness"), Lacking(text, "bench.request_rate")
+
+
+def _count_problems(factor: object, info: ValidationInfo) -> Iterator[Problem]:
+    counted = given(info, "num_prompts")
+    if counted and factor is not None:
+        yield (), "give either num_prompts or prompts_per_concurrency"
+    if not counted and factor is None:
+        text = "give either num_prompts or prompts_per_concurrency"
+        yield (), Lacking(text, "bench.num_prompts", "bench.prompts_per_concurrency")
+    if factor is not None and not given(info, "concurrency"):
+        yield (), Lacking("prompts_per_concurrency multiplies concurrency, which is not given", "bench.concurrency")
+
+
+def _length_problems(dataset: Dataset, info: ValidationInfo) -> Iterator[Problem]:
+    has_axis = isinstance(dataset, RandomDataset | SonnetDataset)
+    if has_axis and info.data.get("lengths", ...) in (None, ()):
+        text = f"the {dataset.name} dataset needs lengths, such as [[512, 512], [1024, 1024]]"
+        yield (UP, "lengths"), Lacking(text, "bench.lengths", "bench.dataset")
+    if not has_axis and given(info, "lengths"):
+        text = (
+            f"lengths belong to the random and sonnet datasets; '{dataset.name}' says in its own keys how long "
+            "requests are"
+        )
+        yield (UP, "lengths"), text
+
+
+def _share_problems(dataset: Dataset, info: ValidationInfo) -> Iterator[Problem]:
+    """Yield the numbers of prompts that a dataset in groups cannot make."""
+    for place, count in _counts(info):
+        if count % dataset.groups:
+            text = f"{count} prompts cannot be shared evenly by {dataset.groups} prefixes"
+            yield (UP, *place), Lacking(text, "bench.dataset.num_prefixes")
+
+
+def _counts(info: ValidationInfo) -> Iterator[tuple[Place, int]]:
+    """Yield how many requests points have, each number with the place that it comes from, as far as they are known."""
+    for number, count in enumerate(info.data.get("num_prompts") or ()):
+        yield ("num_prompts", number), count
+    factor = info.data.get("prompts_per_concurrency")
+    for concurrency in info.data.get("concurrency") or () if factor else ():
+        yield ("prompts_per_concurrency",), factor * concurrency

@@ -6,11 +6,19 @@ A file of the node is mounted read-only into the container; which flags the clie
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Discriminator, Field, StrictBool, Tag, WithJsonSchema, model_validator
+from pydantic import Discriminator, Field, StrictBool, Tag, WithJsonSchema, field_validator
 
+from orchestrator.profile.together import Lacking, checked, given
 from orchestrator.profile.values import ABSOLUTE_PATH_PATTERN, AbsolutePath, Count, Section, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic import ValidationInfo, ValidatorFunctionWrapHandler
+
+    from orchestrator.profile.together import Problem
 
 FOLDER = "/run/orch-dataset"
 """Folder in the container that the node's file is mounted into, under its own name."""
@@ -21,6 +29,11 @@ NodeFile = Annotated[
     str, Field(pattern=ABSOLUTE_PATH_PATTERN), WithJsonSchema({"type": "string", "minLength": 1, "title": "File"})
 ]
 Length = Annotated[int, Field(ge=0, strict=True)]
+
+
+def place_of(file: str) -> str:
+    """Return where in the container a file of the node is mounted."""
+    return f"{FOLDER}/{file.rpartition('/')[2]}"
 
 
 class Dataset(Section):
@@ -52,28 +65,35 @@ class Dataset(Section):
 class FileDataset(Dataset):
     """A dataset that is a file."""
 
+    needs_file: ClassVar[bool] = True
+
     file: NodeFile | None = None
     """File of the node, relative to the profile's file; it is mounted read-only, hashed and recorded."""
-    path: AbsolutePath | None = None
+    path: AbsolutePath | None = Field(default=None, validate_default=True)
     """File that is in the container already, in place of `file`."""
 
     @property
     def client_path(self) -> str | None:
         """Return where the client finds the file."""
-        return self.path if self.file is None else f"{FOLDER}/{self.file.rpartition('/')[2]}"
+        return self.path if self.file is None else place_of(self.file)
 
     @property
     def node_file(self) -> str | None:
         """Return the file of the node that has to be mounted, if it is not in the container already."""
         return self.file
 
-    @model_validator(mode="after")
-    def _one_place(self) -> FileDataset:
-        if self.file is not None and self.path is not None:
-            raise ValueError("give either file, which is on the node, or path, which is in the container")
-        if self.client_path is None and type(self) is not OtherDataset:
-            raise ValueError(f"the dataset '{self.name}' is a file: give file, which is on the node, or path")
-        return self
+    @field_validator("path", mode="wrap")
+    @classmethod
+    def _one_place(cls, path: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+        return checked(path, handler, cls._misplaced(path, info))
+
+    @classmethod
+    def _misplaced(cls, path: object, info: ValidationInfo) -> Iterator[Problem]:
+        if given(info, "file") and path is not None:
+            yield (), "give either file, which is on the node, or path, which is in the container"
+        if cls.needs_file and not given(info, "file") and path is None:
+            text = f"the dataset '{info.data.get('name')}' is a file: give file, which is on the node, or path"
+            yield (), Lacking(text, "bench.dataset.file", "bench.dataset.path")
 
 
 class RandomDataset(Dataset):
@@ -158,11 +178,12 @@ class CustomDataset(FileDataset):
         """Return whether prompts are sent as they are."""
         return {"skip_chat_template": True} if self.skip_chat_template else {}
 
-    @model_validator(mode="after")
-    def _json_lines(self) -> CustomDataset:
-        if self.client_path is not None and not self.client_path.endswith(JSON_LINES):
-            raise ValueError(f"the file of a custom dataset is JSON Lines, and its name must end in {JSON_LINES}")
-        return self
+    @field_validator("file", "path", mode="wrap")
+    @classmethod
+    def _json_lines(cls, file: Any, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+        wrong = isinstance(file, str) and not file.endswith(JSON_LINES)
+        problem = f"the file of a custom dataset is JSON Lines, and its name must end in {JSON_LINES}"
+        return checked(file, handler, [((), problem)] if wrong else [])
 
 
 NAMED: dict[str, type[Dataset]] = {
@@ -176,6 +197,8 @@ NAMED: dict[str, type[Dataset]] = {
 
 class OtherDataset(FileDataset):
     """Any other dataset of the client; its flags are given in `bench.client_flags`."""
+
+    needs_file: ClassVar[bool] = False
 
     name: Annotated[Text, Field(json_schema_extra={"not": {"enum": list(NAMED)}})]
     """Name of the dataset as the client knows it, such as `hf` or `burstgpt`."""

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from orchestrator.profile import values
 from orchestrator.profile.keys import file_keys, homes
 from orchestrator.profile.names import did_you_mean, nearest
-from orchestrator.profile.tree import fault
+from orchestrator.profile.together import UP, Lacking
+from orchestrator.profile.tree import fault, is_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -86,23 +87,39 @@ def faults_of(errors: Iterable[ErrorDetails], root: Node, *, incomplete: bool) -
     }
     for error, place in placed:
         kind = error["type"]
-        keys = _full_keys(place)
+        lacking = _lacking(error, place, root)
+        if (incomplete and lacking) or not meant.isdisjoint(lacking):
+            continue
+        if kind == "too_short" and place.node.value != ():
+            continue
+        keys = place.keys if kind == "value_error" else _full_keys(place)
         at_mapping = isinstance(place.node.value, Mapping)
-        if kind == "missing" and (incomplete or keys in meant):
-            continue
-        if (incomplete and kind == "value_error" and at_mapping) or (kind == "too_short" and place.node.value != ()):
-            continue
         of_key = at_mapping or kind in ("missing", "extra_forbidden") or "[key]" in error["loc"]
         mark = place.key_mark if of_key else place.node.mark
         found[fault(mark, keys, _problem(error, place))] = None
     return list(found)
 
 
+def _lacking(error: ErrorDetails, place: _Place, root: Node) -> set[Keys]:
+    """Return the absent keys of which any would mend an error."""
+    if error["type"] == "missing":
+        return {_full_keys(place)}
+    cause = error.get("ctx", {}).get("error")
+    return {keys for keys in cause.keys if not is_at(root, keys)} if isinstance(cause, Lacking) else set()
+
+
+def _from_top(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    path: tuple[str | int, ...] = ()
+    for part in loc:
+        path = path[:-1] if part == UP else (*path, part)
+    return path
+
+
 def _locate(root: Node, loc: tuple[str | int, ...]) -> _Place:
     node, mark = root, root.mark
     keys: Keys = ()
     rest: Keys = ()
-    for part in loc:
+    for part in _from_top(loc):
         if isinstance(node.value, Mapping) and part in node.value and isinstance(part, str):
             mark, node = node.value[part].mark, node.value[part].node
             keys = (*keys, part)

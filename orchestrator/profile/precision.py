@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 
 from orchestrator.objectives import check_metric
+from orchestrator.profile.together import Lacking
 from orchestrator.profile.values import Count, Section, Text
+
+if TYPE_CHECKING:
+    from pydantic import ValidationInfo
 
 
 class Precision(Section):
@@ -20,7 +24,7 @@ class Precision(Section):
     """How far the 95 % confidence interval of its mean may reach to each side, as a part of the mean."""
     at_least: Annotated[int, Field(ge=2, le=1000, strict=True)] = 3
     """Repetitions that each point gets."""
-    at_most: Annotated[int, Field(ge=2, le=1000, strict=True)] = 10
+    at_most: Annotated[int, Field(ge=2, le=1000, strict=True, validate_default=True)] = 10
     """Repetitions after which a point is left as it is."""
 
     @field_validator("metric")
@@ -28,11 +32,17 @@ class Precision(Section):
     def _metric_is_known(cls, metric: str) -> str:
         return check_metric(metric)
 
-    @model_validator(mode="after")
-    def _bounds_are_in_order(self) -> Precision:
-        if self.at_least > self.at_most:
-            raise ValueError(f"at_least is {self.at_least} and at_most {self.at_most}")
-        return self
+    @field_validator("at_most")
+    @classmethod
+    def _bounds_are_in_order(cls, at_most: int, info: ValidationInfo) -> int:
+        at_least = info.data.get("at_least")
+        if at_least is not None and at_least > at_most:
+            raise Lacking(
+                f"at_least is {at_least} and at_most {at_most}",
+                "bench.repetitions.auto.at_least",
+                "bench.repetitions.auto.at_most",
+            )
+        return at_most
 
 
 class Until(Section):

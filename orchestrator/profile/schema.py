@@ -7,19 +7,15 @@ file, the environment or a clock.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping  # noqa: TC003 - pydantic looks it up when it runs
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import (
-    Field,
-    JsonValue,
-    StrictBool,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, StrictBool, field_validator, model_validator
 
 from orchestrator.objectives import parse_objective
 from orchestrator.profile.bench import Bench  # noqa: TC001 - pydantic looks it up when it runs
+from orchestrator.profile.dataset import place_of
+from orchestrator.profile.together import checked
 from orchestrator.profile.units import Duration, Size  # noqa: TC001 - pydantic looks these up when it runs
 from orchestrator.profile.values import (
     IPC_PATTERN,
@@ -40,8 +36,27 @@ from orchestrator.profile.values import (
     TextOrNumber,
     Ulimit,
     check_flags,
+    is_secret,
+    mount_targets,
+    mounted_twice,
 )
 from orchestrator.profile.vary import Vary  # noqa: TC001 - pydantic looks it up when it runs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic import ModelWrapValidatorHandler, ValidatorFunctionWrapHandler
+
+    from orchestrator.profile.together import Problem
+
+
+def _objective(text: str) -> str:
+    parse_objective(text)
+    return text
+
+
+Objective = Annotated[Text, AfterValidator(_objective)]
+"""An objective as it is written."""
 
 
 class Container(Section):
@@ -94,13 +109,10 @@ class Container(Section):
     supervise: StrictBool = True
     """Run the server under orch's supervisor, which stops it when its owner dies or its time is up."""
 
-    @model_validator(mode="after")
-    def _no_mount_target_twice(self) -> Container:
-        targets = [mount.target.rstrip("/") for mount in self.mounts]
-        for target in targets:
-            if targets.count(target) > 1:
-                raise ValueError(f"two mounts share the target {target}")
-        return self
+    @field_validator("mounts", mode="wrap")
+    @classmethod
+    def _no_mount_target_twice(cls, mounts: Any, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+        return checked(mounts, handler, mounted_twice(mounts))
 
 
 class Server(Section):
@@ -131,10 +143,10 @@ class Server(Section):
             raise ValueError(f"'{host}' is not an IP address; write 127.0.0.1 for this node alone") from None
         return host
 
-    @field_validator("flags")
+    @field_validator("flags", mode="wrap")
     @classmethod
-    def _own_keys_stay_out_of_flags(cls, flags: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
-        return check_flags(flags, {"host": "server.host", "port": "server.port", "model": "server.model"})
+    def _own_keys_stay_out_of_flags(cls, flags: Any, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+        return check_flags(flags, handler, {"host": "server.host", "port": "server.port", "model": "server.model"})
 
 
 class Health(Section):
@@ -160,7 +172,7 @@ class Profile(Section):
     """The sweep; a profile without one can be served but not benchmarked."""
     vary: Vary | None = None
     """Servers to run the sweep against, one after the other; without it the one that the profile describes."""
-    objectives: tuple[Text, ...] = ()
+    objectives: tuple[Objective, ...] = ()
     """What each measurement must keep to, such as `p99_ttft_ms<2000`; a run that misses one ends with exit code 4."""
 
     def secrets(self) -> dict[str, SecretRef]:
@@ -168,25 +180,37 @@ class Profile(Section):
         merged = {**self.container.env, **self.server.env}
         return {name: value for name, value in merged.items() if isinstance(value, FromEnv | FromFile)}
 
-    @field_validator("objectives")
+    @model_validator(mode="wrap")
     @classmethod
-    def _objectives_can_be_read(cls, objectives: tuple[str, ...]) -> tuple[str, ...]:
-        for text in objectives:
-            parse_objective(text)
-        return objectives
+    def _sections_fit_together(cls, data: Any, handler: ModelWrapValidatorHandler[Profile]) -> Profile:  # noqa: ANN401 - a validator sees whatever the file holds
+        problems = [*_mount_over_the_dataset(data), *_secrets_without_the_supervisor(data)]
+        made: Profile = checked(data, handler, problems)
+        return made
 
-    @model_validator(mode="after")
-    def _dataset_has_its_place(self) -> Profile:
-        target = self.bench.dataset.client_path if self.bench is not None and self.bench.dataset.node_file else None
-        if any(mount.target.rstrip("/") == target for mount in self.container.mounts):
-            raise ValueError(f"a mount takes the place of bench.dataset.file, {target}")
-        return self
 
-    @model_validator(mode="after")
-    def _secrets_need_the_supervisor(self) -> Profile:
-        if not self.container.supervise and self.secrets():
-            raise ValueError(
-                "secrets are handed to the server by the supervisor; set container.supervise to true or "
-                f"remove {', '.join(sorted(self.secrets()))}"
-            )
-        return self
+def _at(data: Any, *keys: str) -> Any:  # noqa: ANN401 - whatever a profile's data holds
+    """Return what stands at keys; None where there is no such place, be it only because a mapping is none."""
+    for key in keys:
+        data = data.get(key) if isinstance(data, Mapping) else None
+    return data
+
+
+def _mount_over_the_dataset(data: object) -> Iterator[Problem]:
+    file = _at(data, "bench", "dataset", "file")
+    for number, target in mount_targets(_at(data, "container", "mounts")) if isinstance(file, str) else ():
+        if target == place_of(file):
+            text = f"a mount takes the place of bench.dataset.file, {target}"
+            yield ("container", "mounts", number, "target"), text
+
+
+def _secrets_without_the_supervisor(data: object) -> Iterator[Problem]:
+    variables = {**_mapping(data, "container", "env"), **_mapping(data, "server", "env")}
+    secrets = sorted(name for name, value in variables.items() if is_secret(value))
+    if secrets and _at(data, "container", "supervise") is False:
+        text = "secrets are handed to the server by the supervisor; set container.supervise to true or "
+        yield ("container", "supervise"), f"{text}remove {', '.join(secrets)}"
+
+
+def _mapping(data: object, *keys: str) -> Mapping[str, Any]:
+    found = _at(data, *keys)
+    return found if isinstance(found, Mapping) else {}

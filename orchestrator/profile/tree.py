@@ -94,6 +94,15 @@ def entry_at(node: Node, keys: Keys) -> Entry:
     return entry
 
 
+def is_at(node: Node, keys: Keys) -> bool:
+    """Say whether something stands at keys."""
+    try:
+        entry_at(node, keys)
+    except KeyError:
+        return False
+    return True
+
+
 def nested(path: Sequence[str], entry: Entry) -> Node:
     """Return the tree that holds nothing but one value, at a path."""
     node = entry.node

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -15,8 +15,17 @@ from pydantic import (
     JsonValue,
     StrictBool,
     Tag,
-    model_validator,
+    field_validator,
 )
+
+from orchestrator.profile.together import checked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic import ValidationInfo, ValidatorFunctionWrapHandler
+
+    from orchestrator.profile.together import Problem
 
 ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 FLAG_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -83,6 +92,11 @@ def _env_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
     return "<from_env>" if isinstance(value, FromEnv | Mapping) else "<text>"
 
 
+def is_secret(value: Any) -> bool:  # noqa: ANN401 - sees whatever the file holds
+    """Say whether a variable is set to a secret, be it a well-formed one or not."""
+    return _env_kind(value) != "<text>"
+
+
 PlainEnvValue = Annotated[str, BeforeValidator(_env_text, json_schema_input_type=str | int | float)]
 EnvValue = Annotated[
     Annotated[PlainEnvValue, Tag("<text>")]
@@ -118,6 +132,31 @@ class MountSpec(Section):
 
 
 Mount = Annotated[MountSpec, BeforeValidator(_read_mount, json_schema_input_type=str | MountSpec)]
+
+
+def mount_targets(mounts: Any) -> Iterator[tuple[int, str]]:  # noqa: ANN401 - sees whatever the file holds
+    """Yield where each mount that has a target is mounted, by its place in the list."""
+    for number, mount in enumerate(mounts) if isinstance(mounts, list | tuple) else ():
+        target = _target(mount)
+        if isinstance(target, str):
+            yield number, target.rstrip("/")
+
+
+def _target(mount: Any) -> Any:  # noqa: ANN401 - sees whatever the file holds
+    if isinstance(mount, str):
+        return mount.split(":")[1] if ":" in mount else None
+    if isinstance(mount, Mapping):
+        return mount.get("target")
+    return mount.target if isinstance(mount, MountSpec) else None
+
+
+def mounted_twice(mounts: Any) -> Iterator[Problem]:  # noqa: ANN401 - sees whatever the file holds
+    """Yield the mounts whose target another one before them has."""
+    seen: set[str] = set()
+    for number, target in mount_targets(mounts):
+        if target in seen:
+            yield (number, "target"), f"two mounts share the target {target}"
+        seen.add(target)
 
 
 def _read_device(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
@@ -156,11 +195,13 @@ class UlimitSpec(Section):
     hard: Annotated[int, Field(ge=-1, strict=True)]
     """How far a process may raise it."""
 
-    @model_validator(mode="after")
-    def _soft_is_within_hard(self) -> UlimitSpec:
-        if self.hard != -1 and (self.soft == -1 or self.soft > self.hard):
-            raise ValueError(f"the soft limit {self.soft} is above the hard limit {self.hard}")
-        return self
+    @field_validator("hard")
+    @classmethod
+    def _soft_is_within_hard(cls, hard: int, info: ValidationInfo) -> int:
+        soft = info.data.get("soft")
+        if soft is not None and hard != -1 and (soft == -1 or soft > hard):
+            raise ValueError(f"the soft limit {soft} is above the hard limit {hard}")
+        return hard
 
 
 Ulimit = Annotated[UlimitSpec, BeforeValidator(_read_ulimit, json_schema_input_type=int | UlimitSpec)]
@@ -198,21 +239,22 @@ SHORT_FORMS = {
 """Abbreviations that have one dash in vLLM, and would get two here."""
 
 
-def check_flags(flags: Mapping[str, JsonValue], owned: Mapping[str, str]) -> Mapping[str, JsonValue]:
-    """Return the flags; raise ValueError for one that another key owns, or one written in two ways."""
+def check_flags(flags: Any, handler: ValidatorFunctionWrapHandler, owned: Mapping[str, str]) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    """Return the flags; raise what is wrong with each, one that another key owns and one in two ways included."""
+    return checked(flags, handler, _misused(flags, owned) if isinstance(flags, Mapping) else ())
+
+
+def _misused(flags: Mapping[str, Any], owned: Mapping[str, str]) -> Iterator[Problem]:
     seen: dict[str, str] = {}
-    for name in flags:
+    for name, value in flags.items():
         plain = name.replace("_", "-")
         if plain in owned:
-            raise ValueError(f"'{name}' is set by {owned[plain]}")
-        if plain in SHORT_FORMS:
-            raise ValueError(f"'{name}' is written {SHORT_FORMS[plain]}")
-        value = flags[name]
-        if isinstance(value, list) and len(value) > 1:
-            for item in value:
-                if isinstance(item, str) and item.startswith("-"):
-                    raise ValueError(f"'{item}' in the list of '{name}' would be taken for another flag")
-        if plain in seen:
-            raise ValueError(f"'{name}' and '{seen[plain]}' are the same flag")
+            yield (name, "[key]"), f"'{name}' is set by {owned[plain]}"
+        elif plain in SHORT_FORMS:
+            yield (name, "[key]"), f"'{name}' is written {SHORT_FORMS[plain]}"
+        elif plain in seen:
+            yield (name, "[key]"), f"'{name}' and '{seen[plain]}' are the same flag"
+        for number, item in enumerate(value) if isinstance(value, list) and len(value) > 1 else ():
+            if isinstance(item, str) and item.startswith("-"):
+                yield (name, number), f"'{item}' in the list of '{name}' would be taken for another flag"
         seen[plain] = name
-    return flags

@@ -138,4 +138,6 @@ def test_what_comes_out_can_be_run_from_anywhere(folder: Folder) -> None:
 
 def test_a_file_of_prompts_needs_its_place_in_the_container(folder: Folder) -> None:
     text = GOOD.replace("}", f", mounts: ['/a:{FOLDER}/a.jsonl']}}", 1) + CUSTOM % "a.jsonl"
-    assert folder.faults_in(text) == [f"p.yaml:1:1 — a mount takes the place of bench.dataset.file, {FOLDER}/a.jsonl"]
+    assert folder.faults_in(text) == [
+        f"p.yaml:1:36 container.mounts[0] — a mount takes the place of bench.dataset.file, {FOLDER}/a.jsonl"
+    ]

@@ -64,14 +64,14 @@ HEAD = "container:\n  image: i:1\n"
         ("  mounts: ['/a']", ["p.yaml:3:12 container.mounts[0] — '/a' is not a mount; write /on/the/node:/in/the/container, then :ro for read-only"]),
         ("  mounts: ['/a:/b:RO']", ["p.yaml:3:12 container.mounts[0] — '/a:/b:RO' is not a mount; write /on/the/node:/in/the/container, then :ro for read-only"]),
         ("  mounts: ['~/a:/b']", ["p.yaml:3:12 container.mounts[0] — source must be an absolute path"]),
-        ("  mounts: ['/a:/x', '/b:/x/']", ["p.yaml:1:1 container — two mounts share the target /x"]),
+        ("  mounts: ['/a:/x', '/b:/x/']", ["p.yaml:3:21 container.mounts[1] — two mounts share the target /x"]),
         ("  mounts: [{source: /a}]", ["p.yaml:3:12 container.mounts[0].target — required key is missing"]),
         ("  mounts: [{source: /a, taget: /b}]", ["p.yaml:3:25 container.mounts[0].taget — unknown key; did you mean 'target'?"]),
         ("  ulimits: {memlock: x}", ["p.yaml:3:22 container.ulimits.memlock — must be a whole number"]),
         ("  ulimits: {memlock: -2}", ["p.yaml:3:22 container.ulimits.memlock — must be -1 or more"]),
         ("  ulimits: {memlock: {soft: 1}}", ["p.yaml:3:13 container.ulimits.memlock.hard — required key is missing"]),
         ("  ulimits: {MEMLOCK: 1}", ["p.yaml:3:13 container.ulimits.MEMLOCK — must be a limit's name, such as memlock"]),
-        ("  ulimits: {memlock: {soft: 2, hard: 1}}", ["p.yaml:3:13 container.ulimits.memlock — the soft limit 2 is above the hard limit 1"]),
+        ("  ulimits: {memlock: {soft: 2, hard: 1}}", ["p.yaml:3:38 container.ulimits.memlock.hard — the soft limit 2 is above the hard limit 1"]),
         ("  ulimits: 5", ["p.yaml:3:12 container.ulimits — must be a mapping of keys to values"]),
         ("  env: [A=1]", ["p.yaml:3:8 container.env — must be a mapping of keys to values"]),
         ("  env: {A: true}", ['p.yaml:3:12 container.env.A — an environment variable is text: write "1", "0", "true" or "false" in quotes']),
@@ -86,7 +86,7 @@ HEAD = "container:\n  image: i:1\n"
             "p.yaml:3:13 container.env.A.value — unknown key; known here: from_env, from_file",
         ]),
         ("  env: {A: {from_env: A, from_file: /a}}", ["p.yaml:3:13 container.env.A.from_env — not a key of 'from_file'"]),
-        ("  supervise: false\n  env: {A: {from_env: A}}", ["p.yaml:1:1 — secrets are handed to the server by the supervisor; set container.supervise to true or remove A"]),
+        ("  supervise: false\n  env: {A: {from_env: A}}", ["p.yaml:3:14 container.supervise — secrets are handed to the server by the supervisor; set container.supervise to true or remove A"]),
     ],
 )  # fmt: skip
 def test_faults_of_the_container_are_told_in_plain_words(folder: Folder, lines: str, faults: list[str]) -> None:
@@ -108,8 +108,8 @@ def test_faults_of_the_container_are_told_in_plain_words(folder: Folder, lines: 
         ("server: {model: m, command: []}", ["p.yaml:3:29 server.command — must hold at least one value"]),
         ("server: {model: m, max_model_len: 5}", ["p.yaml:3:20 server.max_model_len — unknown key; known here: model, command, host, port, flags, env"]),
         ("server: {model: m, flags: {--x: 1}}", ["p.yaml:3:28 server.flags.--x — must be a flag's name without its leading dashes"]),
-        ("server: {model: m, flags: {port: 1}}", ["p.yaml:3:20 server.flags — 'port' is set by server.port"]),
-        ("server: {model: m, flags: {a-b: 1, a_b: 1}}", ["p.yaml:3:20 server.flags — 'a_b' and 'a-b' are the same flag"]),
+        ("server: {model: m, flags: {port: 1}}", ["p.yaml:3:28 server.flags.port — 'port' is set by server.port"]),
+        ("server: {model: m, flags: {a-b: 1, a_b: 1}}", ["p.yaml:3:36 server.flags.a_b — 'a_b' and 'a-b' are the same flag"]),
         ("server: {model: m}\nhealth: {deadline: 0}", ["p.yaml:4:20 health.deadline — must be more than 0"]),
         ("server: {model: m}\nhealth: {deadline: 1y}", ["p.yaml:4:20 health.deadline — '1y' is not a duration; write seconds or a form such as 90s, 30m or 1h30m"]),
         ("server: {model: m}\nhealth: {deadline: true}", ["p.yaml:4:20 health.deadline — must be a number"]),
@@ -133,8 +133,11 @@ def test_faults_of_the_other_sections_are_told_in_plain_words(folder: Folder, li
     ("bench", "faults"),
     [
         ("{lengths: [[1, 1]]}", ["p.yaml:3:1 bench — give either num_prompts or prompts_per_concurrency"]),
-        ("{lengths: [[1, 1]], num_prompts: 1, prompts_per_concurrency: 1}", ["p.yaml:3:1 bench — give either num_prompts or prompts_per_concurrency"]),
-        ("{lengths: [[1, 1]], prompts_per_concurrency: 1}", ["p.yaml:3:1 bench — prompts_per_concurrency multiplies concurrency, which is not given"]),
+        ("{lengths: [[1, 1]], num_prompts: 1, prompts_per_concurrency: 1}", [
+            "p.yaml:3:69 bench.prompts_per_concurrency — give either num_prompts or prompts_per_concurrency",
+            "p.yaml:3:69 bench.prompts_per_concurrency — prompts_per_concurrency multiplies concurrency, which is not given",
+        ]),
+        ("{lengths: [[1, 1]], prompts_per_concurrency: 1}", ["p.yaml:3:53 bench.prompts_per_concurrency — prompts_per_concurrency multiplies concurrency, which is not given"]),
         ("{num_prompts: 1}", ["p.yaml:3:1 bench — the random dataset needs lengths, such as [[512, 512], [1024, 1024]]"]),
         ("{num_prompts: 1, lengths: [[1, 1]], dataset: {name: sharegpt}}", ["p.yaml:3:44 bench.dataset — the dataset 'sharegpt' is a file: give file, which is on the node, or path"]),
         ("{num_prompts: 1, lengths: [[1]]}", ["p.yaml:3:35 bench.lengths[0] — write an input and an output length, such as [512, 512]"]),
@@ -153,26 +156,26 @@ def test_faults_of_the_other_sections_are_told_in_plain_words(folder: Folder, li
         ("{num_prompts: 1, request_rate: 0, lengths: [[1, 1]]}", ["p.yaml:3:39 bench.request_rate — must be more than 0"]),
         ("{num_prompts: 1, request_rate: [1, fast], lengths: [[1, 1]]}", ["p.yaml:3:43 bench.request_rate[1] — must be requests per second, or inf to send everything at once"]),
         ("{num_prompts: 1, request_rate: [true], lengths: [[1, 1]]}", ["p.yaml:3:40 bench.request_rate[0] — must be requests per second, or inf to send everything at once"]),
-        ("{num_prompts: 1, lengths: [[1, 1]], client_flags: {result-dir: x}}", ["p.yaml:3:44 bench.client_flags — 'result-dir' is set by orch itself"]),
+        ("{num_prompts: 1, lengths: [[1, 1]], client_flags: {result-dir: x}}", ["p.yaml:3:59 bench.client_flags.result-dir — 'result-dir' is set by orch itself"]),
         ("{num_prompts: 1, lengths: [[1, 1]], seed: -1}", ["p.yaml:3:50 bench.seed — must be 0 or more"]),
         ("{num_prompts: 1, lengths: [[1, 1]], dataset: {path: /x}}", ["p.yaml:3:54 bench.dataset.path — not a key of 'random'"]),
         ("{num_prompts: 1, lengths: [[1, 1]], dataset: {prefix: 8}}", ["p.yaml:3:54 bench.dataset.prefix — unknown key; did you mean 'prefix_len'?"]),
         ("{num_prompts: 1, lengths: [[1, 1]], dataset: {range_ratio: 1}}", ["p.yaml:3:67 bench.dataset.range_ratio — must be less than 1"]),
         ("{num_prompts: 1, lengths: [[1, 1]], dataset: random}", ["p.yaml:3:53 bench.dataset — must be a mapping of keys to values"]),
         ("{num_prompts: 1, lengths: [[1, 1]], dataset: {name: 5}}", ["p.yaml:3:60 bench.dataset.name — must be text; put it in quotes"]),
-        ("{num_prompts: 1, lengths: [[1, 1]], dataset: {name: hf, path: /x}}", ["p.yaml:3:1 bench — lengths belong to the random and sonnet datasets; 'hf' says in its own keys how long requests are"]),
+        ("{num_prompts: 1, lengths: [[1, 1]], dataset: {name: hf, path: /x}}", ["p.yaml:3:34 bench.lengths — lengths belong to the random and sonnet datasets; 'hf' says in its own keys how long requests are"]),
         ("{num_prompts: 1, dataset: {name: sonnet, path: /x}}", ["p.yaml:3:1 bench — the sonnet dataset needs lengths, such as [[512, 512], [1024, 1024]]"]),
         ("{num_prompts: 1, dataset: {name: custom, path: x.jsonl}}", ["p.yaml:3:55 bench.dataset.path — must be an absolute path"]),
-        ("{num_prompts: 1, dataset: {name: custom, path: /x.json}}", ["p.yaml:3:25 bench.dataset — the file of a custom dataset is JSON Lines, and its name must end in .jsonl"]),
-        ("{num_prompts: 1, dataset: {name: hf, file: x, path: /x}}", ["p.yaml:3:25 bench.dataset — give either file, which is on the node, or path, which is in the container"]),
-        ("{num_prompts: [20, 25], dataset: {name: prefix_repetition}}", ["p.yaml:3:1 bench — 25 prompts cannot be shared evenly by 10 prefixes"]),
-        ("{num_prompts: 1, lengths: [[1, 1]], client_flags: {random-prefix-len: 5}}", ["p.yaml:3:44 bench.client_flags — 'random-prefix-len' is set by bench.dataset.prefix_len"]),
-        ("{num_prompts: 1, lengths: [[1, 1]], client_flags: {burstiness: 5}}", ["p.yaml:3:44 bench.client_flags — 'burstiness' is set by bench.burstiness"]),
-        ("{num_prompts: 1, lengths: [[1, 1]], burstiness: 2}", ["p.yaml:3:1 bench — burstiness has no effect without a request_rate other than inf"]),
-        ("{num_prompts: 1, lengths: [[1, 1]], burstiness: 0}", ["p.yaml:3:56 bench.burstiness — must be more than 0"]),
-        ("{num_prompts: 1, lengths: [[1, 1]], ramp_up: {strategy: linear, from: 1, to: 2}, request_rate: 1}", ["p.yaml:3:1 bench — ramp_up is a request rate that rises; give it or request_rate"]),
-        ("{num_prompts: 1, lengths: [[1, 1]], ramp_up: {strategy: linear, from: 1, to: 2}, burstiness: 2}", ["p.yaml:3:1 bench — burstiness goes with request_rate; with ramp_up leave it out"]),
-        ("{num_prompts: 1, lengths: [[1, 1]], ramp_up: {strategy: linear, from: 2, to: 2}}", ["p.yaml:3:44 bench.ramp_up — the rate must rise, and 2 is not more than 2"]),
+        ("{num_prompts: 1, dataset: {name: custom, path: /x.json}}", ["p.yaml:3:55 bench.dataset.path — the file of a custom dataset is JSON Lines, and its name must end in .jsonl"]),
+        ("{num_prompts: 1, dataset: {name: hf, file: x, path: /x}}", ["p.yaml:3:60 bench.dataset.path — give either file, which is on the node, or path, which is in the container"]),
+        ("{num_prompts: [20, 25], dataset: {name: prefix_repetition}}", ["p.yaml:3:27 bench.num_prompts[1] — 25 prompts cannot be shared evenly by 10 prefixes"]),
+        ("{num_prompts: 1, lengths: [[1, 1]], client_flags: {random-prefix-len: 5}}", ["p.yaml:3:59 bench.client_flags.random-prefix-len — 'random-prefix-len' is set by bench.dataset.prefix_len"]),
+        ("{num_prompts: 1, lengths: [[1, 1]], client_flags: {burstiness: 5}}", ["p.yaml:3:59 bench.client_flags.burstiness — 'burstiness' is set by bench.burstiness"]),
+        ("{num_prompts: 1, lengths: [[1, 1]], burstiness: 2}", ["p.yaml:3:56 bench.burstiness — burstiness has no effect without a request_rate other than inf"]),
+        ("{num_prompts: 1, lengths: [[1, 1]], burstiness: 0, request_rate: 1}", ["p.yaml:3:56 bench.burstiness — must be more than 0"]),
+        ("{num_prompts: 1, lengths: [[1, 1]], ramp_up: {strategy: linear, from: 1, to: 2}, request_rate: 1}", ["p.yaml:3:44 bench.ramp_up — ramp_up is a request rate that rises; give it or request_rate"]),
+        ("{num_prompts: 1, lengths: [[1, 1]], ramp_up: {strategy: linear, from: 1, to: 2}, burstiness: 2}", ["p.yaml:3:101 bench.burstiness — burstiness goes with request_rate; with ramp_up leave it out"]),
+        ("{num_prompts: 1, lengths: [[1, 1]], ramp_up: {strategy: linear, from: 2, to: 2}}", ["p.yaml:3:85 bench.ramp_up.to — the rate must rise, and 2 is not more than 2"]),
         ("{num_prompts: 1, lengths: [[1, 1]], ramp_up: {strategy: square, form: 2, to: 3}}", [
             "p.yaml:3:64 bench.ramp_up.strategy — must be one of linear, exponential",
             "p.yaml:3:72 bench.ramp_up.form — unknown key; did you mean 'from'?",
@@ -200,6 +203,7 @@ def test_all_faults_of_all_files_come_at_once_the_profile_first_each_from_its_to
     assert folder.faults("p", "server.host=", "health.dedline=5", "oops") == [
         "p.yaml:4:3 server.modle — unknown key; did you mean 'model'?",
         "p.yaml:5:3 server.model — duplicate key; first given at line 3, column 3",
+        "p.yaml:6:1 bench — the random dataset needs lengths, such as [[512, 512], [1024, 1024]]",
         "p.yaml:6:22 bench.num_prompts — must be 1 or more",
         "_base.yaml:2:10 container.image — must be text; put it in quotes",
         "_base.yaml:3:3 container.shm — unknown key; did you mean 'shm_size'?",
@@ -209,10 +213,190 @@ def test_all_faults_of_all_files_come_at_once_the_profile_first_each_from_its_to
     ]
 
 
-def test_a_file_that_cannot_be_read_does_not_make_keys_missing(folder: Folder) -> None:
+AT_FAULT = {
+    "container": ("image: ''", "2:10 container.image — must not be empty"),
+    "server": ("model: ''", "2:10 server.model — must not be empty"),
+    "bench": ("seed: -1", "2:9 bench.seed — must be 0 or more"),
+}
+"""A wrong line of each section."""
+REST = {"container": "image: i", "server": "model: m"}
+
+
+@pytest.mark.parametrize(
+    ("section", "lines", "faults"),
+    [
+        ("container", ["mounts: ['/a:/x', '/b:/y', '/c:/x/', '/d:/y', ya]"], [
+            "3:30 container.mounts[2] — two mounts share the target /x",
+            "3:40 container.mounts[3] — two mounts share the target /y",
+            "3:49 container.mounts[4] — 'ya' is not a mount; write /on/the/node:/in/the/container, then :ro for read-only",
+        ]),
+        ("container", ["mounts: [{source: a, target: /x}, {source: /b, target: /x}]"], [
+            "3:21 container.mounts[0].source — must be an absolute path",
+            "3:58 container.mounts[1].target — two mounts share the target /x",
+        ]),
+        ("container", ["supervise: false", "env: {A: {from_env: A, x: 1}, C: c}"], [
+            "3:14 container.supervise — secrets are handed to the server by the supervisor; set container.supervise to true or remove A",
+            "4:26 container.env.A.x — unknown key; known here: from_env, from_file",
+        ]),
+        ("container", ["ulimits: {a: {soft: 2, hard: 1, x: 1}, b: {soft: x, hard: 1}}"], [
+            "3:32 container.ulimits.a.hard — the soft limit 2 is above the hard limit 1",
+            "3:35 container.ulimits.a.x — unknown key; known here: soft, hard",
+            "3:52 container.ulimits.b.soft — must be a whole number",
+        ]),
+        ("server", ["flags: {host: x, -p: 1, port: 1, a_b: 1, a-b: 1, tp: 2, l: [-1, -x, --y]}"], [
+            "3:11 server.flags.host — 'host' is set by server.host",
+            "3:20 server.flags.-p — must be a flag's name without its leading dashes",
+            "3:27 server.flags.port — 'port' is set by server.port",
+            "3:44 server.flags.a-b — 'a-b' and 'a_b' are the same flag",
+            "3:52 server.flags.tp — 'tp' is written tensor-parallel-size",
+            "3:67 server.flags.l[1] — '-x' in the list of 'l' would be taken for another flag",
+            "3:71 server.flags.l[2] — '--y' in the list of 'l' would be taken for another flag",
+        ]),
+        ("bench", ["client_flags: {seed: 1, model: 2}"], [
+            "1:1 bench — give either num_prompts or prompts_per_concurrency",
+            "1:1 bench — the random dataset needs lengths, such as [[512, 512], [1024, 1024]]",
+            "3:18 bench.client_flags.seed — 'seed' is set by bench.seed",
+            "3:27 bench.client_flags.model — 'model' is set by server.model",
+        ]),
+        ("bench", ["lengths: [[1, 1]]", "num_prompts: x", "prompts_per_concurrency: y"], [
+            "4:16 bench.num_prompts — must be a whole number",
+            "5:28 bench.prompts_per_concurrency — must be a whole number",
+            "5:28 bench.prompts_per_concurrency — give either num_prompts or prompts_per_concurrency",
+            "5:28 bench.prompts_per_concurrency — prompts_per_concurrency multiplies concurrency, which is not given",
+        ]),
+        ("bench", ["lengths: [[1]]", "num_prompts: [1, 2]", "dataset: {name: prefix_repetition}"], [
+            "3:12 bench.lengths — lengths belong to the random and sonnet datasets; 'prefix_repetition' says in its own keys how long requests are",
+            "3:13 bench.lengths[0] — write an input and an output length, such as [512, 512]",
+            "4:17 bench.num_prompts[0] — 1 prompts cannot be shared evenly by 10 prefixes",
+            "4:20 bench.num_prompts[1] — 2 prompts cannot be shared evenly by 10 prefixes",
+        ]),
+        ("bench", ["concurrency: 3", "prompts_per_concurrency: 3", "dataset: {name: prefix_repetition}"], [
+            "4:28 bench.prompts_per_concurrency — 9 prompts cannot be shared evenly by 10 prefixes",
+        ]),
+        ("bench", ["num_prompts: 1", "dataset: {name: custom, file: x, path: y, output_len: 0}"], [
+            "4:33 bench.dataset.file — the file of a custom dataset is JSON Lines, and its name must end in .jsonl",
+            "4:42 bench.dataset.path — must be an absolute path",
+            "4:42 bench.dataset.path — give either file, which is on the node, or path, which is in the container",
+            "4:42 bench.dataset.path — the file of a custom dataset is JSON Lines, and its name must end in .jsonl",
+            "4:57 bench.dataset.output_len — must be 1 or more",
+        ]),
+        ("bench", ["num_prompts: 1", "dataset: {name: sharegpt, output_len: 0}"], [
+            "4:3 bench.dataset — the dataset 'sharegpt' is a file: give file, which is on the node, or path",
+            "4:41 bench.dataset.output_len — must be 1 or more",
+        ]),
+        ("bench", ["lengths: [[1, 1]]", "num_prompts: 1", "burstiness: 2", "request_rate: fast", "ramp_up: {strategy: linear, from: 2, to: 1, by: 1}"], [
+            "5:15 bench.burstiness — burstiness goes with request_rate; with ramp_up leave it out",
+            "6:17 bench.request_rate — must be requests per second, or inf to send everything at once",
+            "7:3 bench.ramp_up — ramp_up is a request rate that rises; give it or request_rate",
+            "7:44 bench.ramp_up.to — the rate must rise, and 1 is not more than 2",
+            "7:47 bench.ramp_up.by — unknown key; known here: strategy, from, to",
+        ]),
+        ("bench", ["lengths: [[1, 1]]", "num_prompts: 1", "burstiness: 2"], [
+            "5:15 bench.burstiness — burstiness has no effect without a request_rate other than inf",
+        ]),
+        ("bench", ["lengths: [[1, 1]]", "num_prompts: 1", "repetitions: {auto: {metric: x_y, at_least: 11, width: 1}}"], [
+            "5:17 bench.repetitions.auto — at_least is 11 and at_most 10",
+            "5:32 bench.repetitions.auto.metric — 'x_y' is not a metric; there are request_throughput, output_throughput, total_token_throughput, request_goodput, and latencies such as p99_ttft_ms, made of mean, median, std, p50, p90, p95, p99 and ttft, tpot, itl, e2el",
+            "5:58 bench.repetitions.auto.width — must be less than 1",
+        ]),
+    ],
+)  # fmt: skip
+def test_what_concerns_several_keys_is_told_beside_what_is_wrong_with_one(
+    folder: Folder, section: str, lines: list[str], faults: list[str]
+) -> None:
+    line, fault = AT_FAULT[section]
+    rest = "".join(f"{name}: {{{keys}}}\n" for name, keys in REST.items() if name != section)
+    found = folder.faults_in("".join([f"{section}:\n", *(f"  {item}\n" for item in (line, *lines)), rest]))
+    assert sorted(found) == sorted(f"p.yaml:{item}" for item in (fault, *faults))
+
+
+def test_everything_that_is_wrong_with_a_profile_is_told_at_once_each_at_its_own_line(folder: Folder) -> None:
+    faults = folder.faults_in(
+        """
+        container:
+          image: i
+          imgae: j
+          supervise: false
+          env:
+            TOKEN: {from_env: TOKEN}
+          mounts:
+            - /a:/x
+            - source: b
+              target: /run/orch-dataset/c.jsonl
+            - /c:/x
+        server:
+          port: 0
+          flags:
+            host: x
+            port: 1
+            model: y
+        bench:
+          num_prompts: 5
+          prompts_per_concurrency: 3
+          seeed: 1
+          dataset:
+            name: custom
+            file: c.jsonl
+            path: /d.jsonl
+        objectives:
+          - foo<1
+          - p99_ttft_ms
+        """
+    )
+    assert [line.partition(" — ")[0] for line in faults] == [
+        "p.yaml:3:3 container.imgae",
+        "p.yaml:4:14 container.supervise",
+        "p.yaml:9:15 container.mounts[1].source",
+        "p.yaml:10:15 container.mounts[1].target",
+        "p.yaml:11:7 container.mounts[2]",
+        "p.yaml:12:1 server.model",
+        "p.yaml:13:9 server.port",
+        "p.yaml:15:5 server.flags.host",
+        "p.yaml:16:5 server.flags.port",
+        "p.yaml:17:5 server.flags.model",
+        "p.yaml:20:28 bench.prompts_per_concurrency",
+        "p.yaml:20:28 bench.prompts_per_concurrency",
+        "p.yaml:21:3 bench.seeed",
+        "p.yaml:25:11 bench.dataset.path",
+        "p.yaml:27:5 objectives[0]",
+        "p.yaml:28:5 objectives[1]",
+    ]
+
+
+def test_what_a_mistyped_key_would_supply_is_not_said_to_lack(folder: Folder) -> None:
+    bench = "{num_promts: 1, lenghts: [[1, 1]], burstiness: 2, request_rat: 1}"
+    assert folder.faults_in(f"{GOOD}bench: {bench}\n") == [
+        "p.yaml:3:9 bench.num_promts — unknown key; did you mean 'num_prompts'?",
+        "p.yaml:3:24 bench.lenghts — unknown key; did you mean 'lengths'?",
+        "p.yaml:3:58 bench.request_rat — unknown key; did you mean 'request_rate'?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "faults"),
+    [
+        ("lengths: [[1, 1]]", []),
+        ("prompts_per_concurrency: 1, burstiness: 2, repetitions: {auto: {at_least: 11}}", []),
+        ("dataset: {name: sharegpt}", []),
+        ("num_prompts: 5, dataset: {name: prefix_repetition}", []),
+        ("num_prompts: 5, dataset: {name: prefix_repetition, num_prefixes: 2}", [
+            "p.yaml:3:22 bench.num_prompts — 5 prompts cannot be shared evenly by 2 prefixes"
+        ]),
+        ("repetitions: {auto: {at_least: 3, at_most: 2}}", [
+            "p.yaml:3:52 bench.repetitions.auto.at_most — at_least is 3 and at_most 2"
+        ]),
+        ("num_prompts: 5, prompts_per_concurrency: 1", [
+            "p.yaml:3:50 bench.prompts_per_concurrency — give either num_prompts or prompts_per_concurrency"
+        ]),
+    ],
+)  # fmt: skip
+def test_only_what_a_file_that_cannot_be_read_may_supply_is_not_said_to_lack(
+    folder: Folder, keys: str, faults: list[str]
+) -> None:
     folder.write("_base.yaml", "container: [\n")
-    assert folder.faults_in("extends: _base\nserver: {prot: 1}\nbench: {lengths: [[1, 1]]}\n") == [
+    assert folder.faults_in(f"extends: _base\nserver: {{prot: 1}}\nbench: {{{keys}}}\n") == [
         "p.yaml:2:10 server.prot — unknown key; did you mean 'port'?",
+        *faults,
         "_base.yaml:2:1 — not YAML: expected the node content, but found '<stream end>'",
     ]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, StrictBool, Tag, WithJsonSchema, field_validator
 
+from orchestrator.profile.names import did_you_mean, nearest
 from orchestrator.profile.together import Lacking, checked, given
 from orchestrator.profile.values import ABSOLUTE_PATH_PATTERN, AbsolutePath, Count, Section, Text
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 FOLDER = "/run/orch-dataset"
 """Folder in the container that the node's file is mounted into, under its own name."""
+OTHER = "<other>"
+"""What stands in the place of an error for a dataset that has no keys of its own."""
 JSON_LINES = ".jsonl"
 """How a file of the custom dataset must be named: vLLM's client reads no other."""
 
@@ -41,6 +44,13 @@ class Dataset(Section):
 
     name: Text
     """Which dataset this is."""
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def _name_is_not_mistyped(cls, name: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+        if isinstance(name, str) and (meant := _mistyped(name)):
+            raise ValueError(f"unknown dataset{did_you_mean(meant)}")
+        return name
 
     @property
     def client_path(self) -> str | None:
@@ -204,12 +214,21 @@ class OtherDataset(FileDataset):
     """Name of the dataset as the client knows it, such as `hf` or `burstgpt`."""
 
 
+def _mistyped(name: str) -> list[str]:
+    """Return the dataset that was meant by a name, if it is none; `random-mm` and its like are datasets too."""
+    is_one = name in NAMED or name.startswith(tuple(f"{known}{mark}" for known in NAMED for mark in "-_"))
+    return [] if is_one else nearest(name, NAMED)
+
+
 def _kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
     if isinstance(value, Dataset):
         name = value.name
     else:
         name = value.get("name", "random") if isinstance(value, Mapping) else "random"
-    return f"<{name}>" if isinstance(name, str) and name in NAMED else "<other>"
+    if not isinstance(name, str):
+        return OTHER
+    meant = [name] if name in NAMED else _mistyped(name)
+    return f"<{meant[0]}>" if meant else OTHER
 
 
 AnyDataset = Annotated[
@@ -218,6 +237,6 @@ AnyDataset = Annotated[
     | Annotated[SonnetDataset, Tag("<sonnet>")]
     | Annotated[PrefixRepetitionDataset, Tag("<prefix_repetition>")]
     | Annotated[CustomDataset, Tag("<custom>")]
-    | Annotated[OtherDataset, Tag("<other>")],
+    | Annotated[OtherDataset, Tag(OTHER)],
     Discriminator(_kind),
 ]

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestrator.profile import values
+from orchestrator.profile.dataset import OTHER
 from orchestrator.profile.keys import file_keys, homes
 from orchestrator.profile.names import did_you_mean, nearest
 from orchestrator.profile.together import UP, Lacking
-from orchestrator.profile.tree import fault, is_at
+from orchestrator.profile.tree import entry_at, fault, is_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -70,6 +71,8 @@ class _Place(NamedTuple):
     node: Node
     rest: Keys
     """What the error names below the node and the tree does not hold."""
+    above: Node
+    """What holds the node."""
 
 
 def faults_of(errors: Iterable[ErrorDetails], root: Node, *, incomplete: bool) -> list[Fault]:
@@ -116,20 +119,20 @@ def _from_top(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
 
 
 def _locate(root: Node, loc: tuple[str | int, ...]) -> _Place:
-    node, mark = root, root.mark
+    above, node, mark = root, root, root.mark
     keys: Keys = ()
     rest: Keys = ()
     for part in _from_top(loc):
         if isinstance(node.value, Mapping) and part in node.value and isinstance(part, str):
-            mark, node = node.value[part].mark, node.value[part].node
+            above, mark, node = node, node.value[part].mark, node.value[part].node
             keys = (*keys, part)
         elif isinstance(node.value, tuple) and isinstance(part, int):
-            node = node.value[part]
+            above, node = node, node.value[part]
             mark = node.mark
             keys = (*keys, part)
         elif isinstance(part, str) and not part.startswith("<") and part != "[key]":
             rest = (*rest, part)
-    return _Place(keys, mark, node, rest)
+    return _Place(keys, mark, node, rest, above)
 
 
 def _full_keys(place: _Place) -> Keys:
@@ -154,8 +157,9 @@ def _unknown_key(place: _Place, loc: tuple[str | int, ...]) -> str:
     name = str(place.keys[-1])
     known = file_keys(place.keys[:-1])
     if name in known:  # by another kind of what stands here
-        kind = next(str(part).strip("<>") for part in reversed(loc) if str(part).startswith("<"))
-        return f"not a key of '{kind}'"
+        kind = next(str(part) for part in reversed(loc) if str(part).startswith("<"))
+        own = entry_at(place.above, ("name",)).node.value if kind == OTHER else kind.strip("<>")
+        return f"not a key of '{own}'"
     near = _nearest_keys(place)
     if near:
         return f"unknown key{did_you_mean(near)}"

@@ -23,10 +23,12 @@ from orchestrator.profile.dataset import (
 from orchestrator.profile.dump import dump_profile
 from orchestrator.profile.load import load_profile
 from orchestrator.vllm.dataset import FLAGS
+from orchestrator.vllm.parser import ImageParsers
 
 if TYPE_CHECKING:
     from profile_folder import Folder
 
+RECORDED = Path(__file__).parents[2] / "fixtures" / "vllm"
 KINDS: list[tuple[dict[str, Any], type[Dataset], str | None, dict[str, Any]]] = [
     ({}, RandomDataset, None, {}),
     ({"range_ratio": 0.5, "prefix_len": 8}, RandomDataset, None, {"range_ratio": 0.5, "prefix_len": 8}),
@@ -65,6 +67,18 @@ def test_every_dataset_with_keys_of_its_own_has_flags_for_them() -> None:
     shared = set(OtherDataset.model_fields) | {"output_len"}
     for name, kind in NAMED.items():
         assert set(kind.model_fields) - shared == set(FLAGS[name].options), name
+
+
+def test_every_dataset_of_a_client_of_vllm_is_accepted() -> None:
+    asked = [ImageParsers.model_validate_json(path.read_bytes()) for path in RECORDED.glob("*/parsers.json")]
+    options = [parsers.bench.option("dataset-name") for parsers in asked]
+    names = {choice for option in options if option is not None for choice in option.choices or ()}
+    assert names >= {*NAMED, "hf", "burstgpt", "random-mm", "custom_audio", "speed_bench"}
+    for name in names:
+        file = {} if name in ("random", "prefix_repetition") else {"path": "/d/f.jsonl"}
+        lengths = {"lengths": [[8, 4]]} if name in ("random", "sonnet") else {}
+        bench = Bench.model_validate({"dataset": {"name": name, **file}, "num_prompts": 10, **lengths})
+        assert type(bench.dataset) is NAMED.get(name, OtherDataset)
 
 
 CUSTOM = "bench: {num_prompts: 1, dataset: {name: custom, file: %s}}\n"

@@ -159,6 +159,15 @@ def test_faults_of_the_other_sections_are_told_in_plain_words(folder: Folder, li
         ("{num_prompts: 1, lengths: [[1, 1]], client_flags: {result-dir: x}}", ["p.yaml:3:59 bench.client_flags.result-dir — 'result-dir' is set by orch itself"]),
         ("{num_prompts: 1, lengths: [[1, 1]], seed: -1}", ["p.yaml:3:50 bench.seed — must be 0 or more"]),
         ("{num_prompts: 1, lengths: [[1, 1]], dataset: {path: /x}}", ["p.yaml:3:54 bench.dataset.path — not a key of 'random'"]),
+        ("{num_prompts: 1, dataset: {name: burstgpt, output_len: 8}}", ["p.yaml:3:51 bench.dataset.output_len — not a key of 'burstgpt'"]),
+        ("{num_prompts: 1, dataset: {name: sharegtp, output_len: 0, path: /x}}", [
+            "p.yaml:3:41 bench.dataset.name — unknown dataset; did you mean 'sharegpt'?",
+            "p.yaml:3:63 bench.dataset.output_len — must be 1 or more",
+        ]),
+        ("{num_prompts: 1, dataset: {name: Prefix-Repetition, num_prefix: 8}}", [
+            "p.yaml:3:41 bench.dataset.name — unknown dataset; did you mean 'prefix_repetition'?",
+            "p.yaml:3:60 bench.dataset.num_prefix — unknown key; did you mean 'num_prefixes'?",
+        ]),
         ("{num_prompts: 1, lengths: [[1, 1]], dataset: {prefix: 8}}", ["p.yaml:3:54 bench.dataset.prefix — unknown key; did you mean 'prefix_len'?"]),
         ("{num_prompts: 1, lengths: [[1, 1]], dataset: {range_ratio: 1}}", ["p.yaml:3:67 bench.dataset.range_ratio — must be less than 1"]),
         ("{num_prompts: 1, lengths: [[1, 1]], dataset: random}", ["p.yaml:3:53 bench.dataset — must be a mapping of keys to values"]),

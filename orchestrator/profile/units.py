@@ -7,9 +7,14 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
+_UNIT = "(?:ms|s|m|h|d)"
+SIZE_PATTERN = rf"^\s*{_NUMBER}\s*[kKmMgGtT]?(?:[iI]?[bB])?\s*$"
+DURATION_PATTERN = rf"^(?=.*[1-9])\s*(?:{_NUMBER}|(?:{_NUMBER}\s*{_UNIT}\s*)+)\s*$"
+"""A duration is more than nothing, so some digit is not 0."""
+_SIZE = re.compile(rf"({_NUMBER})\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 _SIZE_FACTOR = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_DURATION_PART = re.compile(rf"({_NUMBER})\s*({_UNIT})")
 _DURATION_FACTOR = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -24,7 +29,7 @@ def parse_size(text: str) -> int:
 def parse_duration(text: str) -> float:
     """Return seconds for `90`, `90s`, `30m`, `1h30m` or `250ms`."""
     stripped = text.strip()
-    if re.fullmatch(r"\d+(?:\.\d+)?", stripped):
+    if re.fullmatch(_NUMBER, stripped):
         return float(stripped)
     parts = _DURATION_PART.findall(stripped)
     if not parts or _DURATION_PART.sub("", stripped).strip():
@@ -60,7 +65,7 @@ Size = Annotated[
             "examples": ["64G"],
             "anyOf": [
                 {"type": "integer", "minimum": 0},
-                {"type": "string", "pattern": r"^[0-9.]+\s*[kKmMgGtT]?i?[bB]?$"},
+                {"type": "string", "pattern": SIZE_PATTERN},
             ],
         }
     ),
@@ -77,7 +82,7 @@ Duration = Annotated[
             "examples": ["1h30m"],
             "anyOf": [
                 {"type": "number", "exclusiveMinimum": 0},
-                {"type": "string", "pattern": r"^[0-9.]+\s*(ms|s|m|h|d)?"},
+                {"type": "string", "pattern": DURATION_PATTERN},
             ],
         }
     ),

@@ -12,7 +12,7 @@ import pytest
 from profile_folder import GOOD
 
 from orchestrator.errors import ExitCode, ProfileError
-from orchestrator.profile import values
+from orchestrator.profile import units, values
 from orchestrator.profile.faults import faults_of
 from orchestrator.profile.jsonschema import json_schema
 from orchestrator.profile.tree import Mark, Node
@@ -447,7 +447,7 @@ def test_what_an_environment_variable_holds_is_in_no_message(folder: Folder) -> 
 def test_every_pattern_of_the_schema_has_a_sentence() -> None:
     patterns = {value for name, value in vars(values).items() if name.endswith("_PATTERN")}
     found = set(re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', json.dumps(json_schema())))
-    in_units = {r"^[0-9.]+\s*[kKmMgGtT]?i?[bB]?$", r"^[0-9.]+\s*(ms|s|m|h|d)?"}
+    in_units = {units.SIZE_PATTERN, units.DURATION_PATTERN}
     assert {json.loads(pattern) for pattern in found} - in_units <= patterns
     for pattern in patterns:
         error: Any = {"type": "string_pattern_mismatch", "loc": (), "msg": "", "input": "", "ctx": {"pattern": pattern}}

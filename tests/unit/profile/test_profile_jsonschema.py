@@ -14,19 +14,39 @@ import jsonschema
 import pytest
 import yaml
 from profile_folder import SHIPPED
+from pydantic import TypeAdapter, ValidationError
 
 import orchestrator.profile
 from orchestrator.profile.jsonschema import json_schema, schema_text
 from orchestrator.profile.reference import reference
 from orchestrator.profile.schema import Profile
+from orchestrator.profile.units import Duration, Size
 
 PACKAGE = Path(orchestrator.profile.__file__).parent
 COMMITTED = PACKAGE / "profile.schema.json"
 PAGE = PACKAGE.parents[1] / "docs" / "profile.md"
 
 
+SIZES = ("0", "1024", "5b", "1.5GiB", "2 TB", "64Gib", " 64 g ", "1KB")
+NO_SIZES = (".", "1.2.3g", "64 i", "64Gi", "1 2", "g", "64g.", "-1")
+DURATIONS = ("90", "1.5", "1h30m", "1h 30m", " 2 d ", "250ms", "0.5s", "1h0m")
+NO_DURATIONS = ("2hours", "30 min please", "1.2.3s", "1h-1m", ".5s", "1 2m", "0s", "0.0")
+
+
 def validate(text: str) -> None:
     jsonschema.Draft202012Validator(json_schema()).validate(yaml.safe_load(text))
+
+
+def is_valid(text: str) -> bool:
+    return jsonschema.Draft202012Validator(json_schema()).is_valid(yaml.safe_load(text))
+
+
+def is_read(adapter: TypeAdapter[Any], text: str) -> bool:
+    try:
+        adapter.validate_python(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def test_the_committed_schema_is_the_one_of_the_models() -> None:
@@ -84,6 +104,8 @@ def test_every_shipped_file_validates_and_points_to_the_schema(path: Path) -> No
         "container: {env: {A: 1, B: x, C: {from_env: C}, D: {from_file: /d}}}",
         "bench: {lengths: {input: [1], output: [2]}, num_prompts: 5, concurrency: [1, 2], request_rate: [inf, 2.5]}",
         "health: {deadline: 1h30m, expected: {weights: 90}}",
+        *(f"health: {{deadline: '{text}'}}" for text in DURATIONS),
+        *(f"container: {{shm_size: '{text}'}}" for text in SIZES),
         "server: {flags: {speculative_config: {a: [1, {b: null}]}}}",
         "vary: {axes: {server.flags.a: [1, null], container.image: null}, exclude: [{server.flags.a: null}]}",
         "vary: {linked: [[server.port, server.flags.a]], include: [{server.env.A: x}, {}]}",
@@ -99,6 +121,8 @@ def test_what_a_file_may_say_validates(text: str) -> None:
         "extnds: a",
         "container: {shmsize: 1}",
         "container: {shm_size: big}",
+        *(f"container: {{shm_size: '{text}'}}" for text in NO_SIZES),
+        *(f"health: {{deadline: '{text}'}}" for text in NO_DURATIONS),
         "container: {mounts: [{source: /a}]}",
         "container: {env: {A-B: 1}}",
         "container: {privileged: 'no'}",
@@ -117,6 +141,16 @@ def test_what_a_file_may_say_validates(text: str) -> None:
 def test_what_orch_refuses_does_not_validate(text: str) -> None:
     with pytest.raises(jsonschema.ValidationError):
         validate(text)
+
+
+@pytest.mark.parametrize("text", [*SIZES, *NO_SIZES])
+def test_the_schema_takes_the_sizes_that_orch_takes(text: str) -> None:
+    assert is_valid(f"container: {{shm_size: '{text}'}}") == is_read(TypeAdapter(Size), text)
+
+
+@pytest.mark.parametrize("text", [*DURATIONS, *NO_DURATIONS])
+def test_the_schema_takes_the_durations_that_orch_takes(text: str) -> None:
+    assert is_valid(f"health: {{deadline: '{text}'}}") == is_read(TypeAdapter(Duration), text)
 
 
 def test_a_resolved_profile_validates_too() -> None:

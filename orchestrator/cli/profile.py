@@ -148,8 +148,9 @@ def _check(name: str, sets: tuple[str, ...], *, ask_image: bool) -> _Checked:
     except (EnvironmentFault, Busy) as error:
         not_asked = f"{error.message}\n  {error.hint}"
         return _Checked(name, path, (), _remarks((profile, None) for profile in each), not_asked=not_asked)
+    trees = _trees(resolved.profile, resolved.root)
     faults = sorted(
-        {fault for profile, parsers in asked for fault in _flag_faults(profile, resolved.root, parsers)},
+        {fault for profile, parsers in asked for fault in _flag_faults(profile, trees, parsers)},
         key=lambda item: (item.file, item.line, item.column),
     )
     versions = ", ".join(dict.fromkeys(parsers.vllm for _, parsers in asked))
@@ -172,19 +173,27 @@ def _ask(profile: Profile) -> ImageParsers:
         return Asker(engine, here.state, here.locks, here.cache, here.environ, interruption).ask(profile)
 
 
-def _flag_faults(profile: Profile, root: Node, parsers: ImageParsers) -> Iterator[Fault]:
-    """Yield the flags that the parsers refuse as faults, each at its place in the file that it comes from."""
+def _trees(profile: Profile, root: Node) -> dict[str, list[Node]]:
+    """Return the trees that each server of a profile comes from, by the hash of the server."""
+    from orchestrator.plan.container import serving_hash
+    from orchestrator.profile.variants import laid, profiles_of
+
+    trees: dict[str, list[Node]] = {}
+    for combination, made in profiles_of(profile):
+        trees.setdefault(serving_hash(made), []).append(laid(root, combination))
+    return trees or {serving_hash(profile): [root]}
+
+
+def _flag_faults(profile: Profile, trees: dict[str, list[Node]], parsers: ImageParsers) -> Iterator[Fault]:
+    """Yield the flags that the parsers refuse as faults, each at the places in the file that it comes from."""
+    from orchestrator.plan.container import serving_hash
     from orchestrator.profile.flags import refused
     from orchestrator.profile.tree import entry_at, fault
 
     for problem in refused(profile, parsers):
-        try:
-            entry = entry_at(root, problem.keys)
-        except KeyError:  # it comes from `vary`
-            mark = root.mark
-        else:
-            mark = entry.node.mark if problem.of_value else entry.mark
-        yield fault(mark, problem.keys, problem.text)
+        for tree in trees[serving_hash(profile)]:
+            entry = entry_at(tree, problem.keys)
+            yield fault(entry.node.mark if problem.of_value else entry.mark, problem.keys, problem.text)
 
 
 def _as_data(checked: _Checked) -> dict[str, Any]:

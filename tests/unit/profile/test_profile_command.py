@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -15,9 +15,9 @@ from orchestrator.cli.profile import profile as command
 from orchestrator.errors import ProfileError, UsageError
 from orchestrator.profile.jsonschema import schema_text
 from orchestrator.profile.load import load_profile
+from orchestrator.vllm.parser import ImageParsers
 
-if TYPE_CHECKING:
-    from pathlib import Path
+RECORDED = Path(__file__).parents[2] / "fixtures" / "vllm"
 
 
 @pytest.fixture
@@ -148,6 +148,45 @@ def test_lint_as_json_has_faults_and_remarks_apart(folder: Path) -> None:
     }
     assert second["faults"] == []
     assert [remark["key"] for remark in second["remarks"]] == ["container.image"]
+
+
+def lint_with_image(monkeypatch: pytest.MonkeyPatch, text: str, folder: Path) -> list[str]:
+    """Return what `lint --image` says of a profile whose images would answer as vLLM 0.32.0 did."""
+    asked = ImageParsers.model_validate_json((RECORDED / "0.32.0" / "parsers.json").read_bytes())
+    monkeypatch.setattr("orchestrator.cli.profile._ask", lambda _: asked)
+    (folder / "p.yaml").write_text(text)
+    result = run("lint", "p", "--image")
+    assert result.exit_code == 2
+    return result.stdout.replace(f"{folder}/", "").splitlines()
+
+
+def test_a_flag_that_the_image_refuses_is_a_fault_at_its_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = "flags: {max-num-seqs: many, max-model-lenn: 1}"
+    assert lint_with_image(monkeypatch, f"container: {{image: 'i:1'}}\nserver: {{model: /m, {flags}}}\n", folder) == [
+        "p.yaml:2:43 server.flags.max-num-seqs — is 'many', but must be a whole number",
+        "p.yaml:2:49 server.flags.max-model-lenn — unknown to the image's vLLM 0.32.0+cpu; did you mean 'max-model-len'?",
+    ]
+
+
+def test_a_flag_that_varies_is_a_fault_where_its_value_varies(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = """\
+container: {image: 'i:1'}
+server: {model: /m, flags: {max-num-seqs: 64}}
+vary:
+  axes:
+    server.flags.max-num-seqs: [128, many]
+    server.flags.max-model-lenn: [1, 2]
+  include:
+    - {server.flags.max-num-seqs: many}
+    - {server.flags.max-num-seqs: many}
+"""
+    value = "server.flags.max-num-seqs — is 'many', but must be a whole number"
+    assert lint_with_image(monkeypatch, text, folder) == [
+        f"p.yaml:5:38 {value}",
+        "p.yaml:6:5 server.flags.max-model-lenn — unknown to the image's vLLM 0.32.0+cpu; did you mean 'max-model-len'?",
+        f"p.yaml:8:35 {value}",
+        f"p.yaml:9:35 {value}",
+    ]
 
 
 def test_schema_prints_the_json_schema(folder: Path) -> None:

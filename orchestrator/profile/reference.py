@@ -114,7 +114,9 @@ def _plain_kind(value: Schema) -> str:
         return f"list of {_grouped(value['items'])}"
     if value["type"] == "object":
         inner = [*value.get("patternProperties", {}).values(), value.get("additionalProperties")]
-        return f"mapping to {_grouped(inner[0])}"
+        names = value.get("propertyNames", {}).get("enum", ())
+        keys = f" of {', '.join(f'`{name}`' for name in names)}" if names else ""
+        return f"mapping{keys} to {_grouped(inner[0])}"
     return {"string": "text", "integer": "whole number", "boolean": "true or false"}.get(value["type"], "number")
 
 

@@ -155,7 +155,7 @@ class Health(Section):
     deadline: Duration = 1800.0
     """Longest time from the container's start to the first answer."""
     expected: Mapping[Literal["image", "container", "weights", "graphs"], Duration] = Field(default_factory=dict)
-    """How long each phase usually takes; for the estimate and the progress display."""
+    """How long each phase of the start usually takes; only for the estimate of `orch plan`."""
 
 
 class Profile(Section):

@@ -40,7 +40,7 @@ MEANINGS = {
     "found a server that is not healthy.",
     ExitCode.USAGE: "The command line or the profile is at fault.",
     ExitCode.ENVIRONMENT: "The node is at fault: engine, image, port, device, file, secret, or a folder to write to.",
-    ExitCode.OBJECTIVE_MISSED: "An objective was missed, or a comparison found a regression.",
+    ExitCode.OBJECTIVE_MISSED: "An objective was missed, or `orch search` found no load that meets all.",
     ExitCode.INVALID: "Everything was measured, but at least one measurement is [INVALID](metrics.md#verdicts).",
     ExitCode.TEARDOWN_INCOMPLETE: "Something may be left; the message ends with the command that removes it by hand.",
     ExitCode.BUSY: "Somebody else holds what is needed, or a deployment of that name exists.",

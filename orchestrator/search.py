@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 FILE = "search.json"
 CONCURRENCY, RATE = "concurrency", "request-rate"
 FEWEST_PROMPTS = 8
+USUAL_PROMPTS = 4
+"""Requests for each one in flight, where the profile does not say how many."""
+RATE_STEP_S = 60.0
+"""How long requests arrive at each rate, unless told otherwise: a queue needs time to build up."""
+OVERLOAD = "queue-grows"
+"""Reason of a measurement in which requests came faster than they were served."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +50,8 @@ class SearchPlan:
     """How often both sides of the boundary are measured."""
     resolution: float
     """How close, as a part of the load, the two sides must be in the end; 0 means one step."""
-    prompts_per_step: int
-    """Requests of a measurement for each step of load."""
+    prompts_per_step: float
+    """Requests of a measurement for each step of load; at a request rate, the seconds for which they arrive."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ class Found:
         for load in (self.search.capacity(), self.search.limit()):
             there = [item for item in self.tried if item.load == load]
             for verdict in (Verdict.INVALID, Verdict.SUSPECT):
-                doubted = [item for item in there if self.verdict(item) is verdict]
+                doubted = [item for item in there if self.verdict(item) is verdict and self._reasons(item)]
                 names = {reason.id for item in doubted for reason in self._reasons(item)}
                 if doubted:
                     phrases.append(
@@ -96,8 +102,11 @@ class Found:
         return assess(item.record for item in self.tried)
 
     def _reasons(self, item: Tried) -> tuple[Reason, ...]:
+        """Return what speaks against a measurement, without that for which it is missed."""
         found = self._assessed.get((item.record.point, item.record.repetition))
-        return found.reasons if found else (Reason("incomplete", item.record.state.value),)
+        if found is None:
+            return (Reason("incomplete", item.record.state.value),)
+        return tuple(reason for reason in found.reasons if not _is_overload(reason, self.plan))
 
     def goodput(self) -> float | None:
         """Return the mean goodput at the capacity, in requests per second; None where the client did not count it."""
@@ -112,6 +121,7 @@ class Found:
         return {
             "over": self.plan.over,
             "objectives": [str(objective) for objective in self.plan.objectives],
+            "prompts_per_step": self.plan.prompts_per_step,
             "capacity": self.search.capacity(),
             "limit": self.search.limit(),
             "goodput": self.goodput(),
@@ -134,8 +144,9 @@ class Found:
 def run_search(under_way: Sweep, bench: Bench, plan: SearchPlan, on_tried: Callable[[Tried], None]) -> Found:
     """Search to the end, measuring on one server.
 
-    A measurement that is INVALID counts as missed: the server did not do what was asked. One that is SUSPECT counts by
-    its figures, and the statement says so.
+    A measurement that is INVALID counts as missed: the server did not do what was asked. So does one at a request rate
+    that the server could not keep up with: its figures would be worse the longer it lasted. Any other that is SUSPECT
+    counts by its figures, and the statement says so.
 
     Raises:
         ServerFailed: When the server has died more often than it may be started again.
@@ -151,13 +162,24 @@ def run_search(under_way: Sweep, bench: Bench, plan: SearchPlan, on_tried: Calla
         record = directory.record(point.id, repetition)
         if record is None:
             break
-        reasons = _reasons(record, plan.objectives)
+        reasons = _missed(record, plan)
         tried.append(Tried(load, not reasons, tuple(reasons), record))
         search.tell(load, met=not reasons)
         on_tried(tried[-1])
     found = Found(plan, search, tuple(tried))
     write_atomic(directory.path / FILE, json.dumps(found.as_data(), indent=2) + "\n")
     return found
+
+
+def prompts_per_step(bench: Bench, over: str, step_s: float | None) -> float:
+    """Return the requests of a measurement for each step of load.
+
+    How many requests a rate takes depends on how long it is to last; the profile's own number would be over sooner the
+    higher the rate is, and no queue could build up.
+    """
+    if over == RATE:
+        return RATE_STEP_S if step_s is None else step_s
+    return bench.prompts_per_concurrency or USUAL_PROMPTS
 
 
 def point_at(bench: Bench, plan: SearchPlan, load: int) -> Point:
@@ -179,7 +201,13 @@ def point_at(bench: Bench, plan: SearchPlan, load: int) -> Point:
     )
 
 
-def _reasons(record: MeasurementRecord, objectives: tuple[Objective, ...]) -> list[str]:
+def _missed(record: MeasurementRecord, plan: SearchPlan) -> list[str]:
     if record.state is not RunState.DONE or record.metrics is None:
         return list(record.reasons) or ["not measured"]
-    return missed(objectives, record.metrics)
+    assessed = assess([record])[record.point, record.repetition]
+    overloaded = [reason.text for reason in assessed.reasons if _is_overload(reason, plan)]
+    return [*missed(plan.objectives, record.metrics), *overloaded]
+
+
+def _is_overload(reason: Reason, plan: SearchPlan) -> bool:
+    return plan.over == RATE and reason.id == OVERLOAD

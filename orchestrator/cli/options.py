@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 json_output = click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output.")
 
 
-def _duration(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+def duration(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+    """Read an option that is a time, such as 2h, into seconds."""
     if value is None:
         return None
     from orchestrator.profile.units import parse_duration
@@ -55,7 +56,7 @@ sets = click.option(
 
 wait = click.option(
     "--wait",
-    callback=_duration,
+    callback=duration,
     metavar="TIME",
     help="If somebody else holds the devices, queue for them this long, such as 2h.  [default: give up at once]",
 )
@@ -92,7 +93,7 @@ def complete_profile(_ctx: click.Context, _param: click.Parameter, incomplete: s
 
 ttl = click.option(
     "--ttl",
-    callback=_duration,
+    callback=duration,
     metavar="TIME",
     help="End the deployment after this long, such as 2h, without any client.",
 )

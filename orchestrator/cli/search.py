@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     "--resolution", type=click.FloatRange(min=0.0, max=1.0), default=0.0, show_default=True,
     help="How close the two sides must come, as a part of the load; 0 is one step.",
 )  # fmt: skip
+@click.option(
+    "--for", "step", callback=options.duration, metavar="TIME",
+    help="How long requests arrive at each rate, such as 5m; with --over request-rate.  [default: 60s]",
+)  # fmt: skip
 @options.name
 @options.wait
 @options.sets
@@ -41,7 +45,7 @@ if TYPE_CHECKING:
 @options.json_output
 def search(
     profile: str, slos: tuple[str, ...], over: str, lowest: int, highest: int, repetitions: int, resolution: float,
-    name: str | None, wait: float | None, sets: tuple[str, ...], quiet: bool, as_json: bool,
+    step: float | None, name: str | None, wait: float | None, sets: tuple[str, ...], quiet: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Find the highest concurrency or request rate that meets all objectives.
 
@@ -49,6 +53,10 @@ def search(
     The shape of the requests is the sweep's first; objectives are those given with --slo, else the profile's. It runs
     in the deployment that is up if it fits, else in one that is made for it and torn down again. Exit code 4 if no load
     meets the objectives.
+
+    A concurrency of N is measured with N times bench.prompts_per_concurrency requests (4 without that key), a rate with
+    as many as arrive in 60 s or --for; num_prompts of the profile does not count. A rate at which the queue keeps
+    growing is missed, whatever its figures are: each rate must last many times as long as a request.
 
     A profile that varies its server is searched once for each server, and one table shows what each of them comes to.
     """
@@ -58,8 +66,9 @@ def search(
     from orchestrator.plan.variants import variants
     from orchestrator.record import bench_of, open_run
     from orchestrator.runs.records import RunKind
-    from orchestrator.search import SearchPlan, run_search
+    from orchestrator.search import SearchPlan, prompts_per_step, run_search
 
+    _check_step(step, over)
     resolved = options.load(profile, sets)
     chosen = variants(resolved)
     bench = bench_of(chosen[0].profile)
@@ -70,7 +79,7 @@ def search(
         highest=max(lowest, highest),
         repetitions=repetitions,
         resolution=resolution,
-        prompts_per_step=bench.prompts_per_concurrency or 4,
+        prompts_per_step=prompts_per_step(bench, over, step),
     )
     if resolved.vary is not None:
         return search_study(chosen, plan, name, wait, quiet=quiet, as_json=as_json)
@@ -87,6 +96,18 @@ def search(
     _show(found[0], as_json=as_json)
     say(f"run: {directory.path}")
     return ExitCode.OK if found[0].search.capacity() is not None else ExitCode.OBJECTIVE_MISSED
+
+
+def _check_step(step_s: float | None, over: str) -> None:
+    from orchestrator.errors import UsageError
+    from orchestrator.search import RATE
+
+    if step_s is None:
+        return
+    if over != RATE:
+        raise UsageError("--for is how long a rate lasts", f"Give --over {RATE} with it.")
+    if step_s <= 0:
+        raise UsageError("--for must be longer than nothing", "Such as: --for 5m")
 
 
 def _objectives(slos: tuple[str, ...], profile: Profile) -> tuple[Objective, ...]:

@@ -106,3 +106,14 @@ def test_what_it_rests_on_is_said_where_it_is_doubtful(orch: Orch) -> None:
     assert told["tried"][-1]["verdict"] == "SUSPECT"
     assert "but 1 of 1 measurements at concurrency 2 is SUSPECT (" in told["statement"]
     assert "too-short" in told["statement"]
+
+
+def test_a_rate_lasts_as_long_as_it_was_asked_to(orch: Orch) -> None:
+    options = ("--slo", "median_tpot_ms<5000", "--over", "request-rate", "--from", "5", "--to", "10", "--for", "2s")
+    name, told = search(orch, "paced", {"STUB_TPOT_MS": "1"}, *options, "--repetitions", "1")
+    rows = orch.json("results", "show", orch.run_of(name))["results"]
+    assert [(row["request_rate"], row["num_prompts"]) for row in rows] == [(5, 10), (10, 20)]
+    assert (told["capacity"], told["limit"]) == (10, None)
+    refused = orch("search", name, "--slo", "median_tpot_ms<5000", "--for", "2s")
+    assert refused.returncode == 2
+    assert "--over request-rate" in refused.stderr

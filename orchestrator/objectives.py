@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from orchestrator.vllm.results import LATENCIES, STATISTICS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from orchestrator.vllm.results import Metrics
 
@@ -19,6 +19,8 @@ METRICS = (*THROUGHPUTS, *(f"{statistic}_{latency}_ms" for latency in LATENCIES 
 """What an objective can be about, as the wide table names it."""
 _FORM = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*(\d+(?:\.\d+)?)\s*")
 _COMPARE = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+THIN_MARK = "~"
+"""Stands before a percentile of too few requests to be relied on, wherever people are shown one."""
 GOODPUT_LATENCIES = ("ttft", "tpot", "e2el")
 """Latencies for which vLLM's client counts the requests that keep to a bound."""
 
@@ -74,10 +76,26 @@ def metric_value(name: str, metrics: Metrics) -> float | None:
     return None if found is None else float(found)
 
 
-def missed(objectives: Sequence[Objective], metrics: Metrics) -> list[str]:
-    """Return a phrase for each objective that a measurement does not keep to."""
+def is_thin(name: str, thin: Collection[str]) -> bool:
+    """Say whether a metric is one of the percentiles, such as `p99`, that too few requests stand behind."""
+    return name.partition("_")[0] in thin
+
+
+def marked(name: str, figure: str, thin: Collection[str]) -> str:
+    """Return a metric's figure as people are shown it, with a mark if it is a percentile of too few requests."""
+    return f"{THIN_MARK}{figure}" if is_thin(name, thin) else figure
+
+
+def missed(objectives: Sequence[Objective], metrics: Metrics, thin: Collection[str]) -> list[str]:
+    """Return a phrase for each objective that a measurement does not keep to.
+
+    Args:
+        objectives: What it must keep to.
+        metrics: What was measured.
+        thin: The percentiles that too few requests stand behind.
+    """
     return [
-        f"{objective} is missed: {_shown(objective.value(metrics))}"
+        f"{objective} is missed: {_shown(objective, metrics, thin)}"
         for objective in objectives
         if not objective.met(metrics)
     ]
@@ -93,5 +111,6 @@ def goodput_bounds(objectives: Sequence[Objective]) -> dict[str, float]:
     return bounds
 
 
-def _shown(value: float | None) -> str:
-    return "not reported" if value is None else f"{value:.4g}"
+def _shown(objective: Objective, metrics: Metrics, thin: Collection[str]) -> str:
+    value = objective.value(metrics)
+    return "not reported" if value is None else marked(objective.metric, f"{value:.4g}", thin)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.atomic import write_atomic
 from orchestrator.bench.capacity import CapacitySearch
-from orchestrator.objectives import Objective, goodput_bounds, missed
+from orchestrator.objectives import Objective, goodput_bounds, is_thin, missed
 from orchestrator.profile.arrival import POISSON
 from orchestrator.runs.records import RunState
 from orchestrator.sweep import Point, canonical_json, measurement, points
-from orchestrator.validity import Reason, Verdict, assess
+from orchestrator.validity import SAMPLES_FOR, Reason, Verdict, assess
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,20 +78,44 @@ class Found:
         found = self._assessed.get((item.record.point, item.record.repetition))
         return found.verdict if found else Verdict.INVALID
 
+    def thin(self, item: Tried) -> list[str]:
+        """Return the metrics of objectives that are percentiles of too few requests in a measurement."""
+        found = self._assessed.get((item.record.point, item.record.repetition))
+        if found is None or item.record.state is not RunState.DONE:
+            return []
+        return [objective.metric for objective in self.plan.objectives if is_thin(objective.metric, found.thin)]
+
     def doubts(self) -> list[str]:
         """Return a phrase for each kind of doubt about the measurements on both sides of the boundary."""
+        return [*self._doubts_of_verdicts(), *self._doubts_of_percentiles()]
+
+    def _sides(self) -> list[list[Tried]]:
+        loads = (self.search.capacity(), self.search.limit())
+        return [[item for item in self.tried if item.load == load] for load in loads if load is not None]
+
+    def _doubts_of_verdicts(self) -> list[str]:
         phrases = []
-        for load in (self.search.capacity(), self.search.limit()):
-            there = [item for item in self.tried if item.load == load]
+        for there in self._sides():
             for verdict in (Verdict.INVALID, Verdict.SUSPECT):
                 doubted = [item for item in there if self.verdict(item) is verdict and self._reasons(item)]
                 names = {reason.id for item in doubted for reason in self._reasons(item)}
                 if doubted:
                     phrases.append(
-                        f"{len(doubted)} of {len(there)} measurements at {self.plan.over} {load} "
+                        f"{len(doubted)} of {len(there)} measurements at {self.plan.over} {there[0].load} "
                         f"{'is' if len(doubted) == 1 else 'are'} {verdict.value} ({', '.join(sorted(names))})"
                     )
         return phrases
+
+    def _doubts_of_percentiles(self) -> list[str]:
+        fewest: dict[str, int] = {}
+        for item in (item for there in self._sides() for item in there):
+            for metric in self.thin(item):
+                requests = item.record.metrics.completed if item.record.metrics else 0
+                fewest[metric] = min(requests, fewest.get(metric, requests))
+        return [
+            f"{metric} rests on as few as {requests} requests, {SAMPLES_FOR[metric.partition('_')[0]]} make it reliable"
+            for metric, requests in fewest.items()
+        ]
 
     def statement(self) -> str:
         """Return what was found, how sure that is, and what speaks against the measurements that it rests on."""
@@ -133,6 +157,7 @@ class Found:
                     "met": item.met,
                     "reasons": list(item.reasons),
                     "verdict": self.verdict(item).value,
+                    "thin": self.thin(item),
                     "point": item.record.point,
                     "repetition": item.record.repetition,
                 }
@@ -206,7 +231,7 @@ def _missed(record: MeasurementRecord, plan: SearchPlan) -> list[str]:
         return list(record.reasons) or ["not measured"]
     assessed = assess([record])[record.point, record.repetition]
     overloaded = [reason.text for reason in assessed.reasons if _is_overload(reason, plan)]
-    return [*missed(plan.objectives, record.metrics), *overloaded]
+    return [*missed(plan.objectives, record.metrics, assessed.thin), *overloaded]
 
 
 def _is_overload(reason: Reason, plan: SearchPlan) -> bool:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from orchestrator.cli.output import emit, emit_json, emit_table, say
 from orchestrator.errors import ExitCode, Interrupted, RunFailed
-from orchestrator.objectives import missed, parse_objective
+from orchestrator.objectives import marked, missed, parse_objective
 from orchestrator.plan.variants import short_names
 from orchestrator.record import recorded
 from orchestrator.report.repeated import repeated
 from orchestrator.report.table import Cell, Row, guide_rows, wide_rows
+from orchestrator.report.thin import LEGEND
 from orchestrator.runs.records import RunKind, RunState
-from orchestrator.validity import assess
+from orchestrator.validity import assess, thin_percentiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -90,7 +91,7 @@ def missed_objectives(directory: RunDirectory) -> list[str]:
         f"MISSED: {record.label}, repetition {record.repetition}: {phrase}"
         for record in (directory.records() if objectives else [])
         if record.metrics is not None
-        for phrase in missed(objectives, record.metrics)
+        for phrase in missed(objectives, record.metrics, thin_percentiles(record.metrics.completed))
     ]
 
 
@@ -141,7 +142,7 @@ def doubts(directory: RunDirectory) -> list[str]:
         if record.state is RunState.FAILED:
             lines.append(f"         {directory.client_log(record)}")
     if any(assessment.thin for assessment in assessed.values()):
-        lines.append("~ marks a percentile of too few requests to be relied on (P90 wants 64, P95 130, P99 662)")
+        lines.append(LEGEND)
     return lines
 
 
@@ -164,9 +165,9 @@ def _table(title: str, rows: Sequence[Row], columns: Sequence[tuple[str, str]], 
     for index, (heading, _) in enumerate(columns):
         table.add_column(heading, justify="left" if index < left or heading == "verdict" else "right", no_wrap=True)
     for row in rows:
-        cells = {**row, "lengths": _lengths(row)}
-        for percentile in str(row.get("thin_percentiles") or "").split():
-            cells |= {name: f"~{_text(row[name])}" for name in row if name.startswith(f"{percentile}_") and row[name]}
+        thin = str(row.get("thin_percentiles") or "").split()
+        figures = {name: marked(name, _text(cell), thin) for name, cell in row.items() if cell is not None}
+        cells = {**figures, "lengths": _lengths(row)}
         table.add_row(*(Text(_text(cells.get(source))) for _, source in columns))
     return table
 

@@ -126,7 +126,8 @@ def _objectives(slos: tuple[str, ...], profile: Profile) -> tuple[Objective, ...
 
 
 def _show(found: Found, *, as_json: bool) -> None:
-    from orchestrator.cli.output import emit, emit_json, emit_table
+    from orchestrator.cli.output import emit, emit_json, emit_table, say
+    from orchestrator.report.thin import LEGEND
 
     if as_json:
         emit_json("search", found.as_data())
@@ -157,3 +158,5 @@ def _show(found: Found, *, as_json: bool) -> None:
         )
     emit_table(table)
     emit(found.statement())
+    if any(map(found.thin, found.tried)):
+        say(LEGEND)

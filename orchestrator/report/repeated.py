@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.interval import CONFIDENCE, mean_interval
-from orchestrator.objectives import metric_value
+from orchestrator.objectives import is_thin, marked, metric_value
 from orchestrator.runs.records import RunState
+from orchestrator.validity import thin_percentiles
 
 if TYPE_CHECKING:
     from orchestrator.interval import Interval
@@ -28,6 +29,8 @@ class Repeated:
     label: str
     metric: str
     interval: Interval
+    thin: tuple[str, ...]
+    """Percentiles that too few requests stand behind in one of the repetitions."""
 
     def as_data(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -38,13 +41,15 @@ class Repeated:
             "repetitions": self.interval.n,
             "mean": self.interval.mean,
             "half_width": self.interval.half_width,
+            "thin": is_thin(self.metric, self.thin),
             "confidence": CONFIDENCE,
         }
 
     def line(self) -> str:
         """Return it in one line."""
+        mean = marked(self.metric, f"{self.interval.mean:.2f}", self.thin)
         return (
-            f"{self.label}: {self.metric} {self.interval.mean:.2f} ± {self.interval.relative:.1%} "
+            f"{self.label}: {self.metric} {mean} ± {self.interval.relative:.1%} "
             f"({CONFIDENCE:.0%} confidence interval of the mean, {self.interval.n} repetitions)"
         )
 
@@ -52,15 +57,15 @@ class Repeated:
 def repeated(directory: RunDirectory) -> list[Repeated]:
     """Return the points that were measured at least twice, in the order of the sweep."""
     metric = _metric(directory.profile().bench)
-    values: dict[tuple[str, str], list[float]] = {}
+    measured: dict[tuple[str, str], list[tuple[float, int]]] = {}
     for record in directory.records():
         value = metric_value(metric, record.metrics) if record.metrics else None
-        if record.state is RunState.DONE and value is not None:
-            values.setdefault((record.point, record.label), []).append(value)
+        if record.state is RunState.DONE and record.metrics and value is not None:
+            measured.setdefault((record.point, record.label), []).append((value, record.metrics.completed))
     return [
-        Repeated(point, label, metric, interval)
-        for (point, label), known in values.items()
-        if (interval := mean_interval(known)) is not None
+        Repeated(point, label, metric, interval, thin_percentiles(min(requests for _, requests in known)))
+        for (point, label), known in measured.items()
+        if (interval := mean_interval([value for value, _ in known])) is not None
     ]
 
 

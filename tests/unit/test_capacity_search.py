@@ -1,4 +1,4 @@
-"""A capacity search on one live server: every measurement is on record, and what is not done is not met."""
+"""V2: a capacity search on one live server: every measurement is on record, and what is not done is not met."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from local_container import LocalContainer, UnderWay
-from samples import a_bench, a_profile, a_record, result_bytes
+from samples import a_bench, a_measurement, a_profile, a_record, result_bytes
 
 from orchestrator.bench.capacity import CapacitySearch
 from orchestrator.objectives import parse_objective
@@ -134,3 +134,17 @@ def test_measurements_that_nothing_is_wrong_with_leave_the_statement_alone() -> 
     found = Found(a_plan(), search, (Tried(4, met=True, reasons=(), record=a_record(metrics=metrics)),))
     assert found.verdict(found.tried[0]) is Verdict.VALID
     assert found.statement() == search.statement("concurrency")
+
+
+def test_a_percentile_of_too_few_requests_is_said_to_be_one() -> None:
+    objectives = tuple(map(parse_objective, ("p99_ttft_ms<2000", "p90_ttft_ms<2000", "mean_ttft_ms<2000")))
+    search, tried = CapacitySearch(4, 5, 1), []
+    for load, met, requests in ((4, True, 400), (5, False, 500)):
+        search.tell(load, met=met)
+        metrics = read_metrics(result_bytes(duration=10.0, mean_e2el_ms=100.0, completed=requests))
+        record = a_record(a_measurement(num_prompts=requests), metrics=metrics)
+        tried.append(Tried(load, met=met, reasons=(), record=record))
+    found = Found(a_plan(objectives=objectives), search, tuple(tried))
+    assert found.doubts() == ["p99_ttft_ms rests on as few as 400 requests, 662 make it reliable"]
+    assert found.statement().endswith(f"; but {found.doubts()[0]}")
+    assert [tried["thin"] for tried in found.as_data()["tried"]] == [["p99_ttft_ms"], ["p99_ttft_ms"]]

@@ -1,4 +1,4 @@
-"""Repetitions until a mean is known: when the rule stops, what a round holds, and how often its interval is right."""
+"""V2: repetitions until a mean is known: when the rule stops, what a round holds, how often its interval is right."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 from samples import a_bench, a_profile, a_record, a_run, result_bytes
 
+from orchestrator.cli.report import missed_objectives, remarks
 from orchestrator.interval import mean_interval, t_quantile
 from orchestrator.plan.estimate import CLIENT_START_S, estimate, point_seconds
 from orchestrator.profile.dump import dump_profile
@@ -185,3 +186,34 @@ def test_a_run_says_how_closely_the_mean_of_its_points_is_known(tmp_path: Path) 
         "64/16 × 2 prompts: output_throughput 10.00 ± 24.8% (95% confidence interval of the mean, 3 repetitions)"
     )
     assert (only.as_data()["repetitions"], only.as_data()["mean"]) == (3, statistics.fmean((9, 10, 11)))
+
+
+def test_the_mean_of_a_percentile_of_too_few_requests_is_marked(tmp_path: Path) -> None:
+    bench = {"num_prompts": [2], "repetitions": {"auto": {"metric": "p99_ttft_ms"}}}
+    profile = a_profile(bench=bench, objectives=["p99_ttft_ms<1", "mean_ttft_ms<1"])
+    run = a_run(tmp_path, profile)
+    assert profile.bench is not None
+    shown = {}
+    for requests in (661, 662):
+        for number in (1, 2):
+            metrics = read_metrics(result_bytes(completed=requests))
+            run.write_record(record(profile.bench, 0, number, 1.0).model_copy(update={"metrics": metrics}))
+        (only,) = repeated(run)
+        shown[requests] = (only.line().partition(" ±")[0], only.as_data()["thin"])
+    assert shown == {
+        661: ("64/16 × 2 prompts: p99_ttft_ms ~1.50", True),
+        662: ("64/16 × 2 prompts: p99_ttft_ms 1.50", False),
+    }
+
+
+def test_an_objective_missed_by_a_percentile_of_too_few_requests_is_marked_with_the_legend(tmp_path: Path) -> None:
+    profile = a_profile(bench={"num_prompts": [2]}, objectives=["p99_ttft_ms<1", "mean_ttft_ms<1"])
+    run = a_run(tmp_path, profile)
+    assert profile.bench is not None
+    run.write_record(record(profile.bench, 0, 1, 1.0))
+    assert missed_objectives(run) == [
+        "MISSED: 64/16 × 2 prompts, repetition 1: p99_ttft_ms<1 is missed: ~1.5",
+        "MISSED: 64/16 × 2 prompts, repetition 1: mean_ttft_ms<1 is missed: 1.5",
+    ]
+    legend = "~ marks a percentile of too few requests to be relied on (P90 wants 64, P95 130, P99 662)"
+    assert legend in remarks(run)

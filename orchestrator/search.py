@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
 import math
+import signal
 import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.atomic import write_atomic
 from orchestrator.bench.capacity import CapacitySearch
+from orchestrator.errors import Interrupted, OrchError, OutputError
 from orchestrator.objectives import Objective, goodput_bounds, is_thin, missed
 from orchestrator.profile.arrival import POISSON
 from orchestrator.runs.records import RunState
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
     from orchestrator.bench.measure import Sweep
     from orchestrator.profile.bench import Bench
+    from orchestrator.runs.directory import RunDirectory
     from orchestrator.runs.records import MeasurementRecord
     from orchestrator.validity import Assessment
 
@@ -72,6 +76,8 @@ class Found:
     plan: SearchPlan
     search: CapacitySearch
     tried: tuple[Tried, ...]
+    cut_short: str = ""
+    """What ended the search before it was over, if anything did."""
 
     def verdict(self, item: Tried) -> Verdict:
         """Return how far a measurement can be trusted; one that has not come to an end proves nothing."""
@@ -119,7 +125,9 @@ class Found:
 
     def statement(self) -> str:
         """Return what was found, how sure that is, and what speaks against the measurements that it rests on."""
-        return "; but ".join(filter(None, (self.search.statement(self.plan.over), "; ".join(self.doubts()))))
+        cut_short = [f"the search was cut short: {self.cut_short}"] if self.cut_short else []
+        against = "; ".join([*cut_short, *self.doubts()])
+        return "; but ".join(filter(None, (self.search.statement(self.plan.over), against)))
 
     @functools.cached_property
     def _assessed(self) -> dict[tuple[str, int], Assessment]:
@@ -151,6 +159,7 @@ class Found:
             "goodput": self.goodput(),
             "statement": self.statement(),
             "doubts": self.doubts(),
+            "cut_short": self.cut_short or None,
             "tried": [
                 {
                     "load": item.load,
@@ -166,19 +175,49 @@ class Found:
         }
 
 
-def run_search(under_way: Sweep, bench: Bench, plan: SearchPlan, on_tried: Callable[[Tried], None]) -> Found:
+def run_search(
+    under_way: Sweep,
+    bench: Bench,
+    plan: SearchPlan,
+    on_tried: Callable[[Tried], None],
+    on_cut_short: Callable[[Found], None],
+) -> Found:
     """Search to the end, measuring on one server.
 
     A measurement that is INVALID counts as missed: the server did not do what was asked. So does one at a request rate
     that the server could not keep up with: its figures would be worse the longer it lasted. Any other that is SUSPECT
     counts by its figures, and the statement says so.
 
+    What was found is kept and told even if the search cannot go on: that a server dies of too much load is an outcome.
+
     Raises:
         ServerFailed: When the server has died more often than it may be started again.
     """
-    directory = under_way.directory
     search = CapacitySearch(plan.lowest, plan.highest, plan.repetitions, plan.resolution)
     tried: list[Tried] = []
+    try:
+        _try_all(under_way, bench, plan, search, tried, on_tried)
+    except (OrchError, Interrupted) as error:
+        if tried:
+            found = Found(plan, search, tuple(tried), _cause(error))
+            with contextlib.suppress(OutputError):  # what stopped it is what counts
+                _keep(found, under_way.directory)
+            on_cut_short(found)
+        raise
+    found = Found(plan, search, tuple(tried))
+    _keep(found, under_way.directory)
+    return found
+
+
+def _try_all(
+    under_way: Sweep,
+    bench: Bench,
+    plan: SearchPlan,
+    search: CapacitySearch,
+    tried: list[Tried],
+    on_tried: Callable[[Tried], None],
+) -> None:
+    directory = under_way.directory
     while (load := search.next()) is not None:
         point = point_at(bench, plan, load)
         repetition = 1 + sum(item.load == load for item in tried)
@@ -191,9 +230,16 @@ def run_search(under_way: Sweep, bench: Bench, plan: SearchPlan, on_tried: Calla
         tried.append(Tried(load, not reasons, tuple(reasons), record))
         search.tell(load, met=not reasons)
         on_tried(tried[-1])
-    found = Found(plan, search, tuple(tried))
+
+
+def _cause(error: OrchError | Interrupted) -> str:
+    if isinstance(error, Interrupted):
+        return f"orch received {signal.Signals(error.signum).name}"
+    return error.message.partition("\n")[0]
+
+
+def _keep(found: Found, directory: RunDirectory) -> None:
     write_atomic(directory.path / FILE, json.dumps(found.as_data(), indent=2) + "\n")
-    return found
 
 
 def prompts_per_step(bench: Bench, over: str, step_s: float | None) -> float:

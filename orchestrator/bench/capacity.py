@@ -70,14 +70,15 @@ class CapacitySearch:
         if below is None:
             return f"no {unit} from {self.lowest} on meets the objectives; {', '.join(parts)}"
         if above is None:
-            parts.append(f"no higher {unit} than {self.highest} was tried")
+            parts.append(f"no higher {unit} than {below} was tried")
         times = self._met[below]
         if not self._missed[below]:
             sure = (1.0 - CONFIDENCE) ** (1.0 / times)
             parts.append(
                 f"with {CONFIDENCE:.0%} confidence {unit} {below} meets them in at least {sure:.0%} of measurements"
             )
-        return f"the highest {unit} that meets the objectives is {below}: {', '.join(parts)}"
+        meets = "that meets" if self.next() is None else "known to meet"
+        return f"the highest {unit} {meets} the objectives is {below}: {', '.join(parts)}"
 
     def _again(self, *loads: int) -> int | None:
         return next((load for load in loads if self._met[load] + self._missed[load] < self.repetitions), None)

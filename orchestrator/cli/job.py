@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.cli.options import engine_swept
 from orchestrator.cli.progress import Reporter
-from orchestrator.cli.report import kept
+from orchestrator.cli.report import kept, show_run
 from orchestrator.cli.settings import Settings, settings
 from orchestrator.deployment.attach import attach
 from orchestrator.deployment.launch import Launch, prepared
@@ -83,11 +83,22 @@ class Job:
         return self.measure_in_own(profile, name or profile.name, wait_s, opened, work)
 
     @contextlib.contextmanager
-    def alone(self, make: Callable[[], RunDirectory]) -> Iterator[RunDirectory]:
-        """Make or find a run that is by itself, hold it and keep its record while the context lasts."""
+    def alone(
+        self, make: Callable[[], RunDirectory], show: Callable[[RunDirectory], None] | None = None
+    ) -> Iterator[RunDirectory]:
+        """Make or find a run that is by itself, hold it and keep its record while the context lasts.
+
+        Args:
+            make: Makes or finds it.
+            show: Shows what was measured if it is cut short; all measurements unless told otherwise.
+        """
         directory = make()
-        with directory.locked(), kept(directory, as_json=self.as_json):
+        with directory.locked(), kept(directory, show or self.show):
             yield directory
+
+    def show(self, directory: RunDirectory) -> None:
+        """Show what was measured."""
+        show_run(directory, as_json=self.as_json)
 
     def _reports(self) -> Reports:
         return Reports(self.reporter.phase, self.reporter.step, self.reporter.failure)

@@ -17,7 +17,7 @@ from orchestrator.runs.records import RunKind, RunState
 from orchestrator.validity import assess, thin_percentiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.table import Table
 
@@ -45,14 +45,14 @@ NARROW = ("batch", "in/out", "out tok/s", "total tok/s", "TTFT ms", "TPOT ms", "
 
 
 @contextlib.contextmanager
-def kept(directory: RunDirectory, *, as_json: bool) -> Iterator[None]:
+def kept(directory: RunDirectory, show: Callable[[RunDirectory], None]) -> Iterator[None]:
     """Keep the record of a run while the context lasts; if it fails or is interrupted, show what was measured."""
     try:
         with recorded(directory):
             yield
     except (RunFailed, Interrupted):
         if directory.records():
-            show_run(directory, as_json=as_json)
+            show(directory)
         say(f"run: {directory.path}")
         if directory.manifest().kind is RunKind.SWEEP:  # what a search would measure next depends on what it has
             say(f"      go on with it: orch bench --resume {directory.path.name}")

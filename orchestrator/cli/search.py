@@ -84,15 +84,22 @@ def search(
     if resolved.vary is not None:
         return search_study(chosen, plan, name, wait, quiet=quiet, as_json=as_json)
     found: list[Found] = []
+    cut_short: list[Found] = []
     with job(quiet=quiet, as_json=as_json) as this:
 
         def open_search() -> RunDirectory:
             return open_run(this.here.runs, resolved, this.engine, RunKind.SEARCH)
 
         def work(under_way: Sweep) -> None:
-            found.append(run_search(under_way, bench, plan, this.reporter.tried(plan)))
+            found.append(run_search(under_way, bench, plan, this.reporter.tried(plan), cut_short.append))
 
-        directory = this.measure(resolved, name, wait, lambda: this.alone(open_search), work)
+        def show_cut_short(directory: RunDirectory) -> None:
+            if cut_short:
+                _show(cut_short[0], as_json=as_json)
+            else:
+                this.show(directory)
+
+        directory = this.measure(resolved, name, wait, lambda: this.alone(open_search, show_cut_short), work)
     _show(found[0], as_json=as_json)
     say(f"run: {directory.path}")
     return ExitCode.OK if found[0].search.capacity() is not None else ExitCode.OBJECTIVE_MISSED

@@ -36,7 +36,10 @@ def search_study(
 
         def take(index: int, study: StudyUnderWay) -> None:
             def work(under_way: Sweep) -> None:
-                found[index] = run_search(under_way, benches[index], plan, this.reporter.tried(plan))
+                def cut_short(so_far: Found) -> None:
+                    found[index] = so_far
+
+                found[index] = run_search(under_way, benches[index], plan, this.reporter.tried(plan), cut_short)
 
             this.measure(chosen[index].profile, name, wait_s, lambda: study.opened(index), work)
 
@@ -47,7 +50,7 @@ def search_study(
         study = as_study(carried_through(this, make, todo, take))
     _show(study, found, plan, as_json=as_json)
     say(f"study: {study.id}")
-    if len(found) < len(chosen):
+    if len(found) < len(chosen) or any(item.cut_short for item in found.values()):
         return ExitCode.RUN_FAILED
     met = any(item.search.capacity() is not None for item in found.values())
     return ExitCode.OK if met else ExitCode.OBJECTIVE_MISSED

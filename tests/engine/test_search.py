@@ -117,3 +117,19 @@ def test_a_rate_lasts_as_long_as_it_was_asked_to(orch: Orch) -> None:
     refused = orch("search", name, "--slo", "median_tpot_ms<5000", "--for", "2s")
     assert refused.returncode == 2
     assert "--over request-rate" in refused.stderr
+
+
+def test_a_server_that_dies_for_good_does_not_take_the_answer_with_it(orch: Orch) -> None:
+    """It answers 30 requests and dies: loads 1 and 2 have 18 in sum, load 4 has 20 more."""
+    env = {"STUB_DIE_AFTER_REQUESTS": "30", "STUB_DEATH": "kill", "STUB_TPOT_MS": "20"}
+    name = orch.profile("mortal", server={"env": env}, bench={**SHAPE, "prompts_per_concurrency": 5, "restarts": 0})
+    done = orch("search", name, "--json", "--slo", "median_tpot_ms<5000", "--to", "64")
+    assert done.returncode == 1, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["kind"], told["capacity"]) == ("search", 2)
+    assert "known to meet the objectives is 2" in told["statement"]
+    assert "; but the search was cut short: " in told["statement"]
+    folder = orch.run_of(name)
+    assert json.loads((folder / "search.json").read_bytes())["statement"] == told["statement"]
+    assert json.loads((folder / "manifest.json").read_bytes())["state"] == "failed"
+    assert "cause:" in done.stderr

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from local_container import LocalContainer, UnderWay
 from samples import a_bench, a_measurement, a_profile, a_record, result_bytes
 
+from orchestrator.bench import session
 from orchestrator.bench.capacity import CapacitySearch
+from orchestrator.errors import Interrupted, OrchError, ServerFailed
 from orchestrator.objectives import parse_objective
 from orchestrator.runs.records import RunState
 from orchestrator.search import FILE, Found, SearchPlan, Tried, point_at, run_search
@@ -19,6 +22,8 @@ from orchestrator.vllm.results import read_metrics
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from orchestrator.bench.measure import Step
 
 BENCH: dict[str, Any] = {"lengths": [[64, 16]], "num_prompts": [4], "warmup": 0}
 
@@ -47,7 +52,7 @@ def test_it_finds_the_highest_load_and_keeps_every_measurement(tmp_path: Path, c
     going = UnderWay(tmp_path, container, a_profile(bench=BENCH))
     going.directory.update(measurements=())
     told: list[Tried] = []
-    found = run_search(going.sweep, going.bench, a_plan(repetitions=2), told.append)
+    found = run_search(going.sweep, going.bench, a_plan(repetitions=2), told.append, lambda _: None)
     going.sweep.close()
     assert found.search.capacity() == 10
     assert [item.load for item in found.tried] == [1, 2, 4, 8, 16, 12, 10, 11, 10, 11]
@@ -64,7 +69,7 @@ def test_it_finds_the_highest_load_and_keeps_every_measurement(tmp_path: Path, c
 def test_a_measurement_that_fails_is_not_met(tmp_path: Path, container: LocalContainer) -> None:
     going = UnderWay(tmp_path, container, a_profile(bench={**BENCH, "client_flags": {"behave": "short"}}))
     going.directory.update(measurements=())
-    found = run_search(going.sweep, going.bench, a_plan(), lambda _: None)
+    found = run_search(going.sweep, going.bench, a_plan(), lambda _: None, lambda _: None)
     going.sweep.close()
     assert (found.search.capacity(), found.search.limit()) == (None, 1)
     assert found.tried[0].reasons == ("1 of 128 output tokens",)
@@ -76,7 +81,7 @@ def test_what_speaks_against_the_measurements_at_the_boundary_is_said(
 ) -> None:
     going = UnderWay(tmp_path, container, a_profile(bench=BENCH))
     going.directory.update(measurements=())
-    found = run_search(going.sweep, going.bench, a_plan(highest=4), lambda _: None)
+    found = run_search(going.sweep, going.bench, a_plan(highest=4), lambda _: None, lambda _: None)
     going.sweep.close()
     assert [found.verdict(item) for item in found.tried] == [Verdict.SUSPECT] * 3
     assert found.doubts()[0].startswith("1 of 1 measurements at concurrency 4 is SUSPECT (")
@@ -148,3 +153,63 @@ def test_a_percentile_of_too_few_requests_is_said_to_be_one() -> None:
     assert found.doubts() == ["p99_ttft_ms rests on as few as 400 requests, 662 make it reliable"]
     assert found.statement().endswith(f"; but {found.doubts()[0]}")
     assert [tried["thin"] for tried in found.as_data()["tried"]] == [["p99_ttft_ms"], ["p99_ttft_ms"]]
+
+
+class Mortal(UnderWay):
+    """A sweep whose server dies while it serves too much."""
+
+    bears = 64
+
+    def on_step(self, step: Step) -> None:
+        super().on_step(step)
+        too_much = step.record.parameters["max_concurrency"] > self.bears
+        if step.record.state is RunState.RUNNING and too_much:
+            self.server.fails_during = ServerFailed("the server was killed for its memory\nlog: …", "Give it more.")
+
+
+def test_what_was_found_before_the_server_died_for_good_is_kept_and_told(
+    tmp_path: Path, container: LocalContainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "LOOK_S", 0.001)
+    going = Mortal(tmp_path, container, a_profile(bench={**BENCH, "restarts": 1}))
+    going.directory.update(measurements=())
+    told: list[Found] = []
+    plan = a_plan(objectives=(parse_objective("mean_ttft_ms<5000"),), highest=256)
+    with pytest.raises(ServerFailed, match="killed for its memory"):
+        run_search(going.sweep, going.bench, plan, lambda _: None, told.append)
+    (found,) = told
+    assert [item.load for item in found.tried] == [1, 2, 4, 8, 16, 32, 64, 128, 96]
+    assert (found.search.capacity(), found.search.limit(), going.server.restarts) == (64, 96, 1)
+    statement = found.statement()
+    assert statement.startswith("the highest concurrency known to meet the objectives is 64: met in 1 of 1")
+    assert "; but the search was cut short: the server was killed for its memory; 1 of 1" in statement
+    assert json.loads((going.directory.path / FILE).read_bytes()) == found.as_data()
+    assert found.as_data()["cut_short"] == "the server was killed for its memory"
+
+
+def test_a_search_that_is_interrupted_keeps_what_it_has(tmp_path: Path, container: LocalContainer) -> None:
+    going = UnderWay(tmp_path, container, a_profile(bench=BENCH))
+    going.directory.update(measurements=())
+
+    def interrupt(item: Tried) -> None:
+        if item.load == 2:
+            raise Interrupted(signal.SIGINT)
+
+    told: list[Found] = []
+    with pytest.raises(Interrupted):
+        run_search(going.sweep, going.bench, a_plan(), interrupt, told.append)
+    going.sweep.close()
+    (found,) = told
+    assert found.cut_short == "orch received SIGINT"
+    assert "no higher concurrency than 2 was tried" in found.statement()
+    assert json.loads((going.directory.path / FILE).read_bytes()) == found.as_data()
+
+
+def test_a_search_that_measured_nothing_has_found_nothing(tmp_path: Path, container: LocalContainer) -> None:
+    going = UnderWay(tmp_path, container, a_profile(bench=BENCH))
+    going.sweep.close()
+    told: list[Found] = []
+    with pytest.raises(OrchError):
+        run_search(going.sweep, going.bench, a_plan(), lambda _: None, told.append)
+    assert told == []
+    assert not (going.directory.path / FILE).exists()

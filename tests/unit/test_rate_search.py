@@ -66,7 +66,7 @@ def searched(queue: Queue, step_s: float | None = None, objective: str = "p99_tt
         "resolution": 0.0,
         "prompts_per_step": prompts_per_step(BENCH, RATE, step_s),
     }
-    return run_search(queue, BENCH, SearchPlan(**{**usual, **fields}), lambda _: None)  # type: ignore[arg-type]
+    return run_search(queue, BENCH, SearchPlan(**{**usual, **fields}), lambda _: None, lambda _: None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("per_s", [3.0, 7.5, 20.0, 50.0])

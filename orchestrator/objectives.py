@@ -102,13 +102,22 @@ def missed(objectives: Sequence[Objective], metrics: Metrics, thin: Collection[s
 
 
 def goodput_bounds(objectives: Sequence[Objective]) -> dict[str, float]:
-    """Return the bounds in milliseconds by which the client can count the requests that keep to them by themselves."""
-    bounds: dict[str, float] = {}
+    """Return the bounds in milliseconds by which the client can count the requests that keep to them by themselves.
+
+    An objective on a percentile bounds single requests: the tightest of a latency counts. One on a mean does not, but
+    says best what a good request is where no percentile of that latency is bounded. One on a standard deviation says
+    nothing about how long a request may take.
+    """
+    of_percentiles: dict[str, float] = {}
+    of_means: dict[str, float] = {}
     for objective in objectives:
-        latency = objective.metric.split("_")[1] if objective.metric.endswith("_ms") else ""
-        if latency in GOODPUT_LATENCIES and objective.relation.startswith("<"):
+        if objective.metric in THROUGHPUTS or not objective.relation.startswith("<"):
+            continue
+        statistic, latency, _ = objective.metric.split("_")
+        if latency in GOODPUT_LATENCIES and statistic != "std":
+            bounds = of_means if statistic == "mean" else of_percentiles
             bounds[latency] = min(objective.bound, bounds.get(latency, objective.bound))
-    return bounds
+    return {**of_means, **of_percentiles}
 
 
 def _shown(objective: Objective, metrics: Metrics, thin: Collection[str]) -> str:

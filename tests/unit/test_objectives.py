@@ -82,11 +82,14 @@ def test_a_percentile_of_too_few_requests_is_marked_where_it_is_missed() -> None
     [
         ([], {}),
         (["p99_ttft_ms<2000"], {"ttft": 2000.0}),
-        (["p99_ttft_ms<2000", "mean_ttft_ms<=500", "p90_e2el_ms<9000"], {"ttft": 500.0, "e2el": 9000.0}),
+        (["p99_ttft_ms<2000", "median_ttft_ms<=500", "p90_e2el_ms<9000"], {"ttft": 500.0, "e2el": 9000.0}),
+        (["mean_ttft_ms<500", "p99_ttft_ms<2000", "mean_tpot_ms<50"], {"ttft": 2000.0, "tpot": 50.0}),
+        (["mean_tpot_ms<60", "mean_tpot_ms<50", "std_tpot_ms<5"], {"tpot": 50.0}),
+        (["std_ttft_ms<50"], {}),
         (["mean_itl_ms<50", "output_throughput>100", "p99_tpot_ms>5"], {}),
     ],
 )
-def test_the_client_counts_requests_by_the_tightest_bounds(texts: list[str], bounds: dict[str, Any]) -> None:
+def test_the_client_counts_by_the_tightest_bounds_on_requests(texts: list[str], bounds: dict[str, Any]) -> None:
     assert goodput_bounds([parse_objective(text) for text in texts]) == bounds
 
 

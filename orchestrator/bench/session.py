@@ -33,8 +33,8 @@ RUST_HINT = (
     "vllm-rs that is mounted."
 )
 DATASET_HINT = "Check bench.dataset.path; a file of the node is given as bench.dataset.file."
-NO_PROXY = ["env", "NO_PROXY=127.0.0.1,localhost", "no_proxy=127.0.0.1,localhost"]
-"""vLLM's client honours proxy variables; the server is never behind one."""
+LOCAL = ("127.0.0.1", "localhost")
+"""Reached without a proxy, as the server is wherever it listens: vLLM's client honours proxy variables."""
 
 
 @dataclass(frozen=True)
@@ -103,13 +103,15 @@ class Wanted:
     """What the client will load its tokenizer from."""
     trust_remote_code: bool = False
     """Code that comes with the tokenizer may be run."""
+    host: str = LOCAL[0]
+    """Where the server is."""
 
 
 def wanted(profile: Profile, bench: Bench) -> Wanted:
     """Return what the clients of a profile's sweep want."""
     target = client_target(profile)
     tokenizer = str(lookup(bench.client_flags, "tokenizer") or target.model)
-    return Wanted(bench.client, bench.dataset.client_path, tokenizer, target.trust_remote_code)
+    return Wanted(bench.client, bench.dataset.client_path, tokenizer, target.trust_remote_code, target.host)
 
 
 class Driver:
@@ -125,12 +127,12 @@ class Driver:
             key: What the server wants to be shown, if it wants a key.
         """
         self._name = wanted.client
-        program = [*NO_PROXY, "python3", "-u", "-c", program_text(driver)]
-        self._session = engine.run_session(container, program)
+        self._session = engine.run_session(container, ["python3", "-u", "-c", program_text(driver)])
         env = {} if key is None else {CLIENT_KEY: key}  # over standard input: docker inspect shows what exec is told
         message = {
             "prepare": wanted.client,
             "env": env,
+            "direct": list(dict.fromkeys([*LOCAL, wanted.host])),
             "dataset": wanted.dataset,
             "tokenizer": wanted.tokenizer,
             "trust_remote_code": wanted.trust_remote_code,

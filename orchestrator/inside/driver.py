@@ -5,8 +5,8 @@ speaks JSON lines: first what it is, then an answer to each message. When its in
 client that is running and ends.
 
     ← {"python": "3.11.2", "vllm": "0.32.0"}
-    → {"prepare": "vllm", "vllm-rs" or the path of a client, "env": {…}, "dataset": "/path" or null,
-       "tokenizer": "/path" or a hub name, "trust_remote_code": false}
+    → {"prepare": "vllm", "vllm-rs" or the path of a client, "env": {…}, "direct": ["127.0.0.1", …],
+       "dataset": "/path" or null, "tokenizer": "/path" or a hub name, "trust_remote_code": false}
     ← {"fork": true, "reason": "", "options": ["--backend", …] or null, "datasets": ["random", …] or null,
        "program": "/path" or null, "version": "0.32.0" or null, "dataset": {"sha256": "…", "size": 1} or null,
        "problem": "", "seconds": 12.1}
@@ -49,6 +49,7 @@ MOST_SAMPLES = 256
 LOG = "client.log"
 VLLM = ["vllm", "bench", "serve"]
 RUST = "vllm-rs"
+NO_PROXY = ("NO_PROXY", "no_proxy")
 PREPARED = {}  # type: dict[str, Any]
 
 
@@ -61,6 +62,14 @@ def hello() -> dict[str, Any]:  # noqa: D103 - see the module
     except Exception as error:  # noqa: BLE001 - whatever is wrong with the image's Python, orch must hear of it
         said["problem"] = repr(error)
     return said
+
+
+def pass_by_proxies(hosts: list[str]) -> None:  # noqa: D103 - see the module
+    # Programs read one spelling or the other; what the profile or the image says in either stays true of both.
+    said = [word.strip() for name in NO_PROXY for word in os.environ.get(name, "").split(",")]
+    known = [word for word in said if word]
+    direct = "*" if "*" in known else ",".join(dict.fromkeys(known + hosts))  # the star counts only by itself
+    os.environ.update(dict.fromkeys(NO_PROXY, direct))
 
 
 def ask_parser(said: dict[str, Any], parser: Any) -> None:  # noqa: ANN401, D103 - see the module
@@ -117,6 +126,7 @@ def look_at(said: dict[str, Any], path: str) -> None:  # noqa: D103 - see the mo
 def prepare(message: dict[str, Any]) -> dict[str, Any]:  # noqa: D103 - see the module
     client, dataset = message["prepare"], message.get("dataset")
     started = time.monotonic()
+    pass_by_proxies(message.get("direct", []))
     said = {"fork": False, "reason": "", "problem": ""}  # type: dict[str, Any]
     said.update(dict.fromkeys(("options", "datasets", "program", "version", "dataset")))
     if dataset is not None:

@@ -48,7 +48,7 @@ OPTIONS = {
 
 def main(args):
     prompts, out = int(args.num_prompts), int(args.random_output_len)
-    print("key", os.environ.get("OPENAI_API_KEY"), "proxy", os.environ.get("NO_PROXY"))
+    print("key", os.environ.get("OPENAI_API_KEY"), "proxy", os.environ.get("NO_PROXY"), os.environ.get("no_proxy"))
     if args.behave == "hang":
         time.sleep(600)
     if args.behave == "fail":

@@ -85,14 +85,31 @@ def test_a_server_that_says_nothing_is_no_obstacle(tmp_path: Path, container: Lo
     assert going.directory.records()[0].served is None
 
 
+@pytest.mark.parametrize(
+    ("environ", "direct"),
+    [
+        ({}, "127.0.0.1,localhost,10.1.2.3"),
+        ({"NO_PROXY": "hub.lan, 10.1.2.3"}, "hub.lan,10.1.2.3,127.0.0.1,localhost"),
+        ({"no_proxy": "hub.lan", "NO_PROXY": ".lan,"}, ".lan,hub.lan,127.0.0.1,localhost,10.1.2.3"),
+        ({"no_proxy": "*"}, "*"),
+    ],
+)
 def test_the_client_passes_by_proxies_and_gets_the_key_that_the_server_wants(
-    tmp_path: Path, container: LocalContainer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    container: LocalContainer,
+    monkeypatch: pytest.MonkeyPatch,
+    environ: dict[str, str],
+    direct: str,
 ) -> None:
     monkeypatch.setattr(Server, "key", "s3cr3t")
-    going = under_way(tmp_path, container)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        if name in environ:
+            monkeypatch.setenv(name, environ[name])
+    going = UnderWay(tmp_path, container, a_profile(container={"network": "host"}, server={"host": "10.1.2.3"}))
     going.run()
-    log = going.directory.client_log(going.directory.records()[0]).read_bytes()
-    assert log == b"key s3cr3t proxy 127.0.0.1,localhost\n"
+    log = going.directory.client_log(going.directory.records()[0]).read_text()
+    assert log == f"key s3cr3t proxy {direct} {direct}\n"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -121,7 +122,7 @@ def _lines(profile: Profile, made: Plan) -> list[str]:
 
     lines = [f"# Profile {profile.name}: {profile.description}".rstrip(": "), "", "# Container"]
     if profile.container.supervise:
-        lines.append(f"mkdir -p {made.spec.labels[FOLDER]}")
+        lines.append(shlex.join(["mkdir", "-p", made.spec.labels[FOLDER]]))
     lines += [made.docker_run, "", "# Server, inside that container", made.serve]
     if made.spec.secrets:
         lines += [

@@ -1,9 +1,10 @@
-"""The whole plan: pure, complete, and honest about what it guesses."""
+"""C3: the whole plan is pure, complete, and honest about what it guesses."""
 
 from __future__ import annotations
 
 import math
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,16 @@ def test_the_plan_of_the_guide_holds_everything_that_will_run() -> None:
     assert all("--endpoint-type openai-comp" in item.command for item in made.measurements)
     assert any(line.startswith("privileged: ") for line in made.weakenings)
     assert made.spec.name == "orch-mine"
+
+
+def test_the_printed_folder_is_made_whatever_its_name_is(tmp_path: Path) -> None:
+    profile, folder = a_profile(), tmp_path / "it's a blank" / "mine-by-hand"
+    lines = shown_lines(profile, plan(profile, "mine", str(folder)))
+    (line,) = (line for line in lines if line.startswith("mkdir "))
+    subprocess.run(["sh", "-c", line], check=True, cwd=tmp_path)
+    assert folder.is_dir()
+    run = next(line for line in lines if line.startswith("docker run "))
+    assert any(str(folder) in word for word in shlex.split(run))
 
 
 def test_a_plan_is_the_same_every_time() -> None:

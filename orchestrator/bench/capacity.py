@@ -35,11 +35,7 @@ class CapacitySearch:
         """Return the load to measure next, or None when the search is over."""
         below, above = self.capacity(), self.limit()
         if below is None:
-            if above is None:
-                return self.lowest
-            if above > self.lowest:
-                return self.lowest
-            return self._again(above)
+            return self.lowest if above is None else self._again(above)
         if above is None:
             return self._again(below) if below >= self.highest else min(2 * below, self.highest)
         if above - below > max(1, int(self.resolution * below)):
@@ -55,10 +51,6 @@ class CapacitySearch:
     def limit(self) -> int | None:
         """Return the lowest load that missed them at least as often as it met them; None if none did."""
         return min((load for load in self._missed if self._is_missed(load)), default=None)
-
-    def tried(self) -> int:
-        """Return how many measurements there were."""
-        return self._met.total() + self._missed.total()
 
     def statement(self, unit: str) -> str:
         """Return what the search has found, and how sure that is.

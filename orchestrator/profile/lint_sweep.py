@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.profile.lint_server import as_int
 from orchestrator.sweep import points
+from orchestrator.validity import SAMPLES_FOR
 from orchestrator.vllm.client import longest_prompt, version_in_image
 from orchestrator.vllm.flags import lookup
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from orchestrator.sweep import Point
 
     Remarks = Iterator[tuple[str, str]]
-
-SOLID = (("P90", 64), ("P95", 130), ("P99", 662))
-"""How many requests a percentile takes to be bounded with 99 % confidence."""
 
 
 def context_length(profile: Profile) -> Remarks:
@@ -62,8 +60,8 @@ def unreached_concurrency(profile: Profile) -> Remarks:
 
 def solid_percentiles(profile: Profile) -> Remarks:
     """Percentiles from too few requests."""
-    fewest = min((point.num_prompts for point in _points(profile)), default=SOLID[-1][1])
-    weak = [f"{name} ({needed})" for name, needed in SOLID if fewest < needed]
+    fewest = min((point.num_prompts for point in _points(profile)), default=max(SAMPLES_FOR.values()))
+    weak = [f"{name.upper()} ({needed})" for name, needed in SAMPLES_FOR.items() if fewest < needed]
     if weak and profile.bench is not None:
         key = "num_prompts" if profile.bench.num_prompts is not None else "prompts_per_concurrency"
         yield f"bench.{key}", f"{fewest} requests are too few for {', '.join(weak)} to be solid"

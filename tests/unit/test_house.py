@@ -23,10 +23,10 @@ LAYERS = (
     ("objectives", "accelerators", "interval"),
     ("profile",),
     ("sweep",),
-    ("plan", "diagnosis", "profile.lint", "profile.lint_container", "profile.lint_server", "profile.lint_sweep"),
+    ("plan", "diagnosis", "profile.lint_container", "profile.lint_server"),
     ("engine", "runs"),
     ("node", "deployment", "validity", "repetitions"),
-    ("bench", "resume", "report"),
+    ("bench", "resume", "report", "profile.lint", "profile.lint_sweep"),
     ("record", "search"),
     ("run", "study"),
     ("cli",),
@@ -34,8 +34,8 @@ LAYERS = (
 )
 """From the bottom to the top: a module imports from its own package and from layers below, never sideways or up.
 
-The remarks on a profile (`profile.lint…`) judge flags and sweeps, so they stand above what they know of. What only the
-type checker imports is looked at by no running program and does not count.
+The remarks on a profile (`profile.lint…`) judge flags, sweeps and how far figures can be trusted, so they stand above
+what they know of. What only the type checker imports is looked at by no running program and does not count.
 """
 
 PROCESSES = ("cli", "inside", "__main__", "deployment.watchdog")

@@ -7,11 +7,13 @@ they seem to say. Nothing is repaired and nothing is hidden: figures stay, with 
 from __future__ import annotations
 
 import enum
+import math
 import statistics
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.profile.arrival import POISSON
 from orchestrator.runs.records import RunState
 from orchestrator.sweep import lengths_vary, prompts_share
 from orchestrator.vllm.client import is_rust
@@ -39,7 +41,9 @@ CACHED = 0.05
 PROMPT_LENGTH = 0.10
 """How far the prompts' real length may be from the length asked for, or where none was, from the client's count."""
 RATE = 0.10
-"""How far the achieved request rate may stay behind the one asked for."""
+"""How far the rate at which requests were sent may stay behind the one asked for."""
+CHANCE = 3.0
+"""Standard deviations that chance may make requests late by."""
 CONCURRENCY = 0.50
 """Part of the concurrency asked for that must have been reached on average."""
 CLIENT_TTFT = 0.25
@@ -199,10 +203,23 @@ def _preempted(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
 
 
 def _rate_missed(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
-    asked = record.parameters["request_rate"]
-    if isinstance(asked, str) or metrics.request_throughput >= (1.0 - RATE) * asked:
+    asked, gaps = record.parameters["request_rate"], metrics.completed - 1
+    if isinstance(asked, str) or gaps < 1 or not record.sending_s:
         return None
-    return Reason("rate-missed", f"{metrics.request_throughput:.2f} requests per second of the {asked:g} asked for")
+    sent = gaps / record.sending_s
+    by_chance = 1.0 / _longest_by_chance(gaps * record.parameters.get("burstiness", POISSON))
+    if sent >= asked * min(1.0 - RATE, by_chance):
+        return None
+    return Reason("rate-missed", f"{sent:.2f} requests per second were sent of the {asked:g} asked for")
+
+
+def _longest_by_chance(shape: float) -> float:
+    """Return how many times its mean a gamma distributed time can be by chance (Wilson and Hilferty, 1931).
+
+    Gaps between requests are gamma distributed with the burstiness for shape (exponential for a Poisson process), and
+    the shape of their sum is the sum of theirs.
+    """
+    return (1.0 - 1.0 / (9.0 * shape) + CHANCE / (3.0 * math.sqrt(shape))) ** 3
 
 
 def _concurrency_missed(record: MeasurementRecord, metrics: Metrics) -> Reason | None:

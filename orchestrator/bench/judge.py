@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from typing import TYPE_CHECKING
 
 from orchestrator.runs.directory import now
 from orchestrator.runs.records import MeasurementRecord, RunState
-from orchestrator.vllm.results import UnreadableResultError, read_metrics, tpot_trend
+from orchestrator.vllm.results import Details, UnreadableResultError, read_details, read_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,14 +42,14 @@ def failed(record: MeasurementRecord, reason: str) -> MeasurementRecord:
 def judge(running: MeasurementRecord, measurement: Measurement, outcome: ClientRun) -> MeasurementRecord:
     """Return the record of a measurement whose client has ended."""
     reasons: list[str] = []
-    metrics, trend = None, None
+    metrics, details = None, Details()
     if outcome.timed_out:
         reasons.append("the client was killed at its deadline")
     elif outcome.code != 0:
         reasons.append(f"the client exited with code {outcome.code}: {last_words(outcome.log)}")
     if outcome.result is not None:
         try:
-            metrics, trend = read_metrics(outcome.result), tpot_trend(outcome.result)
+            metrics, details = read_metrics(outcome.result), read_details(outcome.result)
             reasons += incompleteness(measurement.point, metrics)
         except UnreadableResultError as error:
             reasons.append(f"the client's result cannot be read: {error}")
@@ -63,7 +64,7 @@ def judge(running: MeasurementRecord, measurement: Measurement, outcome: ClientR
             "client_busy": None if metrics is None else busy(outcome.runnable_at, metrics.duration_s),
             "client_code": outcome.code,
             "metrics": metrics,
-            "tpot_trend": trend,
+            **dataclasses.asdict(details),
         }
     )
 

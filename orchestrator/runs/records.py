@@ -75,6 +75,9 @@ class MeasurementRecord(_Record):
     """The highest load seen meanwhile; null if the measurement was too short for a look."""
     tpot_trend: float | None = None
     """Time per output token of the last third of the requests over that of the others; null without details."""
+    sending_s: float | None = None
+    """From the start of the first request to that of the last one, or the least that it can have been; null without
+    details."""
     metrics: Metrics | None = None
     """Derived from result.json beside it."""
 

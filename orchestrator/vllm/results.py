@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -97,16 +98,37 @@ def read_metrics(raw: bytes) -> Metrics:
     return found
 
 
-def tpot_trend(raw: bytes) -> float | None:
-    """Return the mean time per output token of the last third of the requests over that of the others.
+@dataclass(frozen=True)
+class Details:
+    """What the figures of the single requests say; None where the result has none, or too few to tell."""
 
-    Requests are in the order of their start. None where the result has no details, or too few requests to tell.
-    """
-    itls = json.loads(raw).get("itls") or []
+    tpot_trend: float | None = None
+    """Mean time per output token of the last third of the requests, in the order of their start, over the others'."""
+    sending_s: float | None = None
+    """From the start of the first request to that of the last one. Versions before 0.15 do not write when requests
+    started; there it is the least that it can have been."""
+
+
+def read_details(raw: bytes) -> Details:
+    """Return what the single requests say in a result file that has metrics."""
+    data = json.loads(raw)
+    ttfts, itls, starts = (data.get(name) or [] for name in ("ttfts", "itls", "start_times"))
     try:
-        times = [statistics.fmean(gaps) for gaps in itls if gaps]
-    except TypeError:
-        return None
+        return Details(_tpot_trend(itls), _sending_s(data["duration"], ttfts, itls, starts))
+    except (TypeError, ValueError):
+        return Details()
+
+
+def _sending_s(duration_s: float, ttfts: list[float], itls: list[list[float]], starts: list[float]) -> float | None:
+    """Return how long requests were sent for: of those without a start, one took all that was left of the duration."""
+    if starts:
+        return max(starts) - min(starts)
+    took = [ttft + sum(gaps) for ttft, gaps in zip(ttfts, itls, strict=True)]
+    return max(duration_s - max(took), 0.0) if took else None
+
+
+def _tpot_trend(itls: list[list[float]]) -> float | None:
+    times = [statistics.fmean(gaps) for gaps in itls if gaps]
     third = len(times) // 3
     if third < FEWEST_FOR_TREND:
         return None

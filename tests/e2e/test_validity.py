@@ -63,7 +63,7 @@ CASES = {
             ("inf", 4): [],
             ("inf", 64): ["concurrency-missed"],
             (20, 4): ["rate-missed"],
-            (20, 64): ["rate-missed"],
+            (20, 64): [],
         },
         ("request_rate", "max_concurrency"),
         bench={"concurrency": [4, 64], "request_rate": ["inf", 20], "num_prompts": 16},

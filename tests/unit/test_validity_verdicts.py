@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,10 @@ COUNTERS = {
 def served(**counters: float) -> dict[str, Any]:
     usual = {"requests": 8.0, "prompt": 512.0, **counters}
     return {"served": read_served({COUNTERS[name]: value for name, value in usual.items()})}
+
+
+def sent(requests: int, seconds: float) -> dict[str, Any]:
+    return {"figures": {"completed": requests}, "sending_s": seconds}
 
 
 def record(
@@ -126,8 +131,24 @@ DOUBTS: dict[str, tuple[str, list[dict[str, Any]], list[dict[str, Any]]]] = {
     "requests were preempted": ("preempted", [served(preempted=1.0)], [served(preempted=0.0)]),
     "the rate was not reached": (
         "rate-missed",
-        [{"figures": {"request_throughput": 1.79}, "point": {"request_rate": 2.0}}],
-        [{"figures": {"request_throughput": 1.8}, "point": {"request_rate": 2.0}}],
+        [
+            {**sent(801, 445.0), "point": {"request_rate": 2.0, "burstiness": 1000.0}},
+            {**sent(1001, 560.0), "point": {"request_rate": 2.0}},
+            {**sent(16, 14.7), "point": {"request_rate": 2.0}},
+            {**sent(2, 3.4), "point": {"request_rate": 2.0}},
+            {**sent(16, 9.0), "point": {"request_rate": 2.0, "burstiness": 100.0}},
+        ],
+        [
+            {**sent(801, 444.0), "point": {"request_rate": 2.0, "burstiness": 1000.0}},
+            {**sent(1001, 550.0), "point": {"request_rate": 2.0}},
+            {**sent(16, 14.6), "point": {"request_rate": 2.0}},
+            {**sent(16, 14.7), "point": {"request_rate": 2.0, "burstiness": 0.5}},
+            {**sent(2, 3.3), "point": {"request_rate": 2.0}},
+            {**sent(1, 0.0), "point": {"request_rate": 2.0}},
+            {**sent(8, 0.0), "point": {"request_rate": 2.0}},
+            {**sent(8, 99.0), "point": {"request_rate": "inf"}},
+            {"figures": {"request_throughput": 0.1}, "point": {"request_rate": 2.0}},
+        ],
     ),
     "the concurrency was not reached": (
         "concurrency-missed",
@@ -166,6 +187,19 @@ def test_a_doubt_makes_figures_suspect_and_keeps_them(doubt: str) -> None:
         assert found.reasons[0].text
     for case in sound:
         assert ids(alone(record(**case))) == [], case
+
+
+@pytest.mark.parametrize("burstiness", [0.5, 1.0, 4.0])
+@pytest.mark.parametrize("requests", [2, 16, 200])
+def test_a_rate_is_rarely_missed_by_chance_alone(requests: int, burstiness: float) -> None:
+    draw = random.Random(f"{requests}/{burstiness}")  # noqa: S311 - the same numbers each time
+    point = {"request_rate": 2.0, "burstiness": burstiness}
+
+    def measured() -> MeasurementRecord:
+        gaps = (draw.gammavariate(burstiness, 1.0 / (2.0 * burstiness)) for _ in range(requests - 1))
+        return record(point=point, **sent(requests, sum(gaps)))
+
+    assert sum(ids(alone(measured())) == ["rate-missed"] for _ in range(1000)) <= 6
 
 
 def test_there_is_a_case_for_every_doubt() -> None:

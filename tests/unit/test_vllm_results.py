@@ -15,10 +15,11 @@ from samples import a_point, a_result, result_bytes
 from orchestrator.bench.judge import incompleteness
 from orchestrator.vllm.results import (
     STATISTICS,
+    Details,
     Latency,
     UnreadableResultError,
+    read_details,
     read_metrics,
-    tpot_trend,
 )
 
 RESULTS = sorted((Path(__file__).resolve().parents[1] / "fixtures" / "vllm").glob("*/result*.json"))
@@ -139,16 +140,42 @@ def test_where_the_dataset_decides_any_number_of_tokens_is_complete() -> None:
 
 
 def gaps(*seconds: float) -> bytes:
-    return result_bytes(itls=[[second, second] for second in seconds])
+    return result_bytes(ttfts=[0.01] * len(seconds), itls=[[second, second] for second in seconds])
 
 
 def test_a_measurement_that_gets_slower_shows_a_trend() -> None:
-    assert tpot_trend(gaps(*[0.01] * 16, *[0.015] * 8)) == pytest.approx(1.5)
-    assert tpot_trend(gaps(*[0.01] * 24)) == pytest.approx(1.0)
+    assert read_details(gaps(*[0.01] * 16, *[0.015] * 8)).tpot_trend == pytest.approx(1.5)
+    assert read_details(gaps(*[0.01] * 24)).tpot_trend == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(
-    "raw", [result_bytes(), result_bytes(itls=[]), gaps(*[0.01] * 23), result_bytes(itls=[[]] * 24), gaps(*[0.0] * 24)]
+    "raw",
+    [
+        result_bytes(),
+        result_bytes(itls=[]),
+        gaps(*[0.01] * 23),
+        result_bytes(ttfts=[0.01] * 24, itls=[[]] * 24),
+        gaps(*[0.0] * 24),
+    ],
 )
 def test_without_enough_details_there_is_no_trend_to_be_seen(raw: bytes) -> None:
-    assert tpot_trend(raw) is None
+    assert read_details(raw).tpot_trend is None
+
+
+def test_requests_are_sent_until_the_last_one_starts() -> None:
+    starts = result_bytes(start_times=[100.5, 102.0, 100.0], duration=60.0)
+    assert read_details(starts).sending_s == 2.0
+
+
+def test_without_starts_as_much_is_allowed_for_as_the_longest_request_took() -> None:
+    details = {"ttfts": [1.0, 2.0], "itls": [[0.5, 0.5], [1.0, 1.0]]}
+    assert read_details(result_bytes(**details, duration=10.0)).sending_s == 6.0
+    assert read_details(result_bytes(**details, duration=3.0)).sending_s == 0.0
+    assert read_details(result_bytes()).sending_s is None
+
+
+@pytest.mark.parametrize(
+    "details", [{"itls": [["x"]] * 24}, {"ttfts": [1.0], "itls": [[1.0]] * 24}, {"start_times": [1.0, "x"]}]
+)
+def test_details_that_make_no_sense_say_nothing(details: dict[str, Any]) -> None:
+    assert read_details(result_bytes(**details)) == Details()

@@ -44,6 +44,8 @@ RATE = 0.10
 """How far the rate at which requests were sent may stay behind the one asked for."""
 CHANCE = 3.0
 """Standard deviations that chance may make requests late by."""
+CUT_OFF = 0.10
+"""Part of the server's tokens that the client may have missed: without `usage` it counts them by its tokenizer."""
 CONCURRENCY = 0.50
 """Part of the concurrency asked for that must have been reached on average."""
 CLIENT_TTFT = 0.25
@@ -264,10 +266,37 @@ def _foreign_requests(record: MeasurementRecord, metrics: Metrics) -> Reason | N
     return Reason("foreign-requests", f"the server finished {foreign:.0f} requests that were not the client's")
 
 
+def _counters_lost(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
+    if not record.served_lost:
+        return None
+    return Reason("counters-lost", "the server's counters could be read before the measurement but not after it")
+
+
+def _cut_off(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
+    """A stream that ends in an error is complete for the client; the server does not count it as finished.
+
+    The tokens are compared only where no request but the client's can have made any.
+    """
+    served = record.served
+    if served is None or not served.requests:
+        return None
+    finished = served.requests - served.cut_off
+    received, made = metrics.total_output_tokens, served.generation_tokens
+    if finished < metrics.completed:
+        text = (
+            f"the server finished {finished:.0f} of the {metrics.completed} requests that are complete for the client"
+        )
+    elif finished == metrics.completed and received < (1.0 - CUT_OFF) * made:
+        text = f"the client received {received} of the {made:.0f} tokens that the server made"
+    else:
+        return None
+    return Reason("cut-off", text)
+
+
 EXTRA_REQUESTS = 2
 """Requests that a client sends beside those it counts: the initial test of older versions, a probe of newer ones."""
 LOOKS: tuple[Callable[[MeasurementRecord, Metrics], Reason | None], ...] = (
     _too_short, _client_saturated, _client_slow, _buffered, _prefix_cache, _prompt_length, _preempted, _rate_missed,
-    _concurrency_missed, _not_steady, _not_idle, _foreign_requests,
+    _concurrency_missed, _not_steady, _not_idle, _foreign_requests, _counters_lost, _cut_off,
 )  # fmt: skip
 """Each looks at one measurement and returns a reason, or None."""

@@ -123,7 +123,7 @@ class Sweep:
         else:
             ended = self._with_server_side(judge(running, measurement, outcome), before, idle=idle)
             self.directory.keep(ended, outcome.result, outcome.log)
-            if ended.state is not RunState.DONE and not self._server.alive():
+            if self._lost(ended):
                 failure = self._server.explain("the server has died")
                 ended = failed(ended, first_line(failure)).model_copy(update={"metrics": None})
         self.directory.write_record(ended)
@@ -133,11 +133,16 @@ class Sweep:
             self._on_failure(failure)
         return failure
 
+    def _lost(self, ended: MeasurementRecord) -> bool:
+        """Say whether the server is gone: a client may take what was cut off for complete, so it is always asked."""
+        return self._server.dead() if ended.state is RunState.DONE else not self._server.alive()
+
     def _with_server_side(self, record: MeasurementRecord, before: Served | None, *, idle: bool) -> MeasurementRecord:
         after = self._server.served()
         served = None if before is None or after is None else after.since(before)
         peak = self._server.peak_load()
-        return record.model_copy(update={"idle_before": idle, "served": served, "peak": peak})
+        lost = before is not None and after is None
+        return record.model_copy(update={"idle_before": idle, "served": served, "served_lost": lost, "peak": peak})
 
     def _recover(self) -> None:
         """Mend what has failed, if anything has; raise the failure if it may not be mended once more."""

@@ -11,6 +11,7 @@ from orchestrator.deployment.health import check_identity, wait_until_healthy
 from orchestrator.deployment.log import ServerLog
 from orchestrator.deployment.watch import Watch
 from orchestrator.errors import ContainerGone, ServerFailed
+from orchestrator.vllm.api import Health
 from orchestrator.vllm.flags import served_model
 from orchestrator.vllm.metrics import Load, Served, read_load, read_served
 from orchestrator.vllm.phases import Phase
@@ -58,6 +59,10 @@ class Server:
     def alive(self) -> bool:
         """Say whether the server answers at this moment."""
         return self._api.healthy()
+
+    def dead(self) -> bool:
+        """Say whether the server is dead at this moment; one that does not answer in time may only be busy."""
+        return self._api.health() in (Health.REFUSED, Health.ERROR)
 
     def served(self) -> Served | None:
         """Return what the server has served since its start, or None if it does not say."""

@@ -71,6 +71,8 @@ class MeasurementRecord(_Record):
     """The server had nothing to do when the client began; null if it does not say."""
     served: Served | None = None
     """What the server counted meanwhile; null if it does not say."""
+    served_lost: bool = False
+    """The server's counters were read before the measurement, but could not be read after it."""
     peak: Load | None = None
     """The highest load seen meanwhile; null if the measurement was too short for a look."""
     tpot_trend: float | None = None

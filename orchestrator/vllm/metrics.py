@@ -6,6 +6,8 @@ something to count, so an absent counter of a known family is zero.
 
 from __future__ import annotations
 
+import contextlib
+import re
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -13,13 +15,18 @@ from pydantic import BaseModel, ConfigDict
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+ENDED = "vllm:request_success_total"
+CUT_OFF = f'{ENDED}{{finished_reason="abort|error"}}'
+"""The name under which the requests of these labels are summed up once more: all of them bear ENDED's."""
+CUT_OFF_LABELS = re.compile(r'finished_reason="(?:abort|error)"')
 COUNTERS = {
     "prompt_tokens": ("vllm:prompt_tokens_total",),
     "generation_tokens": ("vllm:generation_tokens_total",),
     "preemptions": ("vllm:num_preemptions_total",),
     "prefix_cache_queries": ("vllm:prefix_cache_queries_total", "vllm:gpu_prefix_cache_queries_total"),
     "prefix_cache_hits": ("vllm:prefix_cache_hits_total", "vllm:gpu_prefix_cache_hits_total"),
-    "requests": ("vllm:request_success_total",),
+    "requests": (ENDED,),
+    "cut_off": (CUT_OFF,),
     "ttft_sum_s": ("vllm:time_to_first_token_seconds_sum",),
     "ttft_count": ("vllm:time_to_first_token_seconds_count",),
     "drafts": ("vllm:spec_decode_num_drafts_total",),
@@ -61,6 +68,9 @@ class Served(BaseModel):
     prefix_cache_hits: float | None
     """Prompt tokens that were found there."""
     requests: float
+    """Requests that ended, in whatever way."""
+    cut_off: float = 0.0
+    """Those of them that were given up, or ended in an error."""
     ttft_sum_s: float
     """Sum of the times to first token as the server measured them."""
     ttft_count: float
@@ -111,10 +121,9 @@ def sample_totals(text: str) -> dict[str, float]:
         value = rest.rpartition("} ")[2].split(" ")[0]
         if line.startswith("#") or not value:
             continue
-        try:
-            totals[name] = totals.get(name, 0.0) + float(value)
-        except ValueError:
-            continue
+        names = (name, CUT_OFF) if name == ENDED and CUT_OFF_LABELS.search(rest) else (name,)
+        with contextlib.suppress(ValueError):
+            totals |= {known: totals.get(known, 0.0) + float(value) for known in names}
     return totals
 
 

@@ -91,6 +91,12 @@ CASES = {
     ),
     "the server counts other tokens than the client": Case({(1,): ["prompt-length"]}, env={"STUB_TOKENIZER": ""}),
     "the client does not come to an end": Case({(1,): ["incomplete"]}, bench={"deadline": "2s", "num_prompts": 4000}),
+    "answers are cut off and pass for complete": Case(
+        {(1,): ["cut-off"]},
+        env={"STUB_STREAM_ERROR_EVERY": "3"},
+        bench={"dataset": {"name": "random", "range_ratio": 0.1}, "num_prompts": 12},
+    ),
+    "the server does not say what it counted": Case({(1,): ["counters-lost"]}, env={"STUB_HANG_AFTER_REQUESTS": "12"}),
     "requests fail": Case({(1,): ["incomplete"] * 3}, env={"STUB_FAIL_EVERY": "7"}),
 }
 

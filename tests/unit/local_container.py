@@ -176,6 +176,8 @@ class Server:
         self.idle = True
         self.tells = True
         self.looks = 0
+        self.silent_look: int | None = None
+        """The look, counted from 1, that gets no answer."""
         self.fails_during: ServerFailed | None = None
         self.restarts = 0
 
@@ -189,7 +191,8 @@ class Server:
     def served(self) -> Served | None:
         """What it has served: after each look a hundred prompt tokens more."""
         self.looks += 1
-        return read_served({"vllm:prompt_tokens_total": 100.0 * self.looks}) if self.tells else None
+        tells = self.tells and self.looks != self.silent_look
+        return read_served({"vllm:prompt_tokens_total": 100.0 * self.looks}) if tells else None
 
     def peak_load(self) -> Load | None:
         return Load(running=4, waiting=2, kv_cache_usage=0.5) if self.tells else None
@@ -199,6 +202,9 @@ class Server:
 
     def alive(self) -> bool:
         return self.living
+
+    def dead(self) -> bool:
+        return not self.living
 
     def explain(self, problem: str) -> ServerFailed:
         return ServerFailed(f"{problem}\nbecause", "read the log")

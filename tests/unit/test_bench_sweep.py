@@ -85,6 +85,17 @@ def test_a_server_that_says_nothing_is_no_obstacle(tmp_path: Path, container: Lo
     assert going.directory.records()[0].served is None
 
 
+@pytest.mark.parametrize(("silent", "lost"), [(None, False), (1, False), (2, True)])
+def test_counters_that_were_there_before_a_measurement_and_not_after_it_are_missed(
+    tmp_path: Path, container: LocalContainer, silent: int | None, *, lost: bool
+) -> None:
+    going = under_way(tmp_path, container, warmup=0, num_prompts=[2])
+    going.server.silent_look = silent
+    assert going.run() == [DONE]
+    (record,) = going.directory.records()
+    assert (record.served is None, record.served_lost) == (silent is not None, lost)
+
+
 @pytest.mark.parametrize(
     ("environ", "direct"),
     [
@@ -170,6 +181,15 @@ def test_a_driver_that_dies_with_its_container_means_that_the_server_has_died(
     assert states == [FAILED, FAILED]
     assert going.server.restarts == 1
     assert going.directory.records()[0].reasons == ("the server has died",)
+
+
+def test_a_client_that_takes_a_death_for_the_end_is_not_believed(tmp_path: Path, container: LocalContainer) -> None:
+    going = under_way(tmp_path, container, num_prompts=[2, 4], warmup=0)
+    going.server.living = False
+    assert going.run() == [FAILED, DONE]
+    assert going.server.restarts == 1
+    first = going.directory.records()[0]
+    assert (first.reasons, first.metrics) == (("the server has died",), None)
 
 
 def test_a_server_that_dies_more_often_than_allowed_ends_the_sweep(tmp_path: Path, container: LocalContainer) -> None:

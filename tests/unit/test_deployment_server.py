@@ -15,7 +15,7 @@ from orchestrator.deployment.up import Deployment
 from orchestrator.engine import ImageFacts
 from orchestrator.errors import ServerFailed
 from orchestrator.plan.container import Identity
-from orchestrator.vllm.api import Api
+from orchestrator.vllm.api import Api, Health
 from orchestrator.vllm.phases import Phase
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
 
 def test_a_healthy_server_has_not_failed(watched: Watched) -> None:
     assert watched.server.alive()
+    assert not watched.server.dead()
     watched.server.resume_watch()
     assert watched.server.failure() is None
     assert watched.server.key == "s3cr3t"
@@ -75,9 +76,19 @@ def test_a_server_that_died_is_explained_from_its_container_and_its_log(watched:
     watched.answers["/health"] = 503
     watched.engine.ended = exited(1)
     assert not watched.server.alive()
+    assert watched.server.dead()
     failure = watched.server.explain("the server says that its engine is dead")
     assert "ValueError: no" in str(failure.message)
     assert "serving" in failure.message
+
+
+@pytest.mark.parametrize(("health", "dead"), [(Health.SILENT, False), (Health.REFUSED, True), (Health.ERROR, True)])
+def test_a_server_that_does_not_answer_in_time_is_not_dead(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, health: Health, *, dead: bool
+) -> None:
+    monkeypatch.setattr(Api, "health", lambda _: health)
+    assert watched.server.dead() is dead
+    assert not watched.server.alive()
 
 
 def test_a_watched_server_that_dies_has_failed(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from samples import a_measurement, a_record, result_bytes
 from orchestrator import validity
 from orchestrator.runs.records import RunState
 from orchestrator.validity import LOOKS, SAMPLES_FOR, Assessment, Verdict, assess, thin_percentiles
-from orchestrator.vllm.metrics import read_served
+from orchestrator.vllm.metrics import CUT_OFF, ENDED, read_served
 from orchestrator.vllm.results import read_metrics
 
 if TYPE_CHECKING:
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 SOUND = {"duration": 10.0, "mean_e2el_ms": 100.0}
 """Figures that nothing is wrong with."""
 COUNTERS = {
-    "requests": "vllm:request_success_total",
+    "requests": ENDED,
+    "cut_off": CUT_OFF,
     "prompt": "vllm:prompt_tokens_total",
+    "generated": "vllm:generation_tokens_total",
     "hits": "vllm:prefix_cache_hits_total",
     "preempted": "vllm:num_preemptions_total",
     "ttft_s": "vllm:time_to_first_token_seconds_sum",
@@ -173,6 +175,18 @@ DOUBTS: dict[str, tuple[str, list[dict[str, Any]], list[dict[str, Any]]]] = {
         "foreign-requests",
         [served(requests=11.0)],
         [served(requests=10.0), served(requests=0.0)],
+    ),
+    "the server's counters were lost": ("counters-lost", [{"served_lost": True}], [{"served_lost": False}]),
+    "answers were cut off": (
+        "cut-off",
+        [served(requests=7.0), served(requests=9.0, cut_off=2.0), served(generated=143.0)],
+        [
+            served(generated=142.0),
+            served(generated=100.0),
+            served(requests=9.0, generated=256.0),
+            served(requests=9.0, cut_off=1.0),
+            served(requests=0.0, generated=256.0),
+        ],
     ),
 }
 

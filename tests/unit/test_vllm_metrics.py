@@ -35,6 +35,13 @@ def test_samples_are_summed_over_their_labels() -> None:
     }
 
 
+def test_requests_that_were_cut_off_are_among_those_that_ended_and_told_apart() -> None:
+    sample = 'vllm:request_success_total{{finished_reason="{}",model_name="/m"}} {}\n'
+    page = "".join(sample.format(reason, count) for reason, count in (("stop", 5), ("abort", 2), ("error", 1)))
+    served = read_served(sample_totals(page))
+    assert (served.requests, served.cut_off) == (8.0, 3.0)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.parent.name)
 def test_a_real_server_s_page_is_read(page: Path) -> None:
     totals = sample_totals(page.read_text(encoding="utf-8"))

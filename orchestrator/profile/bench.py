@@ -155,6 +155,8 @@ class Bench(Section):
             "dataset-name": "bench.dataset.name",
             "dataset-path": "bench.dataset.path",
             "seed": "bench.seed",
+            "num-warmups": "bench.warmup",
+            "ready-check-timeout-sec": "orch itself",
             "model": "server.model",
             "host": "server.host",
             "port": "server.port",

@@ -50,17 +50,25 @@ class ClientDialect:
     chat_template: bool = True
     """It puts the model's chat template around the prompts of the custom dataset, unless it is told not to."""
 
+    quiet: tuple[str, ...] = ()
+    """Flags that keep it from sending a test request first, which the server would count and cache; empty where there
+    are none. Those of 0.10.1 and 0.10.2 make it fail instead, and 0.11.0 is not known to be better."""
+
     def needs(self) -> set[str]:
         """Return the options that a parser must know."""
         words = (*self.protocol, *self.sampling, *(("--save-detailed",) if self.detailed else ()))
         return {word for word in words if word.startswith("--")}
 
 
+QUIET = ("--ready-check-timeout-sec", "0")
+QUIET_KNOWN = {"--ready-check-timeout-sec", "--num-warmups"}
+"""What a parser that takes QUIET knows: the second option is as old as the version from which on it can be trusted."""
 DIALECTS = (
     ClientDialect((0, 8, 0), ("--endpoint-type", "openai-comp"), (), detailed=False, spread=False, own_output=False),
     ClientDialect((0, 9, 1), ("--endpoint-type", "openai"), (), own_output=False),
     ClientDialect((0, 11, 0), ("--backend", "openai"), (), own_output=False),
-    ClientDialect((0, 15, 0), ("--backend", "openai"), ("--temperature", "0")),
+    ClientDialect((0, 11, 1), ("--backend", "openai"), (), own_output=False, quiet=QUIET),
+    ClientDialect((0, 15, 0), ("--backend", "openai"), ("--temperature", "0"), quiet=QUIET),
 )
 SCRIPT_DIALECT = ClientDialect((0, 7, 0), ("--backend", "openai"), (), own_output=False)
 """The script benchmark_serving.py, which the vLLM repository had until 0.10.1."""
@@ -179,6 +187,7 @@ def client_argv(
         argv += ["--max-concurrency", str(point.max_concurrency)]
     argv += ["--request-rate", str(point.request_rate), *_words(_said_of_arrival(point), options)]
     argv += ["--seed", str(measurement.seed), *dialect.sampling]
+    argv += dialect.quiet if options is None or options >= QUIET_KNOWN else ()
     argv += ["--percentile-metrics", ",".join(LATENCIES)]
     argv += ["--metric-percentiles", ",".join(str(percentile) for percentile in PERCENTILES)]
     argv += ["--save-detailed"] if dialect.detailed else []

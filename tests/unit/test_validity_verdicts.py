@@ -34,7 +34,8 @@ COUNTERS = {
 
 
 def served(**counters: float) -> dict[str, Any]:
-    usual = {"requests": 8.0, "prompt": 512.0, **counters}
+    requests = counters.get("requests", 8.0)
+    usual = {"requests": requests, "prompt": 64.0 * max(requests, 8.0), **counters}
     return {"served": read_served({COUNTERS[name]: value for name, value in usual.items()})}
 
 
@@ -124,6 +125,12 @@ DOUBTS: dict[str, tuple[str, list[dict[str, Any]], list[dict[str, Any]]]] = {
         ],
         [
             served(prompt=64.0 * 8 * 1.09),
+            served(prompt=64.0 * 9, requests=9.0),
+            {
+                **served(prompt=64.0 * 3, requests=3.0, generated=48.0),
+                "figures": {"completed": 2, "total_input_tokens": 128, "total_output_tokens": 32},
+                "point": {"input_len": None},
+            },
             served(prompt=0.0),
             {**served(prompt=72.0 * 8), "point": {"dataset_options": '{"prefix_len":8}'}},
             {**served(prompt=300.0), "point": {"input_len": None}, "figures": {"total_input_tokens": 310}},
@@ -163,9 +170,13 @@ DOUBTS: dict[str, tuple[str, list[dict[str, Any]], list[dict[str, Any]]]] = {
     ),
     "the client saw first tokens late": (
         "client-ttft",
-        [{"figures": {"mean_ttft_ms": 41.0}, **served(ttft_s=0.16, ttft_count=8.0)}],
+        [
+            {"figures": {"mean_ttft_ms": 41.0}, **served(ttft_s=0.16, ttft_count=8.0)},
+            {"figures": {"mean_ttft_ms": 41.0}, **served(requests=9.0, ttft_s=0.16, ttft_count=9.0)},
+        ],
         [
             {"figures": {"mean_ttft_ms": 40.0}, **served(ttft_s=0.16, ttft_count=8.0)},
+            {"figures": {"mean_ttft_ms": 40.0}, **served(requests=9.0, ttft_s=0.16, ttft_count=9.0)},
             {"figures": {"mean_ttft_ms": 50.0}, **served()},
         ],
     ),

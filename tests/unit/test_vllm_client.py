@@ -77,7 +77,7 @@ def test_the_guide_s_script_is_called_as_its_own_parser_wants() -> None:
     argv = client_argv(script, SCRIPT_DIALECT, TARGET, a_measurement(), "/results")
     assert argv[:4] == ["python3", script, "--backend", "openai"]
     assert {"--dataset-name", "--ignore-eos", "--save-result"} <= set(argv)
-    assert "--temperature" not in argv
+    assert not {"--temperature", "--ready-check-timeout-sec"} & set(argv)
 
 
 def test_the_table_of_dialects_is_in_order() -> None:
@@ -139,6 +139,30 @@ def test_the_whole_command_for_the_guide_s_version() -> None:
 def test_details_are_asked_for_where_the_client_knows_of_them(version: str) -> None:
     older = VERSIONS[version][0] == COMPLETIONS_0_8
     assert ("--save-detailed" in argv_of(version)) is not older
+
+
+@pytest.mark.parametrize(
+    ("version", "quiet"),
+    [("0.8.5", False), ("0.10.2", False), ("0.11.0", False), ("0.11.1", True), ("0.14.1", True), ("0.32.0", True)],
+)
+def test_no_test_request_is_sent_where_the_client_can_do_without(version: str, *, quiet: bool) -> None:
+    assert (("--ready-check-timeout-sec", "0") in pairs(argv_of(version))) is quiet
+
+
+@pytest.mark.parametrize(
+    ("options", "quiet"),
+    [
+        ({"--ready-check-timeout-sec", "--num-warmups"}, True),
+        ({"--ready-check-timeout-sec"}, False),
+        ({"--num-warmups"}, False),
+    ],
+)
+def test_a_parser_that_was_asked_is_told_of_the_test_request_only_if_it_knows_how(
+    options: set[str], *, quiet: bool
+) -> None:
+    dialect = client_dialect("0.32.0")
+    argv = client_argv(VLLM, dialect, TARGET, a_measurement(), "/results", frozenset(options))
+    assert ("--ready-check-timeout-sec" in argv) is quiet
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -35,7 +35,11 @@ CLIENT_BUSY = 0.80
 BUFFERED = 0.90
 """TTFT / E2EL of a stream whose tokens came all at once at the end."""
 BUFFERED_OUTPUT = 8
-"""Output tokens from which on that can be said."""
+"""Output tokens of a request from which on that can be said."""
+BUFFERED_TPOT_MS = 1.0
+"""Time per output token of a stream that came at once: what the client takes to read a chunk, tenths of a millisecond.
+
+A step of a model takes longer, so that a long prompt or a long queue alone, and a short output, are no buffering."""
 CACHED = 0.05
 """Part of the prompt tokens that may be found in the prefix cache."""
 PROMPT_LENGTH = 0.10
@@ -154,14 +158,14 @@ def _client_saturated(record: MeasurementRecord, _metrics: Metrics) -> Reason | 
     )
 
 
-def _buffered(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
-    output = record.parameters["output_len"] or 0
-    ttft, e2el = metrics.ttft_ms.mean, metrics.e2el_ms.mean
-    if not ttft or not e2el or output <= BUFFERED_OUTPUT or ttft / e2el <= BUFFERED:
+def _buffered(_record: MeasurementRecord, metrics: Metrics) -> Reason | None:
+    ttft, e2el, tpot = metrics.ttft_ms.mean, metrics.e2el_ms.mean, metrics.tpot_ms.mean
+    if not ttft or not e2el or tpot is None or metrics.total_output_tokens <= BUFFERED_OUTPUT * metrics.completed:
         return None
-    return Reason(
-        "buffered", f"TTFT is {ttft / e2el:.0%} of E2EL: the stream came in one piece, TPOT and ITL say nothing"
-    )
+    if ttft / e2el <= BUFFERED or tpot > BUFFERED_TPOT_MS:
+        return None
+    text = f"TTFT is {ttft / e2el:.0%} of E2EL and TPOT {tpot:.2f} ms"
+    return Reason("buffered", f"{text}: the stream came in one piece, TPOT and ITL say nothing")
 
 
 def _prefix_cache(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:

@@ -94,12 +94,17 @@ DOUBTS: dict[str, tuple[str, list[dict[str, Any]], list[dict[str, Any]]]] = {
     ),
     "the stream came in one piece": (
         "buffered",
-        [{"figures": {"mean_ttft_ms": 91.0}}],
         [
-            {"figures": {"mean_ttft_ms": 90.0}},
-            {"figures": {"mean_ttft_ms": 91.0}, "point": {"output_len": 8}},
-            {"figures": {"mean_ttft_ms": 91.0, "mean_e2el_ms": None}},
-            {"figures": {"mean_ttft_ms": 91.0}, "point": {"output_len": None, "input_len": None}},
+            {"figures": {"mean_ttft_ms": 91.0, "mean_tpot_ms": 1.0}},
+            {"figures": {"mean_ttft_ms": 91.0, "mean_tpot_ms": 0.0}, "point": {"output_len": None, "input_len": None}},
+            {"figures": {"mean_ttft_ms": 91.0, "mean_tpot_ms": 1.0, "total_output_tokens": 65}},
+        ],
+        [
+            {"figures": {"mean_ttft_ms": 90.0, "mean_tpot_ms": 1.0}},
+            {"figures": {"mean_ttft_ms": 91.0, "mean_tpot_ms": 1.01}},
+            {"figures": {"mean_ttft_ms": 91.0, "mean_tpot_ms": None}},
+            {"figures": {"mean_ttft_ms": 91.0, "mean_tpot_ms": 1.0, "total_output_tokens": 64}},
+            {"figures": {"mean_ttft_ms": 91.0, "mean_tpot_ms": 1.0, "mean_e2el_ms": None}},
         ],
     ),
     "prompts were found in the prefix cache": (

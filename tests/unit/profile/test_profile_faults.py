@@ -185,6 +185,7 @@ def test_faults_of_the_other_sections_are_told_in_plain_words(folder: Folder, li
         ("{num_prompts: 1, lengths: [[1, 1]], ramp_up: {strategy: linear, from: 1, to: 2}, request_rate: 1}", ["p.yaml:3:44 bench.ramp_up — ramp_up is a request rate that rises; give it or request_rate"]),
         ("{num_prompts: 1, lengths: [[1, 1]], ramp_up: {strategy: linear, from: 1, to: 2}, burstiness: 2}", ["p.yaml:3:101 bench.burstiness — burstiness goes with request_rate; with ramp_up leave it out"]),
         ("{num_prompts: 1, lengths: [[1, 1]], ramp_up: {strategy: linear, from: 2, to: 2}}", ["p.yaml:3:85 bench.ramp_up.to — the rate must rise, and 2 is not more than 2"]),
+        ("{num_prompts: 1, lengths: [[1, 1]], client_flags: {num-warmups: 5}}", ["p.yaml:3:59 bench.client_flags.num-warmups — 'num-warmups' is set by bench.warmup"]),
         ("{num_prompts: 1, lengths: [[1, 1]], ramp_up: {strategy: square, form: 2, to: 3}}", [
             "p.yaml:3:64 bench.ramp_up.strategy — must be one of linear, exponential",
             "p.yaml:3:72 bench.ramp_up.form — unknown key; did you mean 'from'?",

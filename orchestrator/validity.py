@@ -268,6 +268,12 @@ def _not_idle(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
     return Reason("not-idle", "the server still had requests of somebody else when the measurement began")
 
 
+def _not_warm(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
+    if record.warm_before is not False:
+        return None
+    return Reason("not-warm", "the warm-up before it failed; what a server does only once may have been measured")
+
+
 def _foreign_requests(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
     served = record.served
     if served is None or not served.requests:
@@ -309,6 +315,6 @@ EXTRA_REQUESTS = 2
 """Requests that a client sends beside those it counts: the initial test of older versions, a probe of newer ones."""
 LOOKS: tuple[Callable[[MeasurementRecord, Metrics], Reason | None], ...] = (
     _too_short, _client_saturated, _client_slow, _buffered, _prefix_cache, _prompt_length, _preempted, _rate_missed,
-    _concurrency_missed, _not_steady, _not_idle, _foreign_requests, _counters_lost, _cut_off,
+    _concurrency_missed, _not_steady, _not_idle, _not_warm, _foreign_requests, _counters_lost, _cut_off,
 )  # fmt: skip
 """Each looks at one measurement and returns a reason, or None."""

@@ -68,8 +68,8 @@ class Sweep:
         self._restarts = 0
         self._failure: OrchError | None = None
         """What failed beneath the last measurement, and must be mended before the next one."""
-        self._warm: set[str] = set()
-        """Warm-ups that the server has had since its start."""
+        self._warm: dict[str, bool] = {}
+        """Warm-ups that the server has had since its start, and whether they were done."""
         self.driver = driver or self._new_driver()
 
     def run(self, measurements: Sequence[Measurement]) -> None:
@@ -81,8 +81,8 @@ class Sweep:
         total = len(measurements)
         for index, measurement in enumerate(measurements, start=1):
             self._recover()
-            self._warm_up(measurement.point, total)
-            self._take(measurement, index, total)
+            warm = self._warm_up(measurement.point, total)
+            self._take(measurement, index, total, warm=warm)
 
     def _new_driver(self) -> Driver:
         return Driver(self._server.engine, self._server.container, self._wanted, self._server.key)
@@ -91,20 +91,24 @@ class Sweep:
         """End the driver and what it runs."""
         self.driver.close()
 
-    def _warm_up(self, point: Point, total: int) -> None:
+    def _warm_up(self, point: Point, total: int) -> bool | None:
+        """Warm the server up for a point, once; say whether that was done, None where it is not to be."""
         warmed = warmup(self._bench, point)
-        if warmed is None or warmed.point.id in self._warm:
-            return
-        while self._take(warmed, 0, total):
-            self._recover()
-        self._warm.add(warmed.point.id)
+        if warmed is None:
+            return None
+        if warmed.point.id not in self._warm:
+            while self._take(warmed, 0, total):
+                self._recover()
+            record = self.directory.record(warmed.point.id, warmed.repetition)
+            self._warm[warmed.point.id] = record is not None and record.state is RunState.DONE
+        return self._warm[warmed.point.id]
 
-    def _take(self, measurement: Measurement, index: int, total: int) -> OrchError | None:
+    def _take(self, measurement: Measurement, index: int, total: int, *, warm: bool | None = None) -> OrchError | None:
         """Take one measurement; return what has failed beneath it, if the next one cannot be taken like that."""
         client = self.driver.client()
         dialect = dialect_of(client.name, client.vllm_version, client.options)
         argv = bench_argv(client.program, self._target, measurement, dialect, client.options)
-        running = begin(measurement, argv)
+        running = begin(measurement, argv).model_copy(update={"warm_before": warm})
         self.directory.write_record(running)
         self._on_step(Step(index, total, running))
         failure: OrchError | None = None

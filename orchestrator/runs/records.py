@@ -69,6 +69,8 @@ class MeasurementRecord(_Record):
     """Exit code of the client."""
     idle_before: bool | None = None
     """The server had nothing to do when the client began; null if it does not say."""
+    warm_before: bool | None = None
+    """The warm-up that came before it was done; null where there was none."""
     served: Served | None = None
     """What the server counted meanwhile; null if it does not say."""
     served_lost: bool = False

@@ -97,6 +97,9 @@ CASES = {
         bench={"dataset": {"name": "random", "range_ratio": 0.1}, "num_prompts": 12},
     ),
     "the server does not say what it counted": Case({(1,): ["counters-lost"]}, env={"STUB_HANG_AFTER_REQUESTS": "12"}),
+    "the warm-up does not come to an end": Case(
+        {(1,): ["not-warm"]}, env={"STUB_COLD_REQUESTS": "4"}, bench={"deadline": "5s"}
+    ),
     "requests fail": Case({(1,): ["incomplete"] * 3}, env={"STUB_FAIL_EVERY": "7"}),
 }
 

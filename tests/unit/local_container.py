@@ -51,7 +51,7 @@ def main(args):
     print("key", os.environ.get("OPENAI_API_KEY"), "proxy", os.environ.get("NO_PROXY"), os.environ.get("no_proxy"))
     if args.behave == "hang":
         time.sleep(600)
-    if args.behave == "fail":
+    if args.behave == "fail" or (args.behave == "cold" and prompts == 2):
         sys.exit("ValueError: Initial test run failed")
     if args.behave == "die":
         os.kill(os.getppid(), 9)

@@ -65,6 +65,17 @@ def test_without_a_warm_up_there_is_none(tmp_path: Path, container: LocalContain
     going = under_way(tmp_path, container, warmup=0)
     assert going.run() == [DONE, DONE]
     assert not (going.directory.path / "warmup").exists()
+    assert [record.warm_before for record in going.directory.records()] == [None, None]
+
+
+@pytest.mark.parametrize(("behaviour", "warm"), [("whole", True), ("cold", False)])
+def test_a_record_says_whether_its_warm_up_was_done(
+    tmp_path: Path, container: LocalContainer, behaviour: str, *, warm: bool
+) -> None:
+    going = under_way(tmp_path, container, behaviour, num_prompts=[4], repetitions=2, warmup=2)
+    assert going.run() == [DONE, DONE]
+    assert [record.warm_before for record in going.directory.records()] == [warm, warm]
+    assert [index for index, state in going.steps if state == RUNNING] == [0, 1, 2]
 
 
 def test_a_record_holds_what_the_server_says_of_the_measurement(tmp_path: Path, container: LocalContainer) -> None:
@@ -145,10 +156,10 @@ def test_a_server_that_dies_is_started_again_and_the_sweep_goes_on(tmp_path: Pat
     going = under_way(tmp_path, container, num_prompts=[2, 4, 6], warmup=3)
     take = going.sweep._take  # noqa: SLF001 - the moment at which the server dies
 
-    def dies_in_the_second(measurement: Any, index: int, total: int) -> object:  # noqa: ANN401 - passed through
+    def dies_in_the_second(measurement: Any, index: int, total: int, **rest: Any) -> object:  # noqa: ANN401 - passed through
         if index == 2 and not going.server.restarts:
             going.server.fails_during = ServerFailed("the server has died: out of memory\ndetails")
-        return take(measurement, index, total)
+        return take(measurement, index, total, **rest)
 
     going.sweep._take = dies_in_the_second  # type: ignore[method-assign, assignment]  # noqa: SLF001
     monkeypatched = session.LOOK_S

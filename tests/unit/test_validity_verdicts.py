@@ -187,6 +187,7 @@ DOUBTS: dict[str, tuple[str, list[dict[str, Any]], list[dict[str, Any]]]] = {
     ),
     "it got slower": ("not-steady", [{"tpot_trend": 1.21}], [{"tpot_trend": 1.2}, {"tpot_trend": None}]),
     "the server was not idle": ("not-idle", [{"idle_before": False}], [{"idle_before": True}, {"idle_before": None}]),
+    "the warm-up failed": ("not-warm", [{"warm_before": False}], [{"warm_before": True}, {"warm_before": None}]),
     "somebody else used the server": (
         "foreign-requests",
         [served(requests=11.0)],

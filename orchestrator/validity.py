@@ -47,7 +47,11 @@ PROMPT_LENGTH = 0.10
 RATE = 0.10
 """How far the rate at which requests were sent may stay behind the one asked for."""
 CHANCE = 3.0
-"""Standard deviations that chance may make requests late by."""
+"""Standard deviations that chance may make requests late by, or a queue longer."""
+GROWTH = 0.05
+"""Seconds that the TTFT may grow by in each second in which requests are sent at a rate."""
+GROWN = 2.0
+"""How many times larger it must have become besides."""
 CUT_OFF = 0.10
 """Part of the server's tokens that the client may have missed: without `usage` it counts them by its tokenizer."""
 CONCURRENCY = 0.50
@@ -262,6 +266,25 @@ def _not_steady(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
     return Reason("not-steady", f"the time per output token rose by {record.tpot_trend - 1:.0%} within the measurement")
 
 
+def _queue_grows(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
+    """A server with too little to offer falls behind by the same time in each second, so that TTFT rises throughout.
+
+    Requests that come in bursts make a queue too: as many more than on average as is usual for their number, by
+    chance. Where requests are sent without a rate, or at one that rises, TTFT grows by construction.
+    """
+    asked, thirds = record.parameters["request_rate"], record.ttft_thirds_ms
+    if isinstance(asked, str) or thirds is None:
+        return None
+    first, middle, last = thirds
+    between = (metrics.completed - 1) * 2.0 / 3.0  # requests from the middle of the first third to that of the last
+    by_chance = CHANCE / math.sqrt(between * record.parameters.get("burstiness", POISSON))
+    most = 1000.0 * between / asked * max(GROWTH, by_chance)
+    if not first < middle < last or last < GROWN * first or last - first <= most:
+        return None
+    text = f"TTFT rose from {first:.0f} over {middle:.0f} to {last:.0f} ms while requests were sent"
+    return Reason("queue-grows", f"{text}: the server does not keep up with the request rate")
+
+
 def _not_idle(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
     if record.idle_before is not False:
         return None
@@ -315,6 +338,6 @@ EXTRA_REQUESTS = 2
 """Requests that a client sends beside those it counts: the initial test of older versions, a probe of newer ones."""
 LOOKS: tuple[Callable[[MeasurementRecord, Metrics], Reason | None], ...] = (
     _too_short, _client_saturated, _client_slow, _buffered, _prefix_cache, _prompt_length, _preempted, _rate_missed,
-    _concurrency_missed, _not_steady, _not_idle, _not_warm, _foreign_requests, _counters_lost, _cut_off,
+    _concurrency_missed, _not_steady, _queue_grows, _not_idle, _not_warm, _foreign_requests, _counters_lost, _cut_off,
 )  # fmt: skip
 """Each looks at one measurement and returns a reason, or None."""

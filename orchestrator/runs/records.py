@@ -82,6 +82,8 @@ class MeasurementRecord(_Record):
     sending_s: float | None = None
     """From the start of the first request to that of the last one, or the least that it can have been; null without
     details."""
+    ttft_thirds_ms: tuple[float, float, float] | None = None
+    """Median TTFT of the first, the middle and the last third of the requests; null without details."""
     metrics: Metrics | None = None
     """Derived from result.json beside it."""
 

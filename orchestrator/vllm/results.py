@@ -107,6 +107,8 @@ class Details:
     sending_s: float | None = None
     """From the start of the first request to that of the last one. Versions before 0.15 do not write when requests
     started; there it is the least that it can have been."""
+    ttft_thirds_ms: tuple[float, float, float] | None = None
+    """Median TTFT of the first, the middle and the last third of the requests, in the order of their start."""
 
 
 def read_details(raw: bytes) -> Details:
@@ -114,7 +116,8 @@ def read_details(raw: bytes) -> Details:
     data = json.loads(raw)
     ttfts, itls, starts = (data.get(name) or [] for name in ("ttfts", "itls", "start_times"))
     try:
-        return Details(_tpot_trend(itls), _sending_s(data["duration"], ttfts, itls, starts))
+        sending_s = _sending_s(data["duration"], ttfts, itls, starts)
+        return Details(_tpot_trend(itls), sending_s, _ttft_thirds_ms(ttfts, starts))
     except (TypeError, ValueError):
         return Details()
 
@@ -125,6 +128,15 @@ def _sending_s(duration_s: float, ttfts: list[float], itls: list[list[float]], s
         return max(starts) - min(starts)
     took = [ttft + sum(gaps) for ttft, gaps in zip(ttfts, itls, strict=True)]
     return max(duration_s - max(took), 0.0) if took else None
+
+
+def _ttft_thirds_ms(ttfts: list[float], starts: list[float]) -> tuple[float, float, float] | None:
+    ordered = [ttft for _, ttft in sorted(zip(starts, ttfts, strict=True))] if starts else ttfts
+    third = len(ordered) // 3
+    if third < FEWEST_FOR_TREND:
+        return None
+    first, middle, last = ordered[:third], ordered[third:-third], ordered[-third:]
+    return 1000.0 * statistics.median(first), 1000.0 * statistics.median(middle), 1000.0 * statistics.median(last)
 
 
 def _tpot_trend(itls: list[list[float]]) -> float | None:

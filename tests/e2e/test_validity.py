@@ -68,6 +68,9 @@ CASES = {
         ("request_rate", "max_concurrency"),
         bench={"concurrency": [4, 64], "request_rate": ["inf", 20], "num_prompts": 16},
     ),
+    "requests come faster than they can be served": Case(
+        {(1,): ["queue-grows"]}, bench={"concurrency": 64, "request_rate": 20, "num_prompts": 48}
+    ),
     "it is over at once": Case(
         {(1,): ["too-short"]}, env={"STUB_TTFT_MS": "400"}, bench={"lengths": [[32, 2]], "num_prompts": 4}
     ),
@@ -96,9 +99,9 @@ CASES = {
         env={"STUB_STREAM_ERROR_EVERY": "3"},
         bench={"dataset": {"name": "random", "range_ratio": 0.1}, "num_prompts": 12},
     ),
-    "the server does not say what it counted": Case({(1,): ["counters-lost"]}, env={"STUB_HANG_AFTER_REQUESTS": "12"}),
+    "the server does not say what it counted": Case({(1,): ["counters-lost"]}, env={"STUB_HANG_AFTER_REQUESTS": "8"}),
     "the warm-up does not come to an end": Case(
-        {(1,): ["not-warm"]}, env={"STUB_COLD_REQUESTS": "4"}, bench={"deadline": "5s"}
+        {(1,): ["not-warm"]}, env={"STUB_COLD_REQUESTS": "4"}, bench={"deadline": "5s", "warmup": 4}
     ),
     "requests fail": Case({(1,): ["incomplete"] * 3}, env={"STUB_FAIL_EVERY": "7"}),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import random
 import re
 from pathlib import Path
@@ -14,7 +15,7 @@ from orchestrator import validity
 from orchestrator.runs.records import RunState
 from orchestrator.validity import LOOKS, SAMPLES_FOR, Assessment, Verdict, assess, thin_percentiles
 from orchestrator.vllm.metrics import CUT_OFF, ENDED, read_served
-from orchestrator.vllm.results import read_metrics
+from orchestrator.vllm.results import read_details, read_metrics
 
 if TYPE_CHECKING:
     from orchestrator.runs.records import MeasurementRecord
@@ -41,6 +42,10 @@ def served(**counters: float) -> dict[str, Any]:
 
 def sent(requests: int, seconds: float) -> dict[str, Any]:
     return {"figures": {"completed": requests}, "sending_s": seconds}
+
+
+def queued(requests: int, *thirds_ms: float) -> dict[str, Any]:
+    return {"figures": {"completed": requests}, "ttft_thirds_ms": thirds_ms}
 
 
 def record(
@@ -186,6 +191,24 @@ DOUBTS: dict[str, tuple[str, list[dict[str, Any]], list[dict[str, Any]]]] = {
         ],
     ),
     "it got slower": ("not-steady", [{"tpot_trend": 1.21}], [{"tpot_trend": 1.2}, {"tpot_trend": None}]),
+    "its queue grew": (
+        "queue-grows",
+        [
+            {**queued(25, 100.0, 2000.0, 6101.0), "point": {"request_rate": 2.0}},
+            {**queued(25, 100.0, 501.0, 701.0), "point": {"request_rate": 2.0, "burstiness": 100.0}},
+            {**queued(3001, 1000.0, 50_000.0, 71_000.0), "point": {"request_rate": 2.0}},
+        ],
+        [
+            {**queued(25, 100.0, 2000.0, 6099.0), "point": {"request_rate": 2.0}},
+            {**queued(25, 100.0, 501.0, 699.0), "point": {"request_rate": 2.0, "burstiness": 100.0}},
+            {**queued(25, 1000.0, 1501.0, 1900.0), "point": {"request_rate": 2.0, "burstiness": 100.0}},
+            {**queued(3001, 1000.0, 30_000.0, 49_000.0), "point": {"request_rate": 2.0}},
+            {**queued(3001, 1000.0, 90_000.0, 89_000.0), "point": {"request_rate": 2.0}},
+            {**queued(3001, 1000.0, 999.0, 90_000.0), "point": {"request_rate": 2.0}},
+            {**queued(25, 100.0, 2000.0, 90_000.0), "point": {"request_rate": "inf"}},
+            {"ttft_thirds_ms": None, "point": {"request_rate": 2.0}},
+        ],
+    ),
     "the server was not idle": ("not-idle", [{"idle_before": False}], [{"idle_before": True}, {"idle_before": None}]),
     "the warm-up failed": ("not-warm", [{"warm_before": False}], [{"warm_before": True}, {"warm_before": None}]),
     "somebody else used the server": (
@@ -231,6 +254,28 @@ def test_a_rate_is_rarely_missed_by_chance_alone(requests: int, burstiness: floa
         return record(point=point, **sent(requests, sum(gaps)))
 
     assert sum(ids(alone(measured())) == ["rate-missed"] for _ in range(1000)) <= 6
+
+
+@pytest.mark.parametrize(
+    ("requests", "load", "doubts"),
+    [(24, 0.8, 0), (100, 0.8, 0), (400, 0.95, 5), (100, 2.0, 200), (400, 1.5, 200), (24, 4.0, 200)],
+)
+def test_a_queue_that_grows_is_told_from_one_that_comes_and_goes(requests: int, load: float, doubts: int) -> None:
+    draw = random.Random(f"{requests}/{load}")  # noqa: S311 - the same numbers each time
+    found = 0
+    for _ in range(200):
+        arrival, free, starts, ttfts = 0.0, [0.0] * 8, [], []
+        for _ in range(requests):
+            arrival += draw.expovariate(10.0 * load)
+            begun = max(arrival, free[0])
+            heapq.heapreplace(free, begun + draw.uniform(0.6, 1.0))  # eight at once, ten a second
+            starts.append(arrival)
+            ttfts.append(begun - arrival + draw.uniform(0.04, 0.06))
+        details = read_details(result_bytes(start_times=starts, ttfts=ttfts))
+        point = {"request_rate": 10.0 * load}
+        fields = {"ttft_thirds_ms": details.ttft_thirds_ms, "figures": {"completed": requests}}
+        found += "queue-grows" in ids(alone(record(point=point, **fields)))  # type: ignore[arg-type]
+    assert found >= 190 if doubts == 200 else found <= doubts
 
 
 def test_there_is_a_case_for_every_doubt() -> None:

@@ -163,7 +163,7 @@ def test_without_enough_details_there_is_no_trend_to_be_seen(raw: bytes) -> None
 
 
 def test_requests_are_sent_until_the_last_one_starts() -> None:
-    starts = result_bytes(start_times=[100.5, 102.0, 100.0], duration=60.0)
+    starts = result_bytes(start_times=[100.5, 102.0, 100.0], ttfts=[0.1] * 3, duration=60.0)
     assert read_details(starts).sending_s == 2.0
 
 
@@ -172,6 +172,14 @@ def test_without_starts_as_much_is_allowed_for_as_the_longest_request_took() -> 
     assert read_details(result_bytes(**details, duration=10.0)).sending_s == 6.0
     assert read_details(result_bytes(**details, duration=3.0)).sending_s == 0.0
     assert read_details(result_bytes()).sending_s is None
+
+
+def test_first_tokens_are_looked_at_by_thirds_in_the_order_of_starting() -> None:
+    ttfts = [0.1] * 7 + [9.0] + [0.2] * 9 + [0.3] * 8
+    assert read_details(result_bytes(ttfts=ttfts, itls=[[0.1]] * 25)).ttft_thirds_ms == pytest.approx((100, 200, 300))
+    backwards = result_bytes(ttfts=ttfts, start_times=[float(-number) for number in range(25)])
+    assert read_details(backwards).ttft_thirds_ms == pytest.approx((300, 200, 100))
+    assert read_details(result_bytes(ttfts=ttfts[2:], itls=[[0.1]] * 23)).ttft_thirds_ms is None
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,9 @@ class Sweep:
         """Say whether the server is gone: a client may take what was cut off for complete, so it is always asked."""
         return self._server.dead() if ended.state is RunState.DONE else not self._server.alive()
 
-    def _with_server_side(self, record: MeasurementRecord, before: Served | None, *, idle: bool) -> MeasurementRecord:
+    def _with_server_side(
+        self, record: MeasurementRecord, before: Served | None, *, idle: bool | None
+    ) -> MeasurementRecord:
         after = self._server.served()
         served = None if before is None or after is None else after.since(before)
         peak = self._server.peak_load()

@@ -46,6 +46,8 @@ class Server:
         self._log_path = log_path
         self._progress = progress
         self._watch = Watch(deployment.api, stall_s)
+        self._tells = True
+        """It answers when it is asked for its load, as far as is known."""
 
     def failure(self) -> ServerFailed | None:
         """Return how the server has failed, or None; cheap, and meant to be asked several times a second."""
@@ -73,16 +75,21 @@ class Server:
         """Return the highest load seen since the watch began anew, or None if there was no look."""
         return self._watch.peak
 
-    def settle(self, timeout_s: float) -> bool:
-        """Wait until no request is running or waiting; say whether that came about in time."""
-        end = time.monotonic() + timeout_s
+    def settle(self, timeout_s: float) -> bool | None:
+        """Wait until no request is running or waiting; say whether that came about in time, None if it does not say.
+
+        A server that has not said for all of the time once is asked, but not waited for, from then on.
+        """
+        began = time.monotonic()
         while True:
             totals = self._api.samples()
             load = None if totals is None else read_load(totals)
-            if load is None or load.running + load.waiting == 0:
+            self._tells = self._tells or load is not None
+            if load is not None and load.running + load.waiting == 0:
                 return True
-            if time.monotonic() >= end:
-                return False
+            if time.monotonic() - began >= (timeout_s if self._tells else 0.0):
+                self._tells = load is not None
+                return False if self._tells else None
             time.sleep(SETTLE_POLL_S)
 
     def restart(self) -> None:

@@ -71,7 +71,7 @@ class Api:
         return self.health() is Health.OK
 
     def samples(self) -> dict[str, float] | None:
-        """Return the samples of `/metrics`, summed over their labels, or None if the server does not say."""
+        """Return the samples of `/metrics`, taken together over their labels, or None if the server does not say."""
         try:
             status, body = self._get("/metrics")
         except (OSError, http.client.HTTPException):

@@ -42,6 +42,10 @@ GAUGES = {
 }
 
 
+HIGHEST = frozenset(GAUGES["kv_cache_usage"])
+"""Samples of which the highest counts instead of the sum: parts of something that each engine has for itself."""
+
+
 class Load(BaseModel):
     """What the server is at, at one moment."""
 
@@ -52,7 +56,7 @@ class Load(BaseModel):
     waiting: float
     """Requests that wait for their turn."""
     kv_cache_usage: float
-    """Part of the KV cache that is used, from 0 to 1."""
+    """Part of the KV cache that is used, from 0 to 1; of several engines, that of the fullest."""
 
 
 class Served(BaseModel):
@@ -114,7 +118,7 @@ def read_served(totals: Mapping[str, float]) -> Served:
 
 
 def sample_totals(text: str) -> dict[str, float]:
-    """Return the sum over all label sets of each sample in Prometheus text, by sample name."""
+    """Return the sum over all label sets of each sample in Prometheus text, or the highest of them, by sample name."""
     totals: dict[str, float] = {}
     for line in text.splitlines():
         name, _, rest = line.partition("{") if "{" in line else line.partition(" ")
@@ -123,8 +127,13 @@ def sample_totals(text: str) -> dict[str, float]:
             continue
         names = (name, CUT_OFF) if name == ENDED and CUT_OFF_LABELS.search(rest) else (name,)
         with contextlib.suppress(ValueError):
-            totals |= {known: totals.get(known, 0.0) + float(value) for known in names}
+            for known in names:
+                totals[known] = _together(known, totals.get(known, 0.0), float(value))
     return totals
+
+
+def _together(name: str, total: float, value: float) -> float:
+    return max(total, value) if name in HIGHEST else total + value
 
 
 def _first(totals: Mapping[str, float], names: tuple[str, ...]) -> float:

@@ -130,9 +130,18 @@ def test_a_server_that_stays_busy_is_not_waited_for_for_ever(watched: Watched, p
     assert watched.server.settle(0.01) is False
 
 
-def test_a_server_that_says_nothing_counts_as_idle(watched: Watched) -> None:
-    assert watched.server.settle(30.0) is True
+def test_a_server_that_says_nothing_is_not_taken_for_idle_and_waited_for_once(watched: Watched) -> None:
+    assert watched.server.settle(0.1) is None
+    assert watched.server.settle(600.0) is None
     assert watched.server.served() is None
+    watched.answers["/metrics"] = load(1.0)
+    threading.Timer(0.1, watched.answers.__setitem__, ["/metrics", load(0.0)]).start()
+    assert watched.server.settle(30.0) is True
+
+
+def test_a_server_that_says_nothing_for_a_moment_is_asked_again(watched: Watched) -> None:
+    threading.Timer(0.1, watched.answers.__setitem__, ["/metrics", load(0.0)]).start()
+    assert watched.server.settle(30.0) is True
 
 
 def test_what_a_server_has_served_is_what_it_says(watched: Watched) -> None:

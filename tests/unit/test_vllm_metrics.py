@@ -16,6 +16,9 @@ PAGE = """# HELP vllm:num_requests_running Number of requests in model execution
 vllm:num_requests_running{engine="0",model_name="/m"} 3.0
 vllm:num_requests_running{engine="1",model_name="a } b, c"} 4.0 1732420000000
 vllm:generation_tokens_total{engine="0"} 1.5e+03
+vllm:kv_cache_usage_perc{engine="0"} 0.5
+vllm:kv_cache_usage_perc{engine="1"} 0.75
+vllm:kv_cache_usage_perc{engine="2"} 0.25
 process_open_fds 42.0
 vllm:broken{engine="0"} many
 vllm:nothing{engine="0"}
@@ -27,10 +30,11 @@ def counters(**values: float | None) -> Served:
     return Served(**{**dict.fromkeys(COUNTERS, 0.0), **values})
 
 
-def test_samples_are_summed_over_their_labels() -> None:
+def test_samples_are_summed_over_their_labels_and_parts_are_those_of_the_fullest_engine() -> None:
     assert sample_totals(PAGE) == {
         "vllm:num_requests_running": 7.0,
         "vllm:generation_tokens_total": 1500.0,
+        "vllm:kv_cache_usage_perc": 0.75,
         "process_open_fds": 42.0,
     }
 

@@ -23,6 +23,7 @@ from orchestrator.repetitions import further
 from orchestrator.resume import check_image
 from orchestrator.runs.records import DeploymentFacts, RunState
 from orchestrator.sweep import measurements
+from orchestrator.vllm.client import is_rust
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +48,8 @@ class Reports:
     step: Callable[[Step], None]
     failure: Callable[[OrchError], None]
     """Told of a server that died and is started again."""
+    note: Callable[[str], None]
+    """Told anything else that is worth a line."""
 
 
 def measure(
@@ -103,6 +106,8 @@ def measure(
             }
         )
         directory.update(deployment=facts)
+        if not found.fork and not is_rust(found.name):  # a program of its own has nothing to import
+            reports.note(f"each client is a process of its own and imports vLLM anew: {found.reason}")
         if work is not None:
             work(under_way)
         else:

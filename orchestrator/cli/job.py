@@ -101,7 +101,7 @@ class Job:
         show_run(directory, as_json=self.as_json)
 
     def _reports(self) -> Reports:
-        return Reports(self.reporter.phase, self.reporter.step, self.reporter.failure)
+        return Reports(self.reporter.phase, self.reporter.step, self.reporter.failure, self.reporter.line)
 
 
 @contextlib.contextmanager

@@ -225,6 +225,24 @@ def test_run_does_the_whole_job_and_takes_the_server_down(orch: Orch) -> None:
     assert not list(path.rglob("*.tmp"))
 
 
+THREADED = "import threading, time; threading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n"
+"""What Python runs at its start: a driver with a second thread must not fork."""
+
+
+def test_clients_that_cannot_be_forked_are_processes_and_that_is_said(orch: Orch) -> None:
+    (orch.folder / "threads.pth").write_text(THREADED, encoding="utf-8")
+    mount = f"{orch.folder}/threads.pth:/usr/local/lib/python3.11/dist-packages/threads.pth:ro"
+    name = orch.profile("threads", container={"mounts": [mount]})
+    done = orch("run", name)
+    assert done.returncode == 0, done.stderr
+    reason = "importing vLLM has started Python threads"
+    assert done.stderr.count(f"each client is a process of its own and imports vLLM anew: {reason}\n") == 1
+    assert orch.manifest_of(name)["deployment"]["client_mode"] == f"process: {reason}"
+    forked = orch.profile("forked")
+    assert "process of its own" not in orch("run", forked).stderr
+    assert orch.manifest_of(forked)["deployment"]["client_mode"] == "fork"
+
+
 def test_a_deployment_under_another_name_than_its_profiles(orch: Orch) -> None:
     name, other = orch.profile("named"), f"{orch.prefix}-other"
     assert orch.json("up", name, "--name", other)["name"] == other

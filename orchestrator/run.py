@@ -93,7 +93,7 @@ def measure(
     server = Server(engine, profile, deployment, log, reports.phase, bench.stall)
     under_way = Sweep(server, profile, bench, directory, reports.step, reports.failure, driver)
     try:
-        found = under_way.driver.client()
+        found = under_way.client()
         directory.update(dataset=seen_dataset(bench.dataset, directory.manifest().dataset, found))
         check_abilities(bench, found)
         facts = facts.model_copy(

@@ -20,6 +20,7 @@ from orchestrator.vllm.client import RESULT_NAME, dialect_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from orchestrator.bench.session import Client
     from orchestrator.deployment.server import Server
     from orchestrator.errors import OrchError
     from orchestrator.profile.bench import Bench
@@ -71,6 +72,17 @@ class Sweep:
         self._warm: dict[str, bool] = {}
         """Warm-ups that the server has had since its start, and whether they were done."""
         self.driver = driver or self._new_driver()
+
+    def client(self) -> Client:
+        """Return the client, once it is ready; a server that dies before that is started again, as in the sweep.
+
+        Raises:
+            ServerFailed: When the server has died once more than it may be started again.
+            BenchmarkFailed, EnvironmentFault: When there is no client that can be used.
+        """
+        self._failure = self._unready()
+        self._recover()
+        return self.driver.client()
 
     def run(self, measurements: Sequence[Measurement]) -> None:
         """Take the measurements in order, each on a server that is warm for it; their records tell what came of them.
@@ -152,18 +164,31 @@ class Sweep:
 
     def _recover(self) -> None:
         """Mend what has failed, if anything has; raise the failure if it may not be mended once more."""
-        failure = self._failure
-        if failure is None:
-            return
-        self.driver.close()
-        if self._restarts >= self._bench.restarts:
-            raise failure
-        self._failure = None
-        self._restarts += 1
-        if isinstance(failure, ServerFailed):
-            self._server.restart()
-            self._warm.clear()
-        self.driver = self._new_driver()
+        while (failure := self._failure) is not None:
+            self.driver.close()
+            if self._restarts >= self._bench.restarts:
+                raise failure
+            self._restarts += 1
+            if isinstance(failure, ServerFailed):
+                self._server.restart()
+                self._warm.clear()
+            self.driver = self._new_driver()
+            self._failure = self._unready()
+
+    def _unready(self) -> OrchError | None:
+        """Wait for the driver; return how the server has died meanwhile, if it has."""
+        try:
+            self.driver.client(self._server.death)
+        except ServerFailed as error:
+            death = error
+        except (BenchmarkFailed, EngineError):  # the driver, and the way to it, die with the server's container
+            if self._server.alive():
+                raise
+            death = self._server.explain("the server has died")
+        else:
+            return None
+        self._on_failure(death)
+        return death
 
 
 def first_line(error: OrchError) -> str:

@@ -140,15 +140,19 @@ class Driver:
         self._session.send(json.dumps(message).encode())
         self._client: Client | None = None
 
-    def client(self) -> Client:
+    def client(self, failure: Callable[[], ServerFailed | None] = lambda: None) -> Client:
         """Return what the driver found, once it is prepared.
 
+        Args:
+            failure: Asked several times a second, while it is not prepared, how the server has failed.
+
         Raises:
+            ServerFailed: As soon as the server has failed.
             BenchmarkFailed: When the image's Python cannot run it, or has no vLLM.
             EnvironmentFault: When the container lacks the Rust client or the file of prompts.
         """
         if self._client is None:
-            hello, prepared = self._receive(PREPARE_S), self._receive(PREPARE_S)
+            hello, prepared = self._receive(PREPARE_S, failure), self._receive(PREPARE_S, failure)
             if prepared["problem"]:
                 lacks_client = is_rust(self._name) and prepared["program"] is None
                 hint = RUST_HINT if lacks_client else DATASET_HINT

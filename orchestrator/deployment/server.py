@@ -66,6 +66,10 @@ class Server:
         """Say whether the server is dead at this moment; one that does not answer in time may only be busy."""
         return self._api.health() in (Health.REFUSED, Health.ERROR)
 
+    def death(self) -> ServerFailed | None:
+        """Return how the server has died, or None."""
+        return self.explain("the server has died") if self.dead() else None
+
     def served(self) -> Served | None:
         """Return what the server has served since its start, or None if it does not say."""
         totals = self._api.samples()

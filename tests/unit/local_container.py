@@ -206,6 +206,9 @@ class Server:
     def dead(self) -> bool:
         return not self.living
 
+    def death(self) -> ServerFailed | None:
+        return self.explain("the server has died") if self.dead() else None
+
     def explain(self, problem: str) -> ServerFailed:
         return ServerFailed(f"{problem}\nbecause", "read the log")
 

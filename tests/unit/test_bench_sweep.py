@@ -211,6 +211,39 @@ def test_a_server_that_dies_more_often_than_allowed_ends_the_sweep(tmp_path: Pat
     assert [record.state for record in going.directory.records()] == [FAILED]
 
 
+def test_a_server_that_dies_before_the_client_is_ready_is_started_again(
+    tmp_path: Path, container: LocalContainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "LOOK_S", 0.0001)
+    going = under_way(tmp_path, container, num_prompts=[2], warmup=0)
+    going.server.living = False
+    assert going.sweep.client().vllm_version == "0.32.0"
+    assert going.server.restarts == 1
+    assert going.failures == ["the server has died\nbecause"]
+    assert going.run() == [DONE]
+
+
+def test_a_driver_that_ends_with_its_container_before_it_is_ready_has_the_cause_of_the_server(
+    tmp_path: Path, container: LocalContainer
+) -> None:
+    going = under_way(tmp_path, container, restarts=0)
+    going.server.living = False
+    container.sessions[0].process.kill()
+    with pytest.raises(ServerFailed, match="the server has died\nbecause"):
+        going.sweep.client()
+    assert going.server.restarts == 0
+
+
+def test_a_driver_that_ends_alone_before_it_is_ready_is_no_fault_of_the_server(
+    tmp_path: Path, container: LocalContainer
+) -> None:
+    going = under_way(tmp_path, container)
+    container.sessions[0].process.kill()
+    with pytest.raises(BenchmarkFailed, match="driver in the container has ended"):
+        going.sweep.client()
+    going.sweep.close()
+
+
 def test_an_image_without_vllm_is_said_to_have_none(tmp_path: Path, container: LocalContainer) -> None:
     for path in (tmp_path / "site").glob("*.dist-info/METADATA"):
         path.unlink()

@@ -215,7 +215,7 @@ class OtherDataset(FileDataset):
 
 
 def _mistyped(name: str) -> list[str]:
-    """Return the dataset that was meant by a name, if it is none; `random-mm` and its like are datasets too."""
+    """Return what was meant by a name that no dataset has; `random-mm` and its like are datasets of the client."""
     is_one = name in NAMED or name.startswith(tuple(f"{known}{mark}" for known in NAMED for mark in "-_"))
     return [] if is_one else nearest(name, NAMED)
 
@@ -227,7 +227,7 @@ def _kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
         name = value.get("name", "random") if isinstance(value, Mapping) else "random"
     if not isinstance(name, str):
         return OTHER
-    meant = [name] if name in NAMED else _mistyped(name)
+    meant = [name] if name in NAMED else _mistyped(name)  # so that the other keys are judged as what was meant
     return f"<{meant[0]}>" if meant else OTHER
 
 

@@ -55,8 +55,7 @@ def _objective(text: str) -> str:
     return text
 
 
-Objective = Annotated[Text, AfterValidator(_objective)]
-"""An objective as it is written."""
+ObjectiveText = Annotated[Text, AfterValidator(_objective)]
 
 
 class Container(Section):
@@ -172,7 +171,7 @@ class Profile(Section):
     """The sweep; a profile without one can be served but not benchmarked."""
     vary: Vary | None = None
     """Servers to run the sweep against, one after the other; without it the one that the profile describes."""
-    objectives: tuple[Objective, ...] = ()
+    objectives: tuple[ObjectiveText, ...] = ()
     """What each measurement must keep to, such as `p99_ttft_ms<2000`; a run that misses one ends with exit code 4."""
 
     def secrets(self) -> dict[str, SecretRef]:

@@ -26,7 +26,7 @@ Problem = tuple[Place, "str | Lacking"]
 
 
 class Lacking(ValueError):
-    """A fault that may be there only because of some keys, named by their dotted paths, one is absent."""
+    """A fault that goes away with one of some keys, named by their dotted paths, if that key is absent."""
 
     def __init__(self, text: str, *paths: str) -> None:
         super().__init__(text)

@@ -99,7 +99,7 @@ CASES = {
         env={"STUB_STREAM_ERROR_EVERY": "3"},
         bench={"dataset": {"name": "random", "range_ratio": 0.1}, "num_prompts": 12},
     ),
-    "the server does not say what it counted": Case({(1,): ["counters-lost"]}, env={"STUB_HANG_AFTER_REQUESTS": "8"}),
+    "the server does not say what it counted": Case({(1,): ["counters-lost"]}, env={"STUB_MUTE_AFTER_REQUESTS": "8"}),
     "the warm-up does not come to an end": Case(
         {(1,): ["not-warm"]}, env={"STUB_COLD_REQUESTS": "4"}, bench={"deadline": "5s", "warmup": 4}
     ),

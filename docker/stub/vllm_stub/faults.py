@@ -42,6 +42,7 @@ counted from 1 in order of arrival, whoever sent it (probes and warm-ups count t
 | STUB_COMMENTS_PER_TOKEN | 0 | comments that come before each token in its stream, for the client to read past |
 | STUB_HANG_AFTER_REQUESTS | | after n answered requests, connections are accepted and never answered |
 | STUB_HANG_SCOPE | all | `completions`: /health, /metrics and the rest still answer |
+| STUB_MUTE_AFTER_REQUESTS | | after n answered requests, /metrics answers with HTTP 500 |
 | STUB_DIE_AFTER_REQUESTS | | after n answered requests, die in the way of STUB_DEATH |
 | STUB_DEATH | exit0 | `exit0`, `kill` (SIGKILL), `health503` (/health fails, then refused, then exit 0) |
 | STUB_CLIENT_HANG | 0 | `1`: `vllm bench serve` hangs instead of measuring |
@@ -113,6 +114,7 @@ class Faults:
     comments_per_token: int = 0
     hang_after_requests: int | None = None
     hang_scope: str = "all"
+    mute_after_requests: int | None = None
     die_after_requests: int | None = None
     death: str = "exit0"
     client_hang: bool = False
@@ -156,7 +158,8 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "cold_requests": _COUNT, "capacity": _EVERY, "curve": _one_of("linear", "knee", "cliff"), "fail_rate": _SHARE,
     "fail_every": _EVERY, "stream_error_every": _EVERY, "cut_every": _EVERY, "short_output": _EVERY,
     "buffer_stream": _flag, "send_delay_ms": _SECONDS, "comments_per_token": _COUNT,
-    "hang_after_requests": _COUNT, "hang_scope": _one_of("all", "completions"), "die_after_requests": _COUNT,
+    "hang_after_requests": _COUNT, "hang_scope": _one_of("all", "completions"), "mute_after_requests": _COUNT,
+    "die_after_requests": _COUNT,
     "death": _one_of("exit0", "kill", "health503"), "client_hang": _flag, "client_exit_code": _CODE,
     "client_exit_when": _one_of("before", "after"), "client_startup_s": _SECONDS, "client_bad_json": _flag,
 }  # fmt: skip

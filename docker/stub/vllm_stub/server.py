@@ -107,6 +107,9 @@ class Server:
         if path in ("/health", "/ping"):
             status = self.style.dead_health if self.engine.dead else 200
             return status, http1.whole(status, b"")
+        mute = self.faults.mute_after_requests
+        if path == "/metrics" and mute is not None and self.engine.answered >= mute:
+            return 500, http1.whole(500, b"")
         if path == "/metrics":
             caching = self.config.prefix_caching
             text = exposition(self.engine.metrics, self.style, self.config.served[0], prefix_caching=caching)

@@ -332,6 +332,13 @@ def test_a_hung_engine_leaves_the_rest_answering(serve: Serving) -> None:
             slow.result()
 
 
+def test_says_nothing_of_what_it_counts_after_some_requests(serve: Serving) -> None:
+    server = serve(MUTE_AFTER_REQUESTS=1)
+    assert server.request("/metrics").status == 200
+    server.complete()
+    assert (server.request("/metrics").status, server.request("/health").status) == (500, 200)
+
+
 def test_dies_with_code_0_after_some_requests(serve: Serving) -> None:
     server = serve(DIE_AFTER_REQUESTS=2, LOG_TEXT="root cause")
     assert fates(server, 2) == ["done", "done"]

@@ -44,7 +44,8 @@ def server_failed(
 
     try:
         state = engine.state(container)
-        log = b"".join(read_log(engine, container, folder, follow=False, tail=LOOKED_AT))
+        this_start = read_log(engine, container, folder, follow=False, tail=LOOKED_AT, since=state.output_since)
+        log = b"".join(this_start)
     except EngineError as error:
         what = noticed or "the server failed"
         return ServerFailed(f"{what} while {doing}, and the engine cannot say more: {error.message}", error.hint)

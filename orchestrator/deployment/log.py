@@ -10,13 +10,22 @@ from orchestrator.errors import EngineError
 from orchestrator.vllm.phases import Phase, phase_of, shards_loaded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from orchestrator.engine import Engine
 
 
-def read_log(engine: Engine, container: str, folder: Path, *, follow: bool, tail: int | None = None) -> Iterator[bytes]:
+def read_log(
+    engine: Engine,
+    container: str,
+    folder: Path,
+    *,
+    follow: bool,
+    tail: int | None = None,
+    since: float | None = None,
+    until: float | None = None,
+) -> Iterator[bytes]:
     """Yield the log of a deployment's server piece by piece, its secrets masked.
 
     Args:
@@ -25,8 +34,10 @@ def read_log(engine: Engine, container: str, folder: Path, *, follow: bool, tail
         folder: The deployment's folder, which knows the secrets.
         follow: Go on until the container ends.
         tail: Only the last lines.
+        since: Only what it wrote from then on, in seconds since the epoch.
+        until: Only what it wrote up to then.
     """
-    return read_mask(folder).stream(engine.logs(container, follow=follow, tail=tail))
+    return read_mask(folder).stream(engine.logs(container, follow=follow, tail=tail, since=since, until=until))
 
 
 class ServerLog:
@@ -41,14 +52,20 @@ class ServerLog:
         """Why the log could not be read to its end."""
         self._on_progress = on_progress
 
-    def follow(self, engine: Engine, container: str, folder: Path) -> None:
-        """Begin to follow a started container, whose deployment's folder is named."""
-        pieces = read_log(engine, container, folder, follow=True)
-        threading.Thread(target=self._follow, args=(pieces,), name="server-log", daemon=True).start()
+    def follow(self, engine: Engine, container: str, folder: Path, since: float | None = None) -> None:
+        """Begin to follow a started container, whose deployment's folder is named.
 
-    def _follow(self, pieces: Iterator[bytes]) -> None:
+        What it wrote before `since`, at earlier starts, is written to the file and not read for phases.
+        """
+        earlier = () if since is None else read_log(engine, container, folder, follow=False, until=since)
+        pieces = read_log(engine, container, folder, follow=True, since=since)
+        threading.Thread(target=self._follow, args=(earlier, pieces), name="server-log", daemon=True).start()
+
+    def _follow(self, earlier: Iterable[bytes], pieces: Iterator[bytes]) -> None:
         try:
             with self.path.open("wb", buffering=0) as file:
+                for piece in earlier:
+                    file.write(piece)
                 pending = b""
                 for piece in pieces:
                     file.write(piece)

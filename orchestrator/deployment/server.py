@@ -101,10 +101,11 @@ class Server:
         self._progress(Phase.CONTAINER, "again")
         try:
             self.engine.restart(self.container, RESTART_GRACE_S)
+            since = self.engine.state(self.container).output_since
         except ContainerGone as error:
             raise ServerFailed(f"the server cannot be started again: {error.message}", "Who ended it?") from error
         log = ServerLog(self._log_path, self._progress)
-        log.follow(self.engine, self.container, self._folder)
+        log.follow(self.engine, self.container, self._folder, since)
         wait_until_healthy(self.engine, self.container, self._folder, self._api, log, self._profile.health.deadline)
         check_identity(self._api, served_model(self._profile.server.model, self._profile.server.flags))
         self._progress(Phase.READY, self._api.url)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import io
+import re
 import tarfile
 import time
 from dataclasses import dataclass
@@ -27,6 +29,9 @@ CONNECT_S = 5
 CALL_S = 30
 CREATE_S = 120
 PULL_SILENCE_S = 300
+DATED_LATE_S = 0.1
+"""How much later than its first output the engine may date a start; it does so once the process runs already."""
+_MOMENT = re.compile(r"(.{19})(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,16 @@ class State:
     def running(self) -> bool:
         """Say whether the container's process is alive."""
         return self.status in ("running", "paused", "restarting")
+
+    @property
+    def output_since(self) -> float | None:
+        """Return when the output of this start began, in seconds since the epoch; None if there was no start."""
+        moment = _MOMENT.fullmatch(self.started_at)
+        if moment is None:
+            return None
+        second, fraction, zone = moment.groups("0")
+        started = dt.datetime.fromisoformat(second + zone.replace("Z", "+00:00")).timestamp() + float(fraction)
+        return started - DATED_LATE_S if started > 0 else None
 
 
 @dataclass(frozen=True)
@@ -193,14 +208,30 @@ class Engine:
             for item in listed
         ]
 
-    def logs(self, container: str, *, follow: bool, tail: int | None = None) -> Iterator[bytes]:
-        """Yield a container's output, both streams in one, piece by piece; following ends with the container."""
+    def logs(
+        self,
+        container: str,
+        *,
+        follow: bool,
+        tail: int | None = None,
+        since: float | None = None,
+        until: float | None = None,
+    ) -> Iterator[bytes]:
+        """Yield a container's output, both streams in one, piece by piece; following ends with the container.
+
+        Args:
+            container: Its id; the output of all its starts is one.
+            follow: Go on until the container ends.
+            tail: Only the last lines.
+            since: Only what it wrote from then on, in seconds since the epoch.
+            until: Only what it wrote up to then.
+        """
         with self._gone_is_an_error(), translated("reading the container's log"):
-            lines: Any = "all" if tail is None else tail
+            wanted: dict[str, Any] = {"tail": "all" if tail is None else tail, "since": since, "until": until}
             if follow:
-                yield from self._api.logs(container, stream=True, follow=True, tail=lines)
+                yield from self._api.logs(container, stream=True, follow=True, **wanted)
             else:  # in one answer: docker-py takes every deadline off a stream
-                yield self._api.logs(container, stream=False, follow=False, tail=lines)
+                yield self._api.logs(container, stream=False, follow=False, **wanted)
 
     def run_session(self, container: str, argv: Sequence[str]) -> ExecSession:
         """Start a process in a running container and return the lines to and from it."""

@@ -40,6 +40,32 @@ def test_the_point_fails_with_the_cause_and_the_sweep_goes_on(orch: Orch, death:
     assert log.count("Application startup complete") == 2, "both lives of the server are in the log"
 
 
+LIVES = """case $(cat /tmp/life 2>/dev/null) in
+    '') echo 1 >/tmp/life; export STUB_DIE_AFTER_REQUESTS=3 STUB_LOG_TEXT='RCCL error: the link is down' ;;
+    1) echo 2 >/tmp/life; export STUB_DIE_AFTER_REQUESTS=3 STUB_LOG_TEXT='[Errno 28] No space left on device' ;;
+    *) export STUB_EXIT_PHASE=load STUB_LOG_TEXT='ValueError: the third life is short' ;;
+esac
+"""
+
+
+def test_each_death_has_its_own_cause_and_phase(orch: Orch) -> None:
+    scripts = orch.folder / "scripts"
+    scripts.mkdir()
+    (scripts / "lives.sh").write_text(LIVES, encoding="utf-8")
+    container = {"mounts": [f"{scripts}:/scripts:ro"], "source": ["/scripts/lives.sh"]}
+    name = orch.profile("lives", container=container, bench={**BENCH, "restarts": 2})
+    done = orch("run", name)
+    assert done.returncode == 1, done.stderr
+    first, second, *third = (record["reasons"] for record in records(orch, name))
+    assert third == []
+    assert "cannot talk to each other" in str(first)
+    assert "disk is full" in str(second)
+    assert "cannot talk to each other" not in str(second)
+    last = done.stderr[done.stderr.rindex("while ") :]
+    assert last.startswith("while loading weights")
+    assert "the third life is short" in last
+
+
 def test_it_is_started_again_only_as_often_as_the_profile_says(orch: Orch) -> None:
     name = orch.profile("mortal", server={"env": {"STUB_DIE_AFTER_REQUESTS": "3", "STUB_DEATH": "exit0"}}, bench=BENCH)
     done = orch("run", name, "--set", "bench.restarts=1")

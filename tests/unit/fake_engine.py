@@ -60,6 +60,8 @@ class FakeEngine:
     """The state of every container; running unless given."""
     output: Sequence[bytes | EngineError] = ()
     """What every container prints; an error is raised in its place."""
+    earlier: Sequence[bytes] = ()
+    """What every container printed before its latest start."""
     over: threading.Event | None = None
     """Until when every container goes on, for those who follow its output."""
     asked: list[tuple[str, ...]] = field(default_factory=list)
@@ -89,9 +91,19 @@ class FakeEngine:
         self._refuse()
         return self.ended or State("running", 0, oom_killed=False, error="", started_at="2026-11-24T04:07:00Z")
 
-    def logs(self, container: str, *, follow: bool, tail: int | None = None) -> Iterator[bytes]:
+    def logs(
+        self,
+        container: str,
+        *,
+        follow: bool,
+        tail: int | None = None,
+        since: float | None = None,
+        until: float | None = None,
+    ) -> Iterator[bytes]:
         self.asked.append(("logs", container, str(follow), str(tail)))
-        for piece in self.output:
+        earlier = self.earlier if since is None else ()
+        latest = self.output if until is None else ()
+        for piece in (*earlier, *latest):
             if isinstance(piece, EngineError):
                 raise piece
             yield piece

@@ -108,6 +108,21 @@ def test_a_server_is_started_again_and_waited_for(watched: Watched) -> None:
     assert (watched.told[0], watched.told[-1]) == (Phase.CONTAINER, Phase.READY)
 
 
+def test_the_log_of_a_server_that_is_started_again_is_kept_whole_and_read_from_there_on(
+    watched: Watched, tmp_path: Path
+) -> None:
+    watched.engine.over = threading.Event()
+    watched.engine.earlier = [b"INFO [x.py:1] Starting vLLM API server\nRuntimeError: the first death\n"]
+    watched.server.restart()
+    watched.engine.over.set()
+    assert watched.told == [Phase.CONTAINER, Phase.READY]
+    assert (tmp_path / "server.log").read_bytes() == b"".join([*watched.engine.earlier, *watched.engine.output])
+    watched.engine.ended = exited(1)
+    failure = watched.server.explain("the server says that its engine is dead")
+    assert "ValueError: no" in failure.message
+    assert "the first death" not in failure.message
+
+
 def test_a_server_that_does_not_come_back_has_failed(watched: Watched) -> None:
     watched.answers["/health"] = 503
     with pytest.raises(ServerFailed):

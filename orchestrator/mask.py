@@ -39,25 +39,27 @@ class Mask:
         pending = b""
         for piece in pieces:
             pending += piece
-            done, out = 0, []
+            done, out, waits = 0, [], self._waits(pending, 0)
             for match in pattern.finditer(pending):
+                if match.start() >= waits:  # it may turn out to be a part of a longer value
+                    break
                 out += [pending[done : match.start()], MASKED]
                 done = match.end()
-            keep = max(done, len(pending) - self._held_back(pending[done:]))
-            out.append(pending[done:keep])
-            pending = pending[keep:]
+                waits = self._waits(pending, done)
+            out.append(pending[done:waits])
+            pending = pending[waits:]
             if any(out):
                 yield b"".join(out)
         if pending:
             yield self.apply(pending)
 
-    def _held_back(self, tail: bytes) -> int:
-        """Return how many bytes at the end are the beginning of a value."""
-        lengths = range(min(self._reach, len(tail)), 0, -1)
-        return next((length for length in lengths if self._begins(tail[-length:])), 0)
+    def _waits(self, pending: bytes, done: int) -> int:
+        """Return from where on, after what is done, all the rest is the beginning of a value and not a whole one."""
+        places = range(max(done, len(pending) - self._reach), len(pending))
+        return next((place for place in places if self._begins(pending[place:])), len(pending))
 
     def _begins(self, text: bytes) -> bool:
-        return any(form.startswith(text) for form in self._forms)
+        return any(form.startswith(text) and form != text for form in self._forms)
 
 
 def _forms(value: str) -> set[bytes]:

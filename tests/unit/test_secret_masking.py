@@ -54,6 +54,27 @@ def test_a_secret_is_masked_wherever_the_log_is_cut(
     assert MASKED in out
 
 
+@given(
+    st.text("ab", min_size=2, max_size=6),
+    st.lists(st.text("abc", min_size=1, max_size=6), min_size=1, max_size=2),
+    st.lists(st.text("abc", max_size=6), max_size=6),
+    pieces_of,
+)
+def test_a_secret_that_begins_or_lies_in_another_is_masked_as_in_one_piece(
+    value: str, more: list[str], between: list[str], places: list[int]
+) -> None:
+    values = [value, value + more[0], *(f"b{value}{rest}" for rest in more[1:])]
+    mask = Mask(values)
+    data = "".join(text + values[number % len(values)] for number, text in enumerate(between)).encode()
+    assert b"".join(mask.stream(cut(data, places))) == mask.apply(data)
+
+
+@pytest.mark.parametrize("place", range(len("abc123def456")))
+def test_no_end_of_a_longer_secret_is_left_where_it_is_cut(place: int) -> None:
+    mask = Mask(["abc123", "abc123def456"])
+    assert b"".join(mask.stream(cut(b"abc123def456", [place]))) == MASKED
+
+
 @given(st.lists(secrets, max_size=3), st.binary(), pieces_of)
 def test_what_holds_no_secret_passes_through_untouched(values: list[str], data: bytes, places: list[int]) -> None:
     mask = Mask(values)

@@ -15,6 +15,7 @@ from orchestrator.errors import Busy, ExitCode
 if TYPE_CHECKING:
     from orchestrator.deployment.registry import Listed
     from orchestrator.engine import Engine
+    from orchestrator.vllm.api import Api
 
 
 @click.command()
@@ -150,16 +151,8 @@ def gc(as_json: bool) -> None:
 
 
 def _facts(engine: Engine, deployment: Listed) -> dict[str, Any]:
-    from orchestrator.deployment.attach import made_from
-    from orchestrator.deployment.folder import read_values
-    from orchestrator.deployment.up import server_api
-    from orchestrator.errors import UsageError
-
     state = engine.state(deployment.container)
-    try:
-        api = server_api(made_from(deployment), read_values(deployment.folder))
-    except UsageError:
-        api = None
+    api = _api(deployment)
     healthy = state.running and api is not None and api.healthy()
     models = api.models() if api is not None and healthy else []
     return {
@@ -176,6 +169,34 @@ def _facts(engine: Engine, deployment: Listed) -> dict[str, Any]:
         "started": state.started_at,
         "held": deployment.held(time.time()),
     }
+
+
+def _api(deployment: Listed) -> Api | None:
+    """Return how the server is asked, as far as this user may: without its key, or None where nothing is recorded."""
+    from orchestrator.cli.output import say
+    from orchestrator.deployment.attach import made_from
+    from orchestrator.deployment.up import server_api
+    from orchestrator.errors import EnvironmentFault, UsageError
+
+    try:
+        return server_api(made_from(deployment), _secrets_if_ours(deployment))
+    except UsageError:
+        return None
+    except EnvironmentFault as fault:
+        say(fault.message)
+        return None
+
+
+def _secrets_if_ours(deployment: Listed) -> dict[str, str]:
+    from orchestrator.cli.output import say
+    from orchestrator.deployment.folder import read_values
+    from orchestrator.errors import EnvironmentFault
+
+    try:
+        return read_values(deployment.folder)
+    except EnvironmentFault as fault:
+        say(fault.message)
+        return {}
 
 
 def _ps_table(rows: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - rich is imported only where a table is made

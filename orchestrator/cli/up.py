@@ -82,8 +82,9 @@ def _is_healthy(engine: Engine, existing: Listed, profile: Profile) -> bool:
     from orchestrator.plan.container import serving_hash
 
     same = engine.find([f"{labels.LAUNCH}={existing.launch}", f"{labels.PROFILE_HASH}={serving_hash(profile)}"])
-    api = server_api(profile, read_values(existing.folder))
-    return bool(same) and not existing.tenure.owned and api.healthy()
+    if existing.tenure.owned or not same:
+        return False
+    return server_api(profile, read_values(existing.folder)).healthy()
 
 
 def _report(name: str, api: Api, *, as_json: bool) -> None:

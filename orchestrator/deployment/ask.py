@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.accelerators import held_by
+from orchestrator.access import may_be_mounted, may_exist
 from orchestrator.atomic import make_folder, write_atomic
 from orchestrator.deployment.folder import logs_folder, make_deployment_folder, new_identity
 from orchestrator.deployment.guard import guarded
@@ -118,10 +119,12 @@ def known_parsers(cache: Path, image_id: str) -> ImageParsers | None:
 def asking_spec(profile: Profile, image: ImageFacts, identity: Identity) -> ContainerSpec:
     """Return a container with the question in the server's place, of what the profile asks for and this node has."""
     asked = profile.container
-    mounts = [mount.model_copy(update={"read_only": True}) for mount in asked.mounts if _is_here(Path(mount.source))]
+    mounts = [
+        mount.model_copy(update={"read_only": True}) for mount in asked.mounts if may_be_mounted(Path(mount.source))
+    ]
     container = Container(
         image=asked.image,
-        devices=tuple(device for device in asked.devices if Path(device.source).exists()),
+        devices=tuple(device for device in asked.devices if may_exist(Path(device.source))),
         gpus=asked.gpus,
         mounts=tuple(mounts),
         shm_size=asked.shm_size,
@@ -156,10 +159,6 @@ def read_answer(image: str, code: int | None, output: bytes) -> ImageParsers:
             f"the image {image} cannot be asked about its flags: its python3 has no vLLM ({said['problem']})", hint
         )
     return ImageParsers.model_validate(said)
-
-
-def _is_here(path: Path) -> bool:
-    return path.is_dir() or path.is_file()
 
 
 def answer_file(cache: Path, image_id: str) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.access import is_file
 from orchestrator.deployment.folder import PROFILE, read_values
 from orchestrator.deployment.health import check_identity
 from orchestrator.deployment.log import read_log
@@ -22,9 +23,14 @@ if TYPE_CHECKING:
 
 
 def made_from(listed: Listed, sets: tuple[str, ...] = ()) -> Profile:
-    """Return the profile that a deployment was made from, with overrides; raise UsageError if none is recorded."""
+    """Return the profile that a deployment was made from, with overrides.
+
+    Raises:
+        UsageError: None is recorded.
+        EnvironmentFault: It is where this user may not look.
+    """
     path = listed.folder / PROFILE
-    if not path.is_file():
+    if not is_file(path):
         raise UsageError(
             f"the deployment {listed.name} has no record on this node", "It can be ended (orch down), not benchmarked."
         )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from orchestrator.access import may_exist
 from orchestrator.atomic import make_folder, write_atomic
 from orchestrator.errors import EnvironmentFault
 from orchestrator.mask import Mask
@@ -90,7 +91,7 @@ def _secrets_owner(user: str | None) -> int:
 
 def make_state_folder(state: Path) -> None:
     """Make the state folder; refuse one that another user could have put there."""
-    fresh = not state.exists()
+    fresh = not may_exist(state)
     make_folder(state, 0o755)
     facts = state.lstat()
     if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid():
@@ -128,11 +129,25 @@ def read_mask(folder: Path) -> Mask:
 
 
 def read_values(folder: Path) -> dict[str, str]:
-    """Return the secrets of a deployment by variable name; nothing if there are none, or they are another user's."""
+    """Return the secrets of a deployment by variable name, nothing if it has none.
+
+    Raises:
+        EnvironmentFault: They cannot be read, so that nothing could be masked or shown to the server.
+    """
     try:
         return dict(json.loads((folder / SECRETS).read_bytes()))
-    except (OSError, ValueError):
+    except FileNotFoundError:
         return {}
+    except PermissionError:
+        raise EnvironmentFault(
+            f"the secrets of this deployment are another user's ({folder / SECRETS})",
+            "Run orch as the user who made it (see: orch ps), or as root.",
+        ) from None
+    except (OSError, TypeError, ValueError) as error:
+        raise EnvironmentFault(
+            f"the secrets of this deployment cannot be read ({folder / SECRETS}): {type(error).__name__}",
+            "End it by its name: orch down   Then start it anew.",
+        ) from None
 
 
 def drop_folder(folder: Path) -> None:

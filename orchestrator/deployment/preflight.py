@@ -9,6 +9,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.access import is_file, may_exist
 from orchestrator.errors import EnvironmentFault, ImageMissing, PortTaken, UsageError
 from orchestrator.sweep import points
 from orchestrator.vllm.flags import lookup
@@ -99,17 +100,20 @@ def ensure_image(
 
 def _missing(container: Container) -> Iterator[str]:
     for device in container.devices:
-        if not Path(device.source).exists():
+        if not may_exist(Path(device.source)):
             yield f"container.devices: {device.source} does not exist"
     for mount in container.mounts:
-        if not Path(mount.source).exists():
+        if not may_exist(Path(mount.source)):
             yield f"container.mounts: {mount.source} does not exist"
 
 
 def _no_dataset(bench: Bench | None) -> Iterator[str]:
     file = bench.dataset.node_file if bench is not None else None
-    if file is not None and not Path(file).is_file():
-        yield f"bench.dataset.file: {file} {'is not a file' if Path(file).exists() else 'does not exist'}"
+    try:
+        if file is not None and not is_file(Path(file)):
+            yield f"bench.dataset.file: {file} {'is not a file' if may_exist(Path(file)) else 'does not exist'}"
+    except EnvironmentFault as fault:
+        yield f"bench.dataset.file: {fault.message}"
 
 
 def _too_small(container: Container) -> Iterator[str]:
@@ -125,13 +129,13 @@ def _too_small(container: Container) -> Iterator[str]:
 
 def _no_room(folders: tuple[Path, ...]) -> Iterator[str]:
     for folder in folders:
-        existing = next((path for path in (folder, *folder.parents) if path.exists()), None)
+        existing = next((path for path in (folder, *folder.parents) if may_exist(path)), None)
         if existing is None:
             continue
-        if shutil.disk_usage(existing).free < LEAST_DISK:
-            yield f"{folder} has less than {LEAST_DISK // 2**20} MiB of free disk"
-        elif not os.access(existing, os.W_OK):
+        if not os.access(existing, os.W_OK):
             yield f"{folder} cannot be written"
+        elif shutil.disk_usage(existing).free < LEAST_DISK:
+            yield f"{folder} has less than {LEAST_DISK // 2**20} MiB of free disk"
 
 
 def _gib(size: int) -> str:

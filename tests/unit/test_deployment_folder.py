@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from samples import CANARY, RECORDED, a_profile
+from unprivileged import closed_folder, ordinary_user
 
 from orchestrator.deployment.folder import (
     PROFILE,
@@ -19,7 +20,9 @@ from orchestrator.deployment.folder import (
     make_deployment_folder,
     make_state_folder,
     new_identity,
+    read_mask,
     read_record,
+    read_values,
     write_record,
 )
 from orchestrator.errors import EnvironmentFault, OutputError
@@ -82,6 +85,30 @@ def test_secrets_for_a_user_that_could_not_read_them_are_refused(tmp_path: Path)
         make_deployment_folder(tmp_path, new_identity(tmp_path, "tiny"), profile, {"A": "1"})
     assert not list(tmp_path.glob(f"deployments/*/{SECRETS}"))
     make_deployment_folder(tmp_path, new_identity(tmp_path, "tiny"), profile, {})
+
+
+def test_a_deployment_without_secrets_has_none(tmp_path: Path) -> None:
+    assert read_values(tmp_path) == read_values(tmp_path / "gone") == {}
+
+
+def test_the_secrets_of_another_user_are_a_fault_and_not_none(tmp_path: Path) -> None:
+    (tmp_path / SECRETS).write_text('{"A": "1"}', encoding="utf-8")
+    (tmp_path / SECRETS).chmod(0)
+    with ordinary_user(), pytest.raises(EnvironmentFault, match="another user's") as caught:
+        read_mask(tmp_path)
+    assert "as root" in caught.value.hint
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", "null"])
+def test_secrets_that_are_torn_are_a_fault_that_does_not_show_them(tmp_path: Path, content: str) -> None:
+    (tmp_path / SECRETS).write_text(content, encoding="utf-8")
+    with pytest.raises(EnvironmentFault, match="cannot be read"):
+        read_values(tmp_path)
+
+
+def test_a_state_folder_where_we_may_not_look_is_an_output_error() -> None:
+    with closed_folder() as folder, ordinary_user(), pytest.raises(OutputError, match="Permission denied"):
+        make_state_folder(folder / "below" / "state")
 
 
 def test_a_state_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:

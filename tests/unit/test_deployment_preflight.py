@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from processes import python
 from samples import a_bench, a_profile
+from unprivileged import closed_folder, ordinary_user
 
 from orchestrator.deployment import preflight
 from orchestrator.deployment.groups import with_known_groups
@@ -97,6 +98,21 @@ def test_a_disk_that_is_full_is_noticed_beforehand(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(preflight, "LEAST_DISK", shutil.disk_usage(tmp_path).total + 1)
     with pytest.raises(EnvironmentFault, match=f"{tmp_path} has less than"):
         check_node(a_profile(), tmp_path)
+
+
+def test_what_an_ordinary_user_may_not_look_at_is_left_to_the_engine_unless_orch_must_use_it() -> None:
+    with closed_folder() as folder:
+        file = folder / "file.jsonl"
+        mounted = a_profile(container={"devices": [str(file)], "mounts": [f"{file}:/data"]})
+        used = a_profile(bench={"dataset": {"name": "sonnet", "file": str(file)}})
+        with ordinary_user():
+            check_node(mounted)
+            with pytest.raises(EnvironmentFault) as caught:
+                check_node(used, folder / "runs")
+    assert caught.value.message.splitlines()[1:] == [
+        f"  bench.dataset.file: {file} cannot be read: Permission denied",
+        f"  {folder}/runs cannot be written",
+    ]
 
 
 NOBODY = """

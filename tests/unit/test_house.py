@@ -18,7 +18,7 @@ ROOT = Path(orchestrator.__file__).parent
 
 LAYERS = (
     ("errors", "mask", "orchestrator"),
-    ("atomic", "interruption", "inside"),
+    ("access", "atomic", "interruption", "inside"),
     ("vllm",),
     ("objectives", "accelerators", "interval"),
     ("profile",),

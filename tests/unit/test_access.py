@@ -1,0 +1,28 @@
+"""What is there for a user who may not enter every folder is the same on every Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from unprivileged import closed_folder, ordinary_user
+
+from orchestrator.access import is_file, may_be_mounted, may_exist
+from orchestrator.errors import EnvironmentFault
+
+
+def test_what_can_be_looked_at_is_what_it_is(tmp_path: Path) -> None:
+    file, missing = tmp_path / "file", tmp_path / "missing"
+    file.touch()
+    null = Path("/dev/null")
+    assert [may_exist(path) for path in (file, tmp_path, null, missing, file / "below")] == [True] * 3 + [False] * 2
+    assert [may_be_mounted(path) for path in (file, tmp_path, null, missing)] == [True, True, False, False]
+    assert [is_file(path) for path in (file, tmp_path, null, missing)] == [True, False, False, False]
+
+
+def test_what_cannot_be_looked_at_may_be_there_for_the_engine_and_is_a_fault_for_us() -> None:
+    with closed_folder() as folder, ordinary_user():
+        assert may_exist(folder / "file.jsonl")
+        assert may_be_mounted(folder / "file.jsonl")
+        with pytest.raises(EnvironmentFault, match=r"closed/file\.jsonl cannot be read: Permission denied"):
+            is_file(folder / "file.jsonl")

@@ -35,7 +35,8 @@ def check_conditions(directory: RunDirectory, engine: Engine, profile: Profile) 
     manifest = directory.manifest()
     before, after = manifest.node.model_dump(mode="json"), node_facts(engine.version()).model_dump(mode="json")
     changed = [f"node.{line}" for line in differences(before, after, COMPARED)]
-    changed += _other_image(directory, engine.image(profile.container.image).id)
+    if manifest.deployment is not None:
+        changed += _other_image(directory, engine.image(profile.container.image).id)
     prompts = dataset_facts(profile.bench.dataset) if profile.bench is not None else None
     if prompts is not None and manifest.dataset is not None and prompts.sha256 != manifest.dataset.sha256:
         changed.append(f"bench.dataset.file {prompts.file}: sha256 {manifest.dataset.sha256} → {prompts.sha256}")

@@ -275,9 +275,9 @@ class Engine:
 
 def connect(environ: Mapping[str, str], timeout_s: int = CALL_S) -> Engine:
     """Return a connection to the engine that DOCKER_HOST and its kin name; raise EngineError if none answers."""
-    settings = docker.utils.kwargs_from_env(environment=dict(environ))
-    url = settings.get("base_url", "unix:///var/run/docker.sock")
+    url = environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
     with translated(f"connecting to {url}"):
+        settings = docker.utils.kwargs_from_env(environment=dict(environ))
         api = docker.APIClient(**settings, version="auto", timeout=CONNECT_S)
     api.timeout = timeout_s
     return Engine(api, url)

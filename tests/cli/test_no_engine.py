@@ -69,6 +69,15 @@ def test_an_address_that_is_none(away: Orch) -> None:
     assert done.stderr.startswith("orch: no Docker engine answers while connecting to nonsense: ")
 
 
+def test_an_engine_whose_certificates_are_missing(away: Orch) -> None:
+    tls = {"DOCKER_HOST": "tcp://127.0.0.1:1", "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(away.folder)}
+    done = away("ps", env={**away.environ(), **tls})
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("orch: no Docker engine answers while connecting to tcp://127.0.0.1:1: ")
+    assert "client_cert" in done.stderr
+    assert done.stderr.endswith(HINT)
+
+
 def test_an_engine_that_accepts_and_never_answers(silent: Orch) -> None:
     for words, done in together(lambda words: silent(*words), COMMANDS, len(COMMANDS)).items():
         assert (words, done.returncode, done.stdout) == (words, 3, "")

@@ -188,6 +188,8 @@ def _prompt_length(record: MeasurementRecord, metrics: Metrics) -> Reason | None
     served = record.served
     if served is None or not metrics.completed or not served.prompt_tokens:
         return None
+    if served.requests > metrics.completed + EXTRA_REQUESTS:  # whose prompts had which length is not known
+        return None
     real = served.prompt_tokens / max(metrics.completed, served.requests)  # some clients send more than they count
     asked = _asked_prompt(record.parameters)
     expected = asked or metrics.total_input_tokens / metrics.completed

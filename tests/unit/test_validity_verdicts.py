@@ -213,7 +213,7 @@ DOUBTS: dict[str, tuple[str, list[dict[str, Any]], list[dict[str, Any]]]] = {
     "the warm-up failed": ("not-warm", [{"warm_before": False}], [{"warm_before": True}, {"warm_before": None}]),
     "somebody else used the server": (
         "foreign-requests",
-        [served(requests=11.0)],
+        [served(requests=11.0), served(requests=11.0, prompt=64.0 * 8 + 3.0)],
         [served(requests=10.0), served(requests=0.0)],
     ),
     "the server's counters were lost": ("counters-lost", [{"served_lost": True}], [{"served_lost": False}]),

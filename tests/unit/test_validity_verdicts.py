@@ -136,6 +136,7 @@ DOUBTS: dict[str, tuple[str, list[dict[str, Any]], list[dict[str, Any]]]] = {
         [
             served(prompt=64.0 * 8 * 1.09),
             served(prompt=64.0 * 9, requests=9.0),
+            served(prompt=64.0 * 8 + 4.0, requests=10.0),
             {
                 **served(prompt=64.0 * 3, requests=3.0, generated=48.0),
                 "figures": {"completed": 2, "total_input_tokens": 128, "total_output_tokens": 32},

@@ -141,7 +141,7 @@ def read_values(folder: Path) -> dict[str, str]:
     except PermissionError:
         raise EnvironmentFault(
             f"the secrets of this deployment are another user's ({folder / SECRETS})",
-            "Run orch as the user who made it (see: orch ps), or as root.",
+            "Run orch as the user who made it, or as root.",
         ) from None
     except (OSError, TypeError, ValueError) as error:
         raise EnvironmentFault(

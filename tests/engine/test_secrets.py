@@ -160,3 +160,17 @@ def test_other_users_cannot_read_a_secret(orch: Orch, profile: str) -> None:
 
 def secret_files(state: Path) -> list[Path]:
     return list(state.rglob("secrets.json"))
+
+
+def test_another_user_gets_neither_the_secrets_nor_a_log_that_could_hold_them(orch: Orch) -> None:
+    name = orch.profile("ours", server={"env": {"TOKEN": {"from_env": "OUR_TOKEN"}}})
+    orch.ok("up", name, env={**orch.environ(), "OUR_TOKEN": FROM_ENV})
+    other = orch.another_user()
+    for words in (("logs", name), ("bench", "--name", name), ("up", name)):
+        done = other(*words)
+        assert (done.returncode, done.stdout) == (3, ""), words
+        assert "the secrets of this deployment are another user's" in done.stderr
+    assert other.json("status", name)["healthy"]
+    assert name in {row["name"] for row in other.json("ps")["deployments"]}
+    assert orch.ok("logs", name)
+    orch.ok("down", name)

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+import orchestrator
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -25,6 +27,9 @@ EXECUTABLE = Path(sys.executable).with_name("orch")
 PATIENCE_S = 240.0
 """How long a command may take on a busy machine before the test gives up; no promise is measured by it."""
 STUB = "orch-stub:dev"
+NOBODY = 65534
+SOURCES = (Path(orchestrator.__file__).parents[1], Path(yaml.__file__).parents[1])
+"""Where the command and what it needs are imported from."""
 NOT_INHERITED = ("FORCE_COLOR", "NO_COLOR", "COLUMNS")
 """Variables of whoever runs the tests that would change what a command writes; so would all of ORCH_*."""
 
@@ -77,6 +82,7 @@ class Orch:
 
     folder: Path
     prefix: str
+    command: Sequence[str | Path] = (EXECUTABLE,)
     variables: Mapping[str, str] = field(default_factory=dict)
     started: list[Started] = field(default_factory=list)
     _count: Iterable[int] = field(default_factory=itertools.count)
@@ -118,7 +124,7 @@ class Orch:
         """Run a command to its end, by a launcher if one is given."""
         options = {"env": self.environ(), "cwd": self.folder, "stdin": subprocess.DEVNULL, **options}
         return subprocess.run(
-            [*launcher, EXECUTABLE, *map(str, args)],
+            [*launcher, *self.command, *map(str, args)],
             **options,
             capture_output=True,
             encoding="utf-8",
@@ -143,7 +149,7 @@ class Orch:
         options = {"env": self.environ(), "cwd": self.folder, "stdin": subprocess.DEVNULL, **options}
         with out_path.open("wb") as out, err_path.open("wb") as err:
             options = {"stdout": out, "stderr": err, **options}
-            process = subprocess.Popen([*launcher, EXECUTABLE, *map(str, args)], **options)
+            process = subprocess.Popen([*launcher, *self.command, *map(str, args)], **options)
         running = Started(process, out_path, err_path)
         self.started.append(running)
         return running
@@ -167,12 +173,19 @@ class Orch:
         return name
 
     def another_user(self) -> Orch:
-        """Return the command as somebody else has it: the same profiles and locks, other state and runs."""
+        """Return the command as somebody else has it: same profiles and locks, other uid, state and runs."""
         count = next(iter(self._count))
         folder = self.folder / f"user{count}"
         folder.mkdir()
+        os.chown(folder, NOBODY, NOBODY)
+        for parent in folder.parents:
+            if not open_to_all(parent):  # pytest's are closed to all others
+                parent.chmod(parent.stat().st_mode | 0o011)
         shared = {name: self.environ()[name] for name in ("ORCH_PROFILES_DIR", "ORCH_LOCKS_DIR")}
-        return dataclasses.replace(self, folder=folder, variables={**self.variables, **shared})
+        own = {"HOME": str(folder), "PYTHONPATH": os.pathsep.join(map(str, SOURCES)), "PYTHONDONTWRITEBYTECODE": "1"}
+        return dataclasses.replace(
+            self, folder=folder, command=somebody_else(), variables={**self.variables, **shared, **own}
+        )
 
     def run_directory(self) -> Path:
         """Return the only run directory."""
@@ -195,6 +208,19 @@ class Orch:
     def manifest_of(self, profile: str) -> dict[str, Any]:
         """Return the manifest of a profile's only run."""
         return dict(json.loads((self.run_of(profile) / "manifest.json").read_bytes()))
+
+
+def somebody_else() -> list[str]:
+    """Return the command by its modules, run by a user who may use the engine, and a Python that he can reach."""
+    group = Path("/var/run/docker.sock").stat().st_gid
+    pythons = (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}")
+    python = next(python for python in pythons if all(map(open_to_all, Path(python).resolve().parents)))
+    return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", f"--groups={group}", python, "-m", "orchestrator"]
+
+
+def open_to_all(folder: Path) -> bool:
+    """Say whether everybody may enter a folder."""
+    return bool(folder.stat().st_mode & 0o001)
 
 
 def free_port() -> int:

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -178,8 +179,9 @@ class Orch:
         folder = self.folder / f"user{count}"
         folder.mkdir()
         os.chown(folder, NOBODY, NOBODY)
+        temporary = Path(tempfile.gettempdir())
         for parent in folder.parents:
-            if not open_to_all(parent):  # pytest's are closed to all others
+            if temporary in parent.parents and not open_to_all(parent):  # pytest's are closed to all others
                 parent.chmod(parent.stat().st_mode | 0o011)
         shared = {name: self.environ()[name] for name in ("ORCH_PROFILES_DIR", "ORCH_LOCKS_DIR")}
         own = {"HOME": str(folder), "PYTHONPATH": os.pathsep.join(map(str, SOURCES)), "PYTHONDONTWRITEBYTECODE": "1"}

@@ -216,7 +216,8 @@ def somebody_else() -> list[str]:
     """Return the command by its modules, run by a user who may use the engine, and a Python that he can reach."""
     group = Path("/var/run/docker.sock").stat().st_gid
     pythons = (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}")
-    python = next(python for python in pythons if all(map(open_to_all, Path(python).resolve().parents)))
+    python = next((python for python in pythons if all(map(open_to_all, Path(python).resolve().parents))), None)
+    assert python, f"none of {', '.join(pythons)} can be run by another user; install Debian's python3"
     return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", f"--groups={group}", python, "-m", "orchestrator"]
 
 

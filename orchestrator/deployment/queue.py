@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-import tenacity
-
 from orchestrator.errors import Busy
 
 if TYPE_CHECKING:
@@ -26,6 +24,7 @@ def queued(attempt: Callable[[], T], wait_s: float | None, on_wait: Callable[[st
     Raises:
         Busy: The attempt's own, at once or when the wait is over.
     """
+    import tenacity  # noqa: PLC0415 - a command that never waits, such as `orch ps`, does not pay for it
 
     def tell(state: tenacity.RetryCallState) -> None:
         if state.attempt_number == 1 and state.outcome is not None:

@@ -99,8 +99,10 @@ def test_what_a_release_in_between_logs_and_counts_is_read(version: str) -> None
     announced = {phase_of(line.encode()) for line in source.splitlines()}
     assert {Phase.STARTING, Phase.WEIGHTS, Phase.MEMORY, Phase.GRAPHS, Phase.SERVING} <= announced
     for figure, names in {**COUNTERS, **GAUGES}.items():
-        written = [re.sub("_(total|sum|count)$", "", name) for name in names]  # the metrics library adds the ending
+        bare = [name.partition("{")[0] for name in names]
+        written = [re.sub("_(total|sum|count)$", "", name) for name in bare]  # the metrics library adds the ending
         assert any(f'"{name}"' in source for name in written), figure
+    assert '"finished_reason"' in source
 
 
 @pytest.mark.usefixtures("client_images")

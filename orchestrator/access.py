@@ -42,10 +42,19 @@ def is_file(path: Path) -> bool:
     return mode is not None and stat.S_ISREG(mode)
 
 
+def is_open_file(path: Path) -> bool:
+    """Say whether it is a file, for a list of what we may look at: what lies behind closed doors is passed over."""
+    try:
+        mode = _mode(path)
+    except PermissionError:
+        return False
+    return mode is not None and stat.S_ISREG(mode)
+
+
 def _mode(path: Path) -> int | None:
     try:
         return path.stat().st_mode
     except PermissionError:
         raise
-    except OSError:
+    except (OSError, ValueError):  # a name with a null in it is that of nothing
         return None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.access import is_open_file
 from orchestrator.errors import ProfileError
 from orchestrator.profile.document import parse_profile, read_text
 from orchestrator.profile.names import did_you_mean, nearest
@@ -59,7 +60,7 @@ def find_profile(name_or_path: str, search: Sequence[Path]) -> Path:
 def candidates(name: str, search: Iterable[Path]) -> list[Path]:
     """Return the files that a name stands for, the one that is found first."""
     paths = [folder / (name + suffix) for folder in search for suffix in SUFFIXES]
-    return [path for path in paths if path.is_file()]
+    return [path for path in paths if is_open_file(path)]
 
 
 def names(search: Iterable[Path]) -> list[str]:
@@ -93,7 +94,7 @@ def _files(search: Iterable[Path]) -> list[Path]:
         except OSError:
             continue
         inside.sort(key=lambda path: (path.stem, path.suffix))
-        found.update(dict.fromkeys(path for path in inside if path.is_file()))
+        found.update(dict.fromkeys(path for path in inside if is_open_file(path)))
     return list(found)
 
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from orchestrator.access import is_file, is_open_file
 from orchestrator.atomic import make_folder, sync_folder, write_atomic
 from orchestrator.errors import Busy, OutputError, UsageError
 from orchestrator.profile.dump import dump_profile
@@ -185,13 +186,13 @@ def list_runs(runs: Path) -> list[RunDirectory]:
     """Return the runs in a folder, newest last."""
     if not runs.is_dir():
         return []
-    return [RunDirectory(path) for path in sorted(runs.iterdir()) if (path / MANIFEST).is_file()]
+    return [RunDirectory(path) for path in sorted(runs.iterdir()) if is_open_file(path / MANIFEST)]
 
 
 def find_run(runs: Path, name: str | None) -> RunDirectory:
     """Return a run by its id, the beginning of it, or its path; without a name the newest. Raise UsageError."""
     if name and os.sep in name:
-        found = [RunDirectory(Path(name).absolute())] if (Path(name) / MANIFEST).is_file() else []
+        found = [RunDirectory(Path(name).absolute())] if is_file(Path(name) / MANIFEST) else []
     else:
         found = [run for run in list_runs(runs) if run.path.name.startswith(name or "")]
         exact = [run for run in found if run.path.name == name]

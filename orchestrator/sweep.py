@@ -14,7 +14,7 @@ from orchestrator.profile.bench import LengthProduct
 from orchestrator.profile.dataset import CustomDataset, PrefixRepetitionDataset, ShareGptDataset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from orchestrator.profile.arrival import RampUp
     from orchestrator.profile.bench import Bench
@@ -241,9 +241,25 @@ def required_parameters() -> set[str]:
     return {field.name for field in dataclasses.fields(Point)} - OPTIONAL
 
 
-def derive_seed(base: int, point_id: str, repetition: int) -> int:
-    """Return the seed of one measurement, in [0, 2**31)."""
-    digest = hashlib.sha256(f"{base}/{point_id}/{repetition}".encode()).digest()
+def unseen(measurement: Measurement, sent: Collection[int]) -> Measurement:
+    """Return the measurement with prompts that its server has not seen, which might be in its prefix cache.
+
+    On a server that is new they are those of the plan.
+
+    Args:
+        measurement: As planned.
+        sent: Seeds whose prompts were sent to the server before.
+    """
+    seed, times = measurement.seed, 0
+    while seed in sent:
+        times += 1
+        seed = derive_seed(measurement.seed, "again", times)
+    return dataclasses.replace(measurement, seed=seed)
+
+
+def derive_seed(base: int, name: str, number: int) -> int:
+    """Return the seed, in [0, 2**31), of one of the numbered things of a name, such as the repetitions of a point."""
+    digest = hashlib.sha256(f"{base}/{name}/{number}".encode()).digest()
     return int.from_bytes(digest[:8], "big") % SEED_RANGE
 
 

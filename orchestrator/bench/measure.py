@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from orchestrator.bench.judge import begin, failed, judge
 from orchestrator.bench.session import Driver, wanted
 from orchestrator.errors import BenchmarkFailed, EngineError, ServerFailed
-from orchestrator.plan.bench_command import bench_argv, client_target, job_name
+from orchestrator.plan.bench_command import bench_argv, client_target
 from orchestrator.runs.records import RunState
-from orchestrator.sweep import warmup
+from orchestrator.sweep import unseen, warmup
 from orchestrator.vllm.client import RESULT_NAME, dialect_of
 
 if TYPE_CHECKING:
@@ -118,6 +118,7 @@ class Sweep:
     def _take(self, measurement: Measurement, index: int, total: int, *, warm: bool | None = None) -> OrchError | None:
         """Take one measurement; return what has failed beneath it, if the next one cannot be taken like that."""
         client = self.driver.client()
+        measurement = unseen(measurement, client.sent)
         dialect = dialect_of(client.name, client.vllm_version, client.options)
         argv = bench_argv(client.program, self._target, measurement, dialect, client.options)
         running = begin(measurement, argv).model_copy(update={"warm_before": warm})
@@ -128,7 +129,7 @@ class Sweep:
         self._server.resume_watch()
         try:
             outcome = self.driver.run(
-                job_name(measurement), running.argv, RESULT_NAME, self._bench.deadline, self._server.failure
+                measurement, running.argv, RESULT_NAME, self._bench.deadline, self._server.failure
             )
         except ServerFailed as error:
             failure = error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import BenchmarkFailed, EnvironmentFault
 from orchestrator.inside import driver, program_text
-from orchestrator.plan.bench_command import client_target, job_folder
+from orchestrator.plan.bench_command import client_target, job_folder, job_name, sent_folder
 from orchestrator.vllm.client import is_rust
 from orchestrator.vllm.flags import CLIENT_KEY, lookup
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.errors import ServerFailed
     from orchestrator.profile.bench import Bench
     from orchestrator.profile.schema import Profile
+    from orchestrator.sweep import Measurement
 
 PREPARE_S = 600.0
 """How long importing vLLM may take; ten seconds are usual, minutes are seen where weights load at the same time."""
@@ -69,6 +70,8 @@ class Client:
     """Why it is not."""
     import_s: float
     """How long importing took."""
+    sent: frozenset[int]
+    """Seeds whose prompts were sent to the server before this driver came."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,7 @@ class Driver:
             key: What the server wants to be shown, if it wants a key.
         """
         self._name = wanted.client
+        self._sent = sent_folder(container)
         self._session = engine.run_session(container, ["python3", "-u", "-c", program_text(driver)])
         env = {} if key is None else {CLIENT_KEY: key}  # over standard input: docker inspect shows what exec is told
         message = {
@@ -136,6 +140,7 @@ class Driver:
             "dataset": wanted.dataset,
             "tokenizer": wanted.tokenizer,
             "trust_remote_code": wanted.trust_remote_code,
+            "sent": self._sent,
         }
         self._session.send(json.dumps(message).encode())
         self._client: Client | None = None
@@ -175,18 +180,24 @@ class Driver:
                 fork=prepared["fork"],
                 reason=prepared["reason"],
                 import_s=prepared["seconds"],
+                sent=frozenset(map(int, prepared["sent"])),
             )
         return self._client
 
     def run(
-        self, job: str, argv: Sequence[str], result: str, deadline_s: float, failure: Callable[[], ServerFailed | None]
+        self,
+        measurement: Measurement,
+        argv: Sequence[str],
+        result: str,
+        deadline_s: float,
+        failure: Callable[[], ServerFailed | None],
     ) -> ClientRun:
         """Run one client to its end or its deadline, whichever comes first.
 
         Args:
-            job: Name of the job; its folder in the container bears it.
+            measurement: What the client takes.
             argv: The client's command.
-            result: Name of its result file in that folder.
+            result: Name of its result file in the measurement's folder.
             deadline_s: When it is killed.
             failure: Asked several times a second how the server has failed.
 
@@ -194,11 +205,13 @@ class Driver:
             ServerFailed: As soon as the server has failed; the client may still be running, close the driver.
             BenchmarkFailed: When the driver itself does not answer, or has ended.
         """
+        job = job_name(measurement)
         message = {
             "id": job,
             "argv": list(argv),
             "folder": job_folder(job),
             "result": result,
+            "mark": f"{self._sent}/{measurement.seed}",
             "deadline_s": deadline_s,
         }
         self._session.send(json.dumps(message).encode())

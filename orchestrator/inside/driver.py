@@ -6,11 +6,11 @@ client that is running and ends.
 
     ← {"python": "3.11.2", "vllm": "0.32.0"}
     → {"prepare": "vllm", "vllm-rs" or the path of a client, "env": {…}, "direct": ["127.0.0.1", …],
-       "dataset": "/path" or null, "tokenizer": "/path" or a hub name, "trust_remote_code": false}
+       "dataset": "/path" or null, "tokenizer": "/path" or a hub name, "trust_remote_code": false, "sent": "/tmp/…"}
     ← {"fork": true, "reason": "", "options": ["--backend", …] or null, "datasets": ["random", …] or null,
        "program": "/path" or null, "version": "0.32.0" or null, "dataset": {"sha256": "…", "size": 1} or null,
-       "problem": "", "seconds": 12.1}
-    → {"id": "…", "argv": […], "folder": "/tmp/…", "result": "result.json", "deadline_s": 600}
+       "sent": ["…", …], "problem": "", "seconds": 12.1}
+    → {"id": "…", "argv": […], "folder": "/tmp/…", "result": "result.json", "mark": "/tmp/…", "deadline_s": 600}
     ← {"id": "…", "code": 0, "timed_out": false, "wall_s": 0.4, "cpu_s": 0.2,
        "runnable_at": [[0.0, 0.0], [0.1, 0.08], …], "result": "<base64>", "log": "<base64>"}
 
@@ -19,6 +19,8 @@ seconds costs a fork a tenth of one. It stays a single thread without event loop
 the heap once, because a collection in each child would copy all of it. It does not fork where a device runtime has been
 initialised or other threads run; each client is then a process of its own. So is the Rust client, a program of its own
 that starts at once: `program` and `version` say which one it is, from its own answers.
+
+A client that is started leaves its mark in the container for as long as that lives; `sent` are the names of all marks.
 """
 
 from __future__ import annotations
@@ -129,6 +131,8 @@ def prepare(message: dict[str, Any]) -> dict[str, Any]:  # noqa: D103 - see the 
     pass_by_proxies(message.get("direct", []))
     said = {"fork": False, "reason": "", "problem": ""}  # type: dict[str, Any]
     said.update(dict.fromkeys(("options", "datasets", "program", "version", "dataset")))
+    os.makedirs(message["sent"], exist_ok=True)  # noqa: PTH103
+    said["sent"] = os.listdir(message["sent"])  # noqa: PTH208
     if dataset is not None:
         look_at(said, dataset)
     try:
@@ -301,6 +305,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:  # noqa: D103 - see the module
     folder = job["folder"]
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)  # noqa: PTH103
+    os.makedirs(job["mark"], exist_ok=True)  # noqa: PTH103
     path = os.path.join(folder, LOG)  # noqa: PTH118
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     started = time.monotonic()

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from orchestrator.profile.schema import Profile
     from orchestrator.sweep import Measurement
 
+FOLDER = "/tmp/orch-bench"  # noqa: S108 - in the container, which is ours
+
 
 def bench_argv(
     client: str,
@@ -43,4 +45,12 @@ def job_name(measurement: Measurement) -> str:
 
 def job_folder(job: str) -> str:
     """Return the folder in the container that a job's client writes to."""
-    return f"/tmp/orch-bench/{job}"  # noqa: S108 - in the container, which is ours
+    return f"{FOLDER}/{job}"
+
+
+def sent_folder(container: str) -> str:
+    """Return the folder in a container that bears a mark for each seed whose prompts were sent to its server.
+
+    It has the container's id in its name, so that a mounted /tmp does not show the marks of others.
+    """
+    return f"{FOLDER}/sent-{container[:12]}"

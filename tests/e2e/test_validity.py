@@ -18,7 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from engine.kit.command import free_port
+from engine.kit.containers import docker
 from engine.kit.together import together
+
+from orchestrator.plan.bench_command import sent_folder
 
 if TYPE_CHECKING:
     from engine.kit.command import Orch
@@ -163,13 +166,20 @@ def served(orch: Orch) -> str:
     return name
 
 
-def test_prompts_that_the_server_knows_from_the_run_before_are_found_in_its_cache(orch: Orch, served: str) -> None:
-    first = orch.json("bench", "--name", served, timeout_s=600)
-    assert reasons(first) == {(1,): []}
+def test_prompts_that_the_server_knows_are_not_sent_again_and_found_in_its_cache_if_they_are(
+    orch: Orch, served: str
+) -> None:
+    runs = [orch.json("bench", "--name", served, timeout_s=600) for _ in range(3)]
+    assert [reasons(run) for run in runs] == [{(1,): []}] * 3
+    seeds = [run["results"][0]["seed"] for run in runs]
+    assert len(set(seeds)) == 3
+    facts = runs[0]["manifest"]["deployment"]
+    command = orch.json("plan", served)["measurements"][0]["command"]
+    assert f"--seed {seeds[0]}" in command, "the first prompts are those of the plan"
+    docker("exec", facts["container"], "rm", "-r", sent_folder(facts["container"]))
     again = orch.json("bench", "--name", served, timeout_s=600)
+    assert again["results"][0]["seed"] == seeds[0]
     assert reasons(again) == {(1,): ["prefix-cache"]}
-    others = orch.json("bench", "--name", served, "--set", "bench.seed=1", timeout_s=600)
-    assert reasons(others) == {(1,): []}
     orch.ok("down", served)
 
 
@@ -202,7 +212,7 @@ def test_requests_of_somebody_else_are_noticed(orch: Orch, served: str) -> None:
 def test_on_real_vllm_a_load_that_fits_is_valid_and_one_that_does_not_is_preempted(orch: Orch) -> None:
     changes = [
         f"server.port={free_port()}", "server.flags.num-gpu-blocks-override=12", "server.flags.max-model-len=1024",
-        "bench.lengths=[[64, 256]]", "bench.concurrency=[2, 8]", "bench.prompts_per_concurrency=2",
+        "bench.lengths=[[64, 256]]", "bench.concurrency=[2, 8]", "bench.prompts_per_concurrency=6",
     ]  # fmt: skip
     sets = [word for change in changes for word in ("--set", change)]
     told = orch.json("run", "cpu-tiny", "--name", f"{orch.prefix}-real", *sets, timeout_s=900)

@@ -99,13 +99,13 @@ def summary(folder: Path) -> list[tuple[Any, ...]]:
     """Return what a run did, without what differs from time to time: nothing missing, nothing twice."""
     manifest = json.loads((folder / "manifest.json").read_bytes())
     assert manifest["state"] == "done", manifest
-    rows = []
+    rows, seeds = [], []
     for point, repetition in manifest["measurements"]:
         record = json.loads((folder / "points" / point / f"r{repetition}" / "record.json").read_bytes())
         metrics = record["metrics"]
-        rows.append(
-            (point, repetition, record["state"], record["seed"], metrics["completed"], metrics["total_output_tokens"])
-        )
+        rows.append((point, repetition, record["state"], metrics["completed"], metrics["total_output_tokens"]))
+        seeds.append(record["seed"])
+    assert len(set(seeds)) == len(seeds), "no two send the same prompts, not even what is taken again"
     return rows
 
 

@@ -51,6 +51,7 @@ def a_client(**fields: object) -> Client:
         "fork": True,
         "reason": "",
         "import_s": 10.0,
+        "sent": frozenset(),
     }
     return Client(**{**usual, **fields})
 

@@ -42,6 +42,7 @@ class Driven:
             "argv": argv,
             "folder": str(self.folder / job),
             "result": "result.json",
+            "mark": str(self.folder / "sent" / job),
             "deadline_s": 600,
             **keys,
         }
@@ -63,7 +64,8 @@ class Driven:
 
     def prepare(self, client: str, dataset: str | None = None, **more: object) -> dict[str, Any]:
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"prepare": client, "dataset": dataset, **more}).encode() + b"\n")
+        message = {"prepare": client, "dataset": dataset, "sent": str(self.folder / "sent"), **more}
+        self.process.stdin.write(json.dumps(message).encode() + b"\n")
         self.process.stdin.flush()
         return self.receive()
 
@@ -249,7 +251,8 @@ def test_when_orch_is_gone_an_idle_driver_ends(ready: Driven) -> None:
 
 def test_a_job_may_come_in_pieces(ready: Driven) -> None:
     assert ready.process.stdin is not None
-    job = {"id": "x", "argv": NOTHING, "folder": str(ready.folder / "x"), "result": "r", "deadline_s": 60}
+    places = {"folder": str(ready.folder / "x"), "mark": str(ready.folder / "sent" / "x")}
+    job = {"id": "x", "argv": NOTHING, **places, "result": "r", "deadline_s": 60}
     text = json.dumps({**job, "pad": "x" * 200_000}).encode() + b"\n"
     for start in range(0, len(text), 50_000):
         ready.process.stdin.write(text[start : start + 50_000])
@@ -432,6 +435,15 @@ def test_where_forking_would_not_be_safe_each_client_is_a_process_of_its_own(tmp
         assert prepared["fork"] is False
         assert reason in prepared["reason"]
         assert driven.run("one", NOTHING)["code"] == 0
+
+
+def test_it_knows_what_drivers_before_it_have_started_and_not_what_they_only_prepared(tmp_path: Path) -> None:
+    for jobs, before in ((), []), (("one", "two"), []), (("two",), ["one", "two"]), ((), ["one", "two"]):
+        with driving(tmp_path, VLLM_0_32) as driven:
+            driven.receive()
+            assert sorted(driven.prepare("vllm")["sent"]) == before
+            for job in jobs:
+                driven.run(job, NOTHING)
 
 
 def test_importing_cannot_disturb_the_answers(tmp_path: Path) -> None:

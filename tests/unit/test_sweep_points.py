@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -24,6 +25,7 @@ from orchestrator.sweep import (
     points,
     required_parameters,
     sweep,
+    unseen,
     warmup,
     warmups,
 )
@@ -249,6 +251,18 @@ def test_seeds_follow_the_base_the_point_and_the_repetition(base: int) -> None:
     seeds = {derive_seed(base, "0123456789ab", 1), derive_seed(base, "0123456789ab", 2), derive_seed(base, "f" * 12, 1)}
     assert len(seeds) == 3
     assert derive_seed(base, "0123456789ab", 1) != derive_seed(base + 1, "0123456789ab", 1)
+
+
+def test_prompts_that_a_server_has_seen_are_not_sent_again() -> None:
+    planned = sweep(a_bench())[0]
+    assert unseen(planned, frozenset()) == planned
+    assert unseen(planned, {planned.seed + 1}) == planned
+    sent: list[int] = []
+    for _ in range(5):
+        sent.append(unseen(planned, sent).seed)
+    assert len(set(sent)) == 5
+    assert dataclasses.replace(unseen(planned, sent[:4]), seed=planned.seed) == planned
+    assert unseen(planned, sent[:4]).seed == sent[4], "the same again on another server with the same past"
 
 
 def test_a_point_says_what_it_is_as_people_do() -> None:

@@ -125,7 +125,7 @@ class Sweep:
         self.directory.write_record(running)
         self._on_step(Step(index, total, running))
         failure: OrchError | None = None
-        idle, before = self._server.settle(SETTLE_S), self._server.served()
+        idle, before = self._server.settle(SETTLE_S)
         self._server.resume_watch()
         try:
             outcome = self.driver.run(

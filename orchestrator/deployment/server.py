@@ -79,21 +79,22 @@ class Server:
         """Return the highest load seen since the watch began anew, or None if there was no look."""
         return self._watch.peak
 
-    def settle(self, timeout_s: float) -> bool | None:
+    def settle(self, timeout_s: float) -> tuple[bool | None, Served | None]:
         """Wait until no request is running or waiting; say whether that came about in time, None if it does not say.
 
-        A server that has not said for all of the time once is asked, but not waited for, from then on.
+        Beside it stands what the server had served by then, from the same look. A server that has not said anything for
+        all of the time once is asked, but not waited for, from then on.
         """
         began = time.monotonic()
         while True:
             totals = self._api.samples()
-            load = None if totals is None else read_load(totals)
+            load, served = (None, None) if totals is None else (read_load(totals), read_served(totals))
             self._tells = self._tells or load is not None
             if load is not None and load.running + load.waiting == 0:
-                return True
+                return True, served
             if time.monotonic() - began >= (timeout_s if self._tells else 0.0):
                 self._tells = load is not None
-                return False if self._tells else None
+                return (False if self._tells else None), served
             time.sleep(SETTLE_POLL_S)
 
     def restart(self) -> None:

@@ -163,6 +163,8 @@ def load(said: dict[str, Any], client: str, message: dict[str, Any]) -> None:  #
         sys.path.insert(0, os.path.dirname(client))  # noqa: PTH120
         # What the script imports stays imported; the script itself runs in each child.
         names = runpy.run_path(client, run_name="imported")
+    with contextlib.suppress(ImportError):
+        import numpy.ma  # noqa: F401, PLC0415 - a median needs it, and without this each client would import it anew
     load_tokenizer(names, message)
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():

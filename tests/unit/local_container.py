@@ -184,9 +184,9 @@ class Server:
     def resume_watch(self) -> None:
         """Nothing to watch."""
 
-    def settle(self, timeout_s: float) -> bool:
+    def settle(self, timeout_s: float) -> tuple[bool, Served | None]:
         assert timeout_s > 0
-        return self.idle
+        return self.idle, self.served()
 
     def served(self) -> Served | None:
         """What it has served: after each look a hundred prompt tokens more."""

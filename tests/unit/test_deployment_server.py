@@ -136,31 +136,32 @@ def load(running: float, waiting: float = 0.0) -> bytes:
 def test_a_server_is_waited_for_until_it_is_idle(watched: Watched) -> None:
     watched.answers["/metrics"] = load(1.0)
     threading.Timer(0.1, watched.answers.__setitem__, ["/metrics", load(0.0)]).start()
-    assert watched.server.settle(30.0) is True
+    assert watched.server.settle(30.0)[0] is True
 
 
 @pytest.mark.parametrize("page", [load(1.0), load(0.0, 2.0)])
 def test_a_server_that_stays_busy_is_not_waited_for_for_ever(watched: Watched, page: bytes) -> None:
     watched.answers["/metrics"] = page
-    assert watched.server.settle(0.01) is False
+    assert watched.server.settle(0.01)[0] is False
 
 
 def test_a_server_that_says_nothing_is_not_taken_for_idle_and_waited_for_once(watched: Watched) -> None:
-    assert watched.server.settle(0.1) is None
-    assert watched.server.settle(600.0) is None
+    assert watched.server.settle(0.1) == (None, None)
+    assert watched.server.settle(600.0) == (None, None)
     assert watched.server.served() is None
     watched.answers["/metrics"] = load(1.0)
     threading.Timer(0.1, watched.answers.__setitem__, ["/metrics", load(0.0)]).start()
-    assert watched.server.settle(30.0) is True
+    assert watched.server.settle(30.0)[0] is True
 
 
 def test_a_server_that_says_nothing_for_a_moment_is_asked_again(watched: Watched) -> None:
     threading.Timer(0.1, watched.answers.__setitem__, ["/metrics", load(0.0)]).start()
-    assert watched.server.settle(30.0) is True
+    assert watched.server.settle(30.0)[0] is True
 
 
 def test_what_a_server_has_served_is_what_it_says(watched: Watched) -> None:
-    watched.answers["/metrics"] = b'vllm:prompt_tokens_total{model_name="/m"} 5.0\n'
+    watched.answers["/metrics"] = b'vllm:prompt_tokens_total{model_name="/m"} 5.0\n' + load(0.0)
     served = watched.server.served()
     assert served is not None
     assert served.prompt_tokens == 5.0
+    assert watched.server.settle(30.0) == (True, served)

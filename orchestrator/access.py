@@ -45,10 +45,9 @@ def is_file(path: Path) -> bool:
 def is_open_file(path: Path) -> bool:
     """Say whether it is a file, for a list of what we may look at: what lies behind closed doors is passed over."""
     try:
-        mode = _mode(path)
-    except PermissionError:
+        return is_file(path)
+    except EnvironmentFault:
         return False
-    return mode is not None and stat.S_ISREG(mode)
 
 
 def _mode(path: Path) -> int | None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from orchestrator.engine import Engine
 
 UNKNOWN = "another orch process"
+LOOKS = 40
+LOOK_S = 0.025
 
 
 class Hold:
@@ -97,19 +99,42 @@ def _try(names: tuple[str, ...], folder: Path, who: str) -> Hold:
 
 
 def _lock(path: Path, who: str, *, shared: bool) -> int:
-    file = _open_shared(path)
+    with contextlib.ExitStack() as undo:
+        file = _open_shared(path)
+        undo.callback(os.close, file)
+        if not _granted(file, shared=shared) and (holder := _in_the_way(path, file, shared=shared)):
+            raise Busy(f"{path.name} is held by {holder}", "See: orch ps   Or queue for it: --wait 2h")
+        if not shared:
+            text = json.dumps({"who": who, "since": time.time()}).encode()
+            os.ftruncate(file, 0)
+            os.pwrite(file, text, 0)
+        undo.pop_all()
+    return file
+
+
+def _granted(file: int, *, shared: bool) -> bool:
     try:
         fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
-        os.close(file)
-        holder = _holder(path) if shared or path.name != ALL else _any_holder(path)
-        raise Busy(f"{path.name} is held by {holder}", "See: orch ps   Or queue for it: --wait 2h") from None
-    if not shared:
-        text = json.dumps({"who": who, "since": time.time()}).encode()
-        os.ftruncate(file, 0)
-        os.pwrite(file, text, 0)
-    os.set_inheritable(file, False)  # noqa: FBT003 - the watchdog gets them by name
-    return file
+        return False
+    return True
+
+
+def _in_the_way(path: Path, file: int, *, shared: bool) -> str:
+    """Return who holds what could not be locked; nothing where it was granted after all.
+
+    Whoever has just got the lock has not written its name yet, and whoever only looks for a holder has the lock for a
+    moment: a name counts when it was read twice.
+    """
+    holder = UNKNOWN
+    for _ in range(LOOKS):
+        before, holder = holder, _holder(path) if shared or path.name != ALL else _any_holder(path)
+        if holder == before != UNKNOWN:
+            break
+        time.sleep(LOOK_S)
+        if _granted(file, shared=shared):
+            return ""
+    return holder
 
 
 def _any_holder(everything: Path) -> str:
@@ -117,9 +142,8 @@ def _any_holder(everything: Path) -> str:
     for path in (everything, *sorted(everything.parent.glob("accelerator-*"))):
         file = _open_shared(path)
         try:
-            fcntl.flock(file, (fcntl.LOCK_SH if path == everything else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return _holder(path)
+            if not _granted(file, shared=path == everything):
+                return _holder(path)
         finally:
             os.close(file)
     return UNKNOWN

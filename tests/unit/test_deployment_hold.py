@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import subprocess
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +21,7 @@ from orchestrator.deployment.lease import Lease
 from orchestrator.errors import Busy, EnvironmentFault, ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from orchestrator.engine import Found
@@ -224,6 +227,32 @@ def test_a_holder_that_says_something_else_is_told_as_it_says(tmp_path: Path, to
         take_at_once(tmp_path, "a")
     assert caught.value.message == f"a is held by {told or 'another orch process'}"
     hold.release()
+
+
+def after(seconds: float, do: Callable[[], object]) -> threading.Timer:
+    timer = threading.Timer(seconds, do)
+    timer.start()
+    return timer
+
+
+@pytest.mark.parametrize("before", ["", '{"who": "the last holder", "since": 0}'])
+def test_whoever_has_only_just_got_it_is_named_and_not_the_one_before(tmp_path: Path, before: str) -> None:
+    hold = take_at_once(tmp_path, "a")
+    (tmp_path / "a").write_text(before, encoding="utf-8")
+    writing = after(0.01, lambda: (tmp_path / "a").write_text('{"who": "the new holder", "since": 0}'))
+    with pytest.raises(Busy, match="a is held by the new holder since"):
+        take_at_once(tmp_path, "a")
+    writing.join()
+    hold.release()
+
+
+def test_whoever_only_looks_for_a_holder_is_not_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "accelerator-0").touch()
+    look = os.open(tmp_path / "accelerator-0", os.O_RDWR)
+    fcntl.flock(look, fcntl.LOCK_EX)
+    looking = after(0.05, lambda: os.close(look))
+    take_at_once(tmp_path, "accelerator-0").release()
+    looking.join()
 
 
 DCU = {"devices": ["/dev/kfd", "/dev/dri"]}

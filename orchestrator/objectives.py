@@ -36,6 +36,11 @@ class Objective:
     def __str__(self) -> str:
         return f"{self.metric}{self.relation}{self.bound:g}"
 
+    @property
+    def from_below(self) -> bool:
+        """Say whether it bounds a metric from below, as no load can be too high for a throughput."""
+        return self.relation.startswith(">")
+
     def value(self, metrics: Metrics) -> float | None:
         """Return the metric's value, or None if the client did not report it."""
         return metric_value(self.metric, metrics)
@@ -111,7 +116,7 @@ def goodput_bounds(objectives: Sequence[Objective]) -> dict[str, float]:
     of_percentiles: dict[str, float] = {}
     of_means: dict[str, float] = {}
     for objective in objectives:
-        if objective.metric in THROUGHPUTS or not objective.relation.startswith("<"):
+        if objective.metric in THROUGHPUTS or objective.from_below:
             continue
         statistic, latency, _ = objective.metric.split("_")
         if latency in GOODPUT_LATENCIES and statistic != "std":

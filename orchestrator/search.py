@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.atomic import write_atomic
 from orchestrator.bench.capacity import CapacitySearch
-from orchestrator.errors import Interrupted, OrchError, OutputError
+from orchestrator.errors import BenchmarkFailed, Interrupted, OrchError, OutputError
 from orchestrator.objectives import Objective, goodput_bounds, is_thin, missed
 from orchestrator.profile.arrival import POISSON
 from orchestrator.runs.records import RunState
@@ -22,7 +22,7 @@ from orchestrator.sweep import Point, canonical_json, measurement, points
 from orchestrator.validity import SAMPLES_FOR, Reason, Verdict, assess
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from orchestrator.bench.measure import Sweep
     from orchestrator.profile.bench import Bench
@@ -63,10 +63,16 @@ class Tried:
     """One measurement of the search."""
 
     load: int
-    met: bool
+    borne: bool
+    """Nothing is missed that a lower load would meet."""
     reasons: tuple[str, ...]
-    """Why it is not met."""
+    """Which objectives are missed, and what else speaks against the load."""
     record: MeasurementRecord
+
+    @property
+    def met(self) -> bool:
+        """Say whether all objectives are met."""
+        return not self.reasons
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,19 @@ class Found:
         if found is None or item.record.state is not RunState.DONE:
             return []
         return [objective.metric for objective in self.plan.objectives if is_thin(objective.metric, found.thin)]
+
+    def capacity(self) -> int | None:
+        """Return the highest load that meets all objectives; None if none does.
+
+        The search goes by what a higher load can miss. What bounds from below must be met at the load that it finds.
+        """
+        return None if self._falls_short() else self.search.capacity()
+
+    def _falls_short(self) -> list[str]:
+        """Return what is missed at the highest load that the server bears, at least as often as not."""
+        there = [item for item in self.tried if item.borne and item.load == self.search.capacity()]
+        short = [item.reasons[0] for item in there if not item.met]
+        return short if 2 * len(short) >= len(there) else []
 
     def doubts(self) -> list[str]:
         """Return a phrase for each kind of doubt about the measurements on both sides of the boundary."""
@@ -125,9 +144,11 @@ class Found:
 
     def statement(self) -> str:
         """Return what was found, how sure that is, and what speaks against the measurements that it rests on."""
+        short = [f"there {phrase}" for phrase in self._falls_short()[:1]]
         cut_short = [f"the search was cut short: {self.cut_short}"] if self.cut_short else []
-        against = "; ".join([*cut_short, *self.doubts()])
-        return "; but ".join(filter(None, (self.search.statement(self.plan.over), against)))
+        against = "; ".join([*short, *cut_short, *self.doubts()])
+        bounds = "objectives that a higher load can miss" if short else "objectives"
+        return "; but ".join(filter(None, (self.search.statement(self.plan.over, bounds), against)))
 
     @functools.cached_property
     def _assessed(self) -> dict[tuple[str, int], Assessment]:
@@ -154,7 +175,7 @@ class Found:
             "over": self.plan.over,
             "objectives": [str(objective) for objective in self.plan.objectives],
             "prompts_per_step": self.plan.prompts_per_step,
-            "capacity": self.search.capacity(),
+            "capacity": self.capacity(),
             "limit": self.search.limit(),
             "goodput": self.goodput(),
             "statement": self.statement(),
@@ -192,11 +213,13 @@ def run_search(
 
     Raises:
         ServerFailed: When the server has died more often than it may be started again.
+        BenchmarkFailed: When no client came to an end, so that nothing is known of any load.
     """
     search = CapacitySearch(plan.lowest, plan.highest, plan.repetitions, plan.resolution)
     tried: list[Tried] = []
     try:
         _try_all(under_way, bench, plan, search, tried, on_tried)
+        _check_measured(tried, under_way.directory)
     except (OrchError, Interrupted) as error:
         if tried:
             found = Found(plan, search, tuple(tried), _cause(error))
@@ -226,10 +249,19 @@ def _try_all(
         record = directory.record(point.id, repetition)
         if record is None:
             break
-        reasons = _missed(record, plan)
-        tried.append(Tried(load, not reasons, tuple(reasons), record))
-        search.tell(load, met=not reasons)
-        on_tried(tried[-1])
+        item = _judged(load, record, plan)
+        tried.append(item)
+        search.tell(load, met=item.borne)
+        on_tried(item)
+
+
+def _check_measured(tried: Sequence[Tried], directory: RunDirectory) -> None:
+    if any(item.record.metrics for item in tried) or not tried:
+        return
+    last = tried[-1]
+    raise BenchmarkFailed(
+        f"nothing was measured: {last.reasons[0]}", f"What the client said: {directory.client_log(last.record)}"
+    )
 
 
 def _cause(error: OrchError | Interrupted) -> str:
@@ -272,12 +304,16 @@ def point_at(bench: Bench, plan: SearchPlan, load: int) -> Point:
     )
 
 
-def _missed(record: MeasurementRecord, plan: SearchPlan) -> list[str]:
+def _judged(load: int, record: MeasurementRecord, plan: SearchPlan) -> Tried:
     if record.state is not RunState.DONE or record.metrics is None:
-        return list(record.reasons) or ["not measured"]
+        return Tried(load, borne=False, reasons=record.reasons or ("not measured",), record=record)
     assessed = assess([record])[record.point, record.repetition]
-    overloaded = [reason.text for reason in assessed.reasons if _is_overload(reason, plan)]
-    return [*missed(plan.objectives, record.metrics, assessed.thin), *overloaded]
+    above = [objective for objective in plan.objectives if not objective.from_below]
+    below = [objective for objective in plan.objectives if objective.from_below]
+    too_much = missed(above, record.metrics, assessed.thin)
+    too_much += [reason.text for reason in assessed.reasons if _is_overload(reason, plan)]
+    too_little = missed(below, record.metrics, assessed.thin)
+    return Tried(load, borne=not too_much, reasons=(*too_much, *too_little), record=record)
 
 
 def _is_overload(reason: Reason, plan: SearchPlan) -> bool:

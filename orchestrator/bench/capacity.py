@@ -52,15 +52,15 @@ class CapacitySearch:
         """Return the lowest load that missed them at least as often as it met them; None if none did."""
         return min((load for load in self._missed if self._is_missed(load)), default=None)
 
-    def statement(self, unit: str) -> str:
-        """Return what the search has found, and how sure that is.
+    def statement(self, unit: str, bounds: str = "objectives") -> str:
+        """Return what the search has found, and how sure that is; `bounds` is what met and missed refer to.
 
         The bound is the one-sided Clopper-Pearson bound for n of n: alpha ** (1 / n).
         """
         below, above = self.capacity(), self.limit()
         parts = [self._side(load, unit) for load in (below, above) if load is not None]
         if below is None:
-            return f"no {unit} from {self.lowest} on meets the objectives; {', '.join(parts)}"
+            return f"not even the lowest {unit} that was tried meets the {bounds}: {', '.join(parts)}"
         if above is None:
             parts.append(f"no higher {unit} than {below} was tried")
         times = self._met[below]
@@ -70,7 +70,9 @@ class CapacitySearch:
                 f"with {CONFIDENCE:.0%} confidence {unit} {below} meets them in at least {sure:.0%} of measurements"
             )
         meets = "that meets" if self.next() is None else "known to meet"
-        return f"the highest {unit} {meets} the objectives is {below}: {', '.join(parts)}"
+        between = above is not None and above - below > 1 and self.next() is None
+        found = f"at least {below} and less than {above}" if between else str(below)
+        return f"the highest {unit} {meets} the {bounds} is {found}: {', '.join(parts)}"
 
     def _again(self, *loads: int) -> int | None:
         return next((load for load in loads if self._met[load] + self._missed[load] < self.repetitions), None)

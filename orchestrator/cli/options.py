@@ -30,6 +30,13 @@ def duration(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
         raise click.BadParameter(str(error)) from error
 
 
+def _lifetime(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    seconds = duration(ctx, param, value)
+    if seconds is not None and seconds <= 0:
+        raise click.BadParameter("must be longer than nothing; to end a deployment: orch down")
+    return seconds
+
+
 def _name(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     if value is None:
         return None
@@ -64,7 +71,7 @@ resume = click.option(
     "--resume",
     metavar="RUN",
     shell_complete=lambda _ctx, _param, incomplete: complete_run(incomplete),
-    help="Go on with a run, or a study, that is not complete.",
+    help="Go on with a run, or a study, that is not complete; a search is begun anew instead.",
 )
 dry_run = click.option("--dry-run", is_flag=True, help="Show the plan and do nothing.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing unless something is wrong.")
@@ -93,7 +100,7 @@ def complete_profile(_ctx: click.Context, _param: click.Parameter, incomplete: s
 
 ttl = click.option(
     "--ttl",
-    callback=duration,
+    callback=_lifetime,
     metavar="TIME",
     help="End the deployment after this long, such as 2h, without any client.",
 )

@@ -12,9 +12,13 @@ from orchestrator.errors import ExitCode
 if TYPE_CHECKING:
     from orchestrator.bench.measure import Sweep
     from orchestrator.objectives import Objective
+    from orchestrator.profile.bench import Bench
     from orchestrator.profile.schema import Profile
     from orchestrator.runs.directory import RunDirectory
     from orchestrator.search import Found
+
+HIGHEST = 256
+"""The highest load that is tried, unless told otherwise."""
 
 
 @click.command()
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
     help="The load that is searched over.",
 )  # fmt: skip
 @click.option("--from", "lowest", type=click.IntRange(min=1), default=1, show_default=True, help="The first load.")
-@click.option("--to", "highest", type=click.IntRange(min=1), default=256, show_default=True, help="The highest load.")
+@click.option("--to", "highest", type=click.IntRange(min=1), help="The highest load.  [default: 256, or --from]")
 @click.option(
     "--repetitions", type=click.IntRange(min=1), default=3, show_default=True,
     help="How often both sides of the boundary are measured.",
@@ -44,8 +48,9 @@ if TYPE_CHECKING:
 @options.quiet
 @options.json_output
 def search(
-    profile: str, slos: tuple[str, ...], over: str, lowest: int, highest: int, repetitions: int, resolution: float,
-    step: float | None, name: str | None, wait: float | None, sets: tuple[str, ...], quiet: bool, as_json: bool,
+    profile: str, slos: tuple[str, ...], over: str, lowest: int, highest: int | None, repetitions: int,
+    resolution: float, step: float | None, name: str | None, wait: float | None, sets: tuple[str, ...], quiet: bool,
+    as_json: bool,
 ) -> int:  # fmt: skip
     """Find the highest concurrency or request rate that meets all objectives.
 
@@ -68,15 +73,15 @@ def search(
     from orchestrator.runs.records import RunKind
     from orchestrator.search import SearchPlan, prompts_per_step, run_search
 
-    _check_step(step, over)
     resolved = options.load(profile, sets)
     chosen = variants(resolved)
     bench = bench_of(chosen[0].profile)
+    _check_step(step, over, bench)
     plan = SearchPlan(
         over=over,
-        objectives=_objectives(slos, resolved),
+        objectives=_objectives(slos, resolved, over),
         lowest=lowest,
-        highest=max(lowest, highest),
+        highest=_highest(lowest, highest),
         repetitions=repetitions,
         resolution=resolution,
         prompts_per_step=prompts_per_step(bench, over, step),
@@ -102,24 +107,38 @@ def search(
         directory = this.measure(resolved, name, wait, lambda: this.alone(open_search, show_cut_short), work)
     _show(found[0], as_json=as_json)
     say(f"run: {directory.path}")
-    return ExitCode.OK if found[0].search.capacity() is not None else ExitCode.OBJECTIVE_MISSED
+    return ExitCode.OK if found[0].capacity() is not None else ExitCode.OBJECTIVE_MISSED
 
 
-def _check_step(step_s: float | None, over: str) -> None:
+def _check_step(step_s: float | None, over: str, bench: Bench) -> None:
     from orchestrator.errors import UsageError
-    from orchestrator.search import RATE
+    from orchestrator.profile.units import format_duration
+    from orchestrator.search import RATE, prompts_per_step
 
-    if step_s is None:
-        return
-    if over != RATE:
+    if step_s is not None and over != RATE:
         raise UsageError("--for is how long a rate lasts", f"Give --over {RATE} with it.")
-    if step_s <= 0:
+    if step_s is not None and step_s <= 0:
         raise UsageError("--for must be longer than nothing", "Such as: --for 5m")
+    if over == RATE and (lasts_s := prompts_per_step(bench, over, step_s)) >= bench.deadline:
+        raise UsageError(
+            f"each rate lasts {format_duration(lasts_s)}, and bench.deadline ends a measurement after "
+            f"{format_duration(bench.deadline)}",
+            "Give a shorter --for, or more time: --set bench.deadline=2h",
+        )
 
 
-def _objectives(slos: tuple[str, ...], profile: Profile) -> tuple[Objective, ...]:
+def _highest(lowest: int, highest: int | None) -> int:
+    from orchestrator.errors import UsageError
+
+    if highest is not None and highest < lowest:
+        raise UsageError(f"--to {highest} is less than --from {lowest}", "The search goes up from --from to --to.")
+    return max(lowest, HIGHEST) if highest is None else highest
+
+
+def _objectives(slos: tuple[str, ...], profile: Profile, over: str) -> tuple[Objective, ...]:
     from orchestrator.errors import UsageError
     from orchestrator.objectives import parse_objective
+    from orchestrator.search import RATE
 
     texts = slos or profile.objectives
     if not texts:
@@ -127,9 +146,15 @@ def _objectives(slos: tuple[str, ...], profile: Profile) -> tuple[Objective, ...
             "there is no objective to search for", "Give one: --slo 'p99_ttft_ms<2000'   or objectives: in the profile"
         )
     try:
-        return tuple(parse_objective(text) for text in texts)
+        objectives = tuple(parse_objective(text) for text in texts)
     except ValueError as error:
         raise UsageError(str(error)) from error
+    if over != RATE and all(objective.from_below for objective in objectives):  # a rate can still be too high
+        raise UsageError(
+            f"no concurrency is too high for {' and '.join(map(str, objectives))}",
+            "Give an objective that a higher load misses too, such as --slo 'p99_ttft_ms<2000'.",
+        )
+    return objectives
 
 
 def _show(found: Found, *, as_json: bool) -> None:

@@ -52,7 +52,7 @@ def search_study(
     say(f"study: {study.id}")
     if len(found) < len(chosen) or any(item.cut_short for item in found.values()):
         return ExitCode.RUN_FAILED
-    met = any(item.search.capacity() is not None for item in found.values())
+    met = any(item.capacity() is not None for item in found.values())
     return ExitCode.OK if met else ExitCode.OBJECTIVE_MISSED
 
 
@@ -86,7 +86,7 @@ def _table(study: Study, found: Mapping[int, Found], plan: SearchPlan) -> Table:
         manifest = run.manifest()
         cells = ["-" if manifest.varied[key] is None else str(manifest.varied[key]) for key in names]
         if index in found:
-            capacity, goodput = found[index].search.capacity(), found[index].goodput()
+            capacity, goodput = found[index].capacity(), found[index].goodput()
             cells += [
                 "-" if capacity is None else str(capacity),
                 "-" if goodput is None else f"{goodput:.2f}",

@@ -75,7 +75,16 @@ STATEMENTS: list[tuple[Callable[[int], bool], dict[str, Any], str]] = [
     (
         lambda _: False,
         {"lowest": 4},
-        "no concurrency from 4 on meets the objectives; met in 0 of 1 at concurrency 4",
+        "not even the lowest concurrency that was tried meets the objectives: met in 0 of 1 at concurrency 4",
+    ),
+    (
+        lambda load: load <= 100,
+        {"resolution": 0.25},
+        (
+            "the highest concurrency that meets the objectives is at least 96 and less than 112: met in 1 of 1 at "
+            "concurrency 96, met in 0 of 1 at concurrency 112, with 95% confidence concurrency 96 meets them in at "
+            "least 5% of measurements"
+        ),
     ),
     (
         lambda _: True,
@@ -88,7 +97,7 @@ STATEMENTS: list[tuple[Callable[[int], bool], dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("met", "bounds", "statement"), STATEMENTS, ids=["found", "none", "all"])
+@pytest.mark.parametrize(("met", "bounds", "statement"), STATEMENTS, ids=["found", "none", "between", "all"])
 def test_it_says_what_it_found_and_how_sure_that_is(
     met: Callable[[int], bool], bounds: dict[str, Any], statement: str
 ) -> None:

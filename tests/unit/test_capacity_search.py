@@ -12,7 +12,7 @@ from samples import a_bench, a_measurement, a_profile, a_record, result_bytes
 
 from orchestrator.bench import session
 from orchestrator.bench.capacity import CapacitySearch
-from orchestrator.errors import Interrupted, OrchError, ServerFailed
+from orchestrator.errors import BenchmarkFailed, Interrupted, OrchError, ServerFailed
 from orchestrator.objectives import parse_objective
 from orchestrator.runs.records import RunState
 from orchestrator.search import FILE, Found, SearchPlan, Tried, point_at, run_search
@@ -127,7 +127,7 @@ def test_a_measurement_that_did_not_come_to_an_end_proves_nothing() -> None:
     cut_short = a_record(state=RunState.INTERRUPTED, metrics=None)
     search = CapacitySearch(4, 4, 1)
     search.tell(4, met=False)
-    found = Found(a_plan(), search, (Tried(4, met=False, reasons=("not measured",), record=cut_short),))
+    found = Found(a_plan(), search, (Tried(4, borne=False, reasons=("not measured",), record=cut_short),))
     assert found.verdict(found.tried[0]) is Verdict.INVALID
     assert found.doubts() == ["1 of 1 measurements at concurrency 4 is INVALID (incomplete)"]
 
@@ -136,7 +136,7 @@ def test_measurements_that_nothing_is_wrong_with_leave_the_statement_alone() -> 
     metrics = read_metrics(result_bytes(duration=10.0, mean_e2el_ms=100.0))
     search = CapacitySearch(4, 4, 1)
     search.tell(4, met=True)
-    found = Found(a_plan(), search, (Tried(4, met=True, reasons=(), record=a_record(metrics=metrics)),))
+    found = Found(a_plan(), search, (Tried(4, borne=True, reasons=(), record=a_record(metrics=metrics)),))
     assert found.verdict(found.tried[0]) is Verdict.VALID
     assert found.statement() == search.statement("concurrency")
 
@@ -148,7 +148,7 @@ def test_a_percentile_of_too_few_requests_is_said_to_be_one() -> None:
         search.tell(load, met=met)
         metrics = read_metrics(result_bytes(duration=10.0, mean_e2el_ms=100.0, completed=requests))
         record = a_record(a_measurement(num_prompts=requests), metrics=metrics)
-        tried.append(Tried(load, met=met, reasons=(), record=record))
+        tried.append(Tried(load, borne=met, reasons=() if met else ("too slow",), record=record))
     found = Found(a_plan(objectives=objectives), search, tuple(tried))
     assert found.doubts() == ["p99_ttft_ms rests on as few as 400 requests, 662 make it reliable"]
     assert found.statement().endswith(f"; but {found.doubts()[0]}")
@@ -203,6 +203,17 @@ def test_a_search_that_is_interrupted_keeps_what_it_has(tmp_path: Path, containe
     assert found.cut_short == "orch received SIGINT"
     assert "no higher concurrency than 2 was tried" in found.statement()
     assert json.loads((going.directory.path / FILE).read_bytes()) == found.as_data()
+
+
+def test_a_client_that_never_ran_proves_nothing_of_any_load(tmp_path: Path, container: LocalContainer) -> None:
+    going = UnderWay(tmp_path, container, a_profile(bench={**BENCH, "client_flags": {"behave": "fail"}}))
+    going.directory.update(measurements=())
+    told: list[Found] = []
+    with pytest.raises(BenchmarkFailed, match=r"^nothing was measured: ") as caught:
+        run_search(going.sweep, going.bench, a_plan(), lambda _: None, told.append)
+    going.sweep.close()
+    assert str(going.directory.client_log(told[0].tried[0].record)) in caught.value.hint
+    assert told[0].statement().endswith("1 of 1 measurements at concurrency 1 is INVALID (incomplete)")
 
 
 def test_a_search_that_measured_nothing_has_found_nothing(tmp_path: Path, container: LocalContainer) -> None:

@@ -99,6 +99,27 @@ def test_a_concurrency_has_as_many_requests_for_each_in_flight_as_the_profile_sa
     assert prompts_per_step(fixed, RATE, None) == RATE_STEP_S
 
 
+OBJECTIVES = (parse_objective("p99_ttft_ms<1000"), parse_objective("request_throughput>15"))
+
+
+def test_what_bounds_from_below_may_be_missed_by_lower_loads(tmp_path: Path) -> None:
+    found = searched(Queue(tmp_path, 20.0), objectives=OBJECTIVES)
+    assert found.capacity() == found.search.capacity() == 20
+    assert found.tried[0].reasons == ("request_throughput>15 is missed: 1.016",)
+    assert (found.tried[0].borne, found.tried[0].met) == (True, False)
+    assert found.statement().startswith("the highest request-rate that meets the objectives is 20")
+
+
+def test_what_bounds_from_below_must_be_met_at_the_load_that_is_found(tmp_path: Path) -> None:
+    found = searched(Queue(tmp_path, 10.0), objectives=OBJECTIVES)
+    assert (found.capacity(), found.search.capacity()) == (None, 10)
+    told = found.as_data()
+    assert told["capacity"] is None
+    start = "the highest request-rate that meets the objectives that a higher load can miss is 10: "
+    assert told["statement"].startswith(start)
+    assert "; but there request_throughput>15 is missed: 10" in told["statement"]
+
+
 def queue_grows_above(rate: float) -> Any:  # noqa: ANN401 - a look
     def look(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
         asked = record.parameters["request_rate"]

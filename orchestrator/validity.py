@@ -174,11 +174,11 @@ def _buffered(_record: MeasurementRecord, metrics: Metrics) -> Reason | None:
 
 def _prefix_cache(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
     served = record.served
-    if served is None or prompts_share(record.parameters) or not served.prompt_tokens:
+    if served is None or prompts_share(record.parameters):
         return None
-    if served.prefix_cache_hits is None:
+    if served.prefix_cache_hits is None or not served.prefix_cache_queries:
         return None
-    cached = served.prefix_cache_hits / served.prompt_tokens
+    cached = served.prefix_cache_hits / served.prefix_cache_queries  # of tokens or of blocks, as the version counts
     if cached <= CACHED:
         return None
     return Reason("prefix-cache", f"{cached:.0%} of the prompt tokens came from the prefix cache")
@@ -321,7 +321,7 @@ def _cut_off(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
     The tokens are compared only where no request but the client's can have made any.
     """
     served = record.served
-    if served is None or not served.requests:
+    if served is None or not (served.requests or served.counts_requests):
         return None
     finished = served.requests - served.cut_off
     received, made = metrics.total_output_tokens, served.generation_tokens

@@ -68,11 +68,14 @@ class Served(BaseModel):
     generation_tokens: float
     preemptions: float
     prefix_cache_queries: float | None
-    """Prompt tokens that were looked for in the prefix cache; null for a V0 engine, which does not count them."""
+    """Prompt tokens that were looked for in the prefix cache, before 0.9 the blocks of such tokens; null for a V0
+    engine, which does not count them."""
     prefix_cache_hits: float | None
-    """Prompt tokens that were found there."""
+    """How many of them were found there."""
     requests: float
     """Requests that ended, in whatever way."""
+    counts_requests: bool = False
+    """The server counts them: none that ended is none, and not a server that does not say."""
     cut_off: float = 0.0
     """Those of them that were given up, or ended in an error."""
     ttft_sum_s: float
@@ -88,7 +91,8 @@ class Served(BaseModel):
         restarted = self.requests < before.requests or self.prompt_tokens < before.prompt_tokens
         earlier = {} if restarted else before.model_dump()
         now = self.model_dump()
-        return Served(**{name: None if now[name] is None else now[name] - (earlier.get(name) or 0.0) for name in now})
+        counters = [name for name in COUNTERS if now[name] is not None]
+        return self.model_copy(update={name: now[name] - (earlier.get(name) or 0.0) for name in counters})
 
     @property
     def mean_ttft_ms(self) -> float | None:
@@ -109,12 +113,11 @@ def read_load(totals: Mapping[str, float]) -> Load:
 def read_served(totals: Mapping[str, float]) -> Served:
     """Return the counters in a page of samples."""
     known = {name: any(sample in totals for sample in names) for name, names in COUNTERS.items()}
-    return Served(
-        **{
-            name: _first(totals, names) if known[name] or name not in UNCOUNTED else None
-            for name, names in COUNTERS.items()
-        }
-    )
+    counters = {
+        name: _first(totals, names) if known[name] or name not in UNCOUNTED else None
+        for name, names in COUNTERS.items()
+    }
+    return Served(**counters, counts_requests=ENDED in totals)
 
 
 def sample_totals(text: str) -> dict[str, float]:

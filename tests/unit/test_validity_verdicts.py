@@ -27,6 +27,7 @@ COUNTERS = {
     "cut_off": CUT_OFF,
     "prompt": "vllm:prompt_tokens_total",
     "generated": "vllm:generation_tokens_total",
+    "queries": "vllm:prefix_cache_queries_total",
     "hits": "vllm:prefix_cache_hits_total",
     "preempted": "vllm:num_preemptions_total",
     "ttft_s": "vllm:time_to_first_token_seconds_sum",
@@ -34,10 +35,12 @@ COUNTERS = {
 }
 
 
-def served(**counters: float) -> dict[str, Any]:
+def served(**counters: float | None) -> dict[str, Any]:
+    """Return what the server counted; None for what it does not count."""
     requests = counters.get("requests", 8.0)
-    usual = {"requests": requests, "prompt": 64.0 * max(requests, 8.0), **counters}
-    return {"served": read_served({COUNTERS[name]: value for name, value in usual.items()})}
+    prompt = 64.0 * max(requests or 0.0, 8.0)
+    usual = {"requests": requests, "prompt": prompt, "queries": prompt, **counters}
+    return {"served": read_served({COUNTERS[name]: value for name, value in usual.items() if value is not None})}
 
 
 def sent(requests: int, seconds: float) -> dict[str, Any]:
@@ -114,10 +117,15 @@ DOUBTS: dict[str, tuple[str, list[dict[str, Any]], list[dict[str, Any]]]] = {
     ),
     "prompts were found in the prefix cache": (
         "prefix-cache",
-        [served(hits=26.0), {**served(hits=26.0), "point": {"dataset": "sharegpt", "input_len": None}}],
+        [
+            served(hits=26.0),
+            served(hits=17.0, queries=32.0),  # blocks of 16 tokens, as V1 of vLLM 0.8 counts
+            {**served(hits=26.0), "point": {"dataset": "sharegpt", "input_len": None}},
+        ],
         [
             served(hits=25.0),
-            served(prompt=0.0, hits=26.0),
+            served(hits=1.0, queries=32.0),
+            served(hits=0.0, queries=0.0),
             {**served(hits=512.0), "point": {"dataset": "prefix_repetition"}},
             {**served(hits=512.0), "point": {"dataset": "sonnet"}},
             {**served(hits=512.0, prompt=72.0 * 8), "point": {"dataset_options": '{"prefix_len":8}'}},
@@ -215,18 +223,23 @@ DOUBTS: dict[str, tuple[str, list[dict[str, Any]], list[dict[str, Any]]]] = {
     "somebody else used the server": (
         "foreign-requests",
         [served(requests=11.0), served(requests=11.0, prompt=64.0 * 8 + 3.0)],
-        [served(requests=10.0), served(requests=0.0)],
+        [served(requests=10.0), served(requests=None)],
     ),
     "the server's counters were lost": ("counters-lost", [{"served_lost": True}], [{"served_lost": False}]),
     "answers were cut off": (
         "cut-off",
-        [served(requests=7.0), served(requests=9.0, cut_off=2.0), served(generated=143.0)],
+        [
+            served(requests=7.0),
+            served(requests=9.0, cut_off=2.0),
+            served(requests=0.0),
+            served(generated=143.0),
+        ],
         [
             served(generated=142.0),
             served(generated=100.0),
             served(requests=9.0, generated=256.0),
             served(requests=9.0, cut_off=1.0),
-            served(requests=0.0, generated=256.0),
+            served(requests=None, generated=256.0),
         ],
     ),
 }

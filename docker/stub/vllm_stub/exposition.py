@@ -51,9 +51,9 @@ def _plain(metrics: Metrics, style: Style, labels: str) -> Iterator[str]:
         ("generation_tokens_total", "counter", metrics.generation_tokens),
     ]
     if not v0:
-        prefix = "gpu_prefix_cache" if style.old else "prefix_cache"
-        rows.append((f"{prefix}_queries_total", "counter", metrics.prefix_queries))
-        rows.append((f"{prefix}_hits_total", "counter", metrics.prefix_hits))
+        prefix, unit = ("gpu_prefix_cache", BLOCK_TOKENS) if style.old else ("prefix_cache", 1)
+        rows.append((f"{prefix}_queries_total", "counter", metrics.prefix_queries // unit))
+        rows.append((f"{prefix}_hits_total", "counter", metrics.prefix_hits // unit))
     if not style.old:
         rows.append(("prompt_tokens_cached_total", "counter", metrics.prefix_hits))
         yield from _family("num_requests_waiting_by_reason", "gauge")

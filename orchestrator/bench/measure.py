@@ -120,7 +120,8 @@ class Sweep:
         client = self.driver.client()
         measurement = unseen(measurement, client.sent)
         dialect = dialect_of(client.name, client.vllm_version, client.options)
-        argv = bench_argv(client.program, self._target, measurement, dialect, client.options)
+        container = self._server.container
+        argv = bench_argv(client.program, self._target, measurement, dialect, client.options, container)
         running = begin(measurement, argv).model_copy(update={"warm_before": warm})
         self.directory.write_record(running)
         self._on_step(Step(index, total, running))
@@ -135,13 +136,13 @@ class Sweep:
             failure = error
             ended = failed(running, first_line(error))
         except (BenchmarkFailed, EngineError) as error:  # the driver, and the way to it, die with its container
-            failure = error if self._server.alive() else self._server.explain("the server has died")
+            failure = self._server.death() or error
             ended = failed(running, first_line(failure))
         else:
             ended = self._with_server_side(judge(running, measurement, outcome), before, idle=idle)
             self.directory.keep(ended, outcome.result, outcome.log)
-            if self._lost(ended):
-                failure = self._server.explain("the server has died")
+            failure = self._server.death()  # a client may take what was cut off for complete, so it is always asked
+            if failure is not None:
                 ended = failed(ended, first_line(failure)).model_copy(update={"metrics": None})
         self.directory.write_record(ended)
         self._on_step(Step(index, total, ended))
@@ -149,10 +150,6 @@ class Sweep:
         if failure is not None:
             self._on_failure(failure)
         return failure
-
-    def _lost(self, ended: MeasurementRecord) -> bool:
-        """Say whether the server is gone: a client may take what was cut off for complete, so it is always asked."""
-        return self._server.dead() if ended.state is RunState.DONE else not self._server.alive()
 
     def _with_server_side(
         self, record: MeasurementRecord, before: Served | None, *, idle: bool | None
@@ -183,9 +180,10 @@ class Sweep:
         except ServerFailed as error:
             death = error
         except (BenchmarkFailed, EngineError):  # the driver, and the way to it, die with the server's container
-            if self._server.alive():
+            died = self._server.death()
+            if died is None:
                 raise
-            death = self._server.explain("the server has died")
+            death = died
         else:
             return None
         self._on_failure(death)

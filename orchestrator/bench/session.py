@@ -130,6 +130,7 @@ class Driver:
             key: What the server wants to be shown, if it wants a key.
         """
         self._name = wanted.client
+        self._container = container
         self._sent = sent_folder(container)
         self._session = engine.run_session(container, ["python3", "-u", "-c", program_text(driver)])
         env = {} if key is None else {CLIENT_KEY: key}  # over standard input: docker inspect shows what exec is told
@@ -209,7 +210,7 @@ class Driver:
         message = {
             "id": job,
             "argv": list(argv),
-            "folder": job_folder(job),
+            "folder": job_folder(job, self._container),
             "result": result,
             "mark": f"{self._sent}/{measurement.seed}",
             "deadline_s": deadline_s,

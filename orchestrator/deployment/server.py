@@ -10,7 +10,7 @@ from orchestrator.deployment.failure import server_failed
 from orchestrator.deployment.health import check_identity, wait_until_healthy
 from orchestrator.deployment.log import ServerLog
 from orchestrator.deployment.watch import Watch
-from orchestrator.errors import ContainerGone, ServerFailed
+from orchestrator.errors import ContainerGone, EngineError, ServerFailed
 from orchestrator.vllm.api import Health
 from orchestrator.vllm.flags import served_model
 from orchestrator.vllm.metrics import Load, Served, read_load, read_served
@@ -58,13 +58,21 @@ class Server:
         """Return what is known of a problem, from the container's state and the server's log."""
         return server_failed(self.engine, self.container, self._folder, "serving", self._log_path, problem)
 
-    def alive(self) -> bool:
-        """Say whether the server answers at this moment."""
-        return self._api.healthy()
-
     def dead(self) -> bool:
-        """Say whether the server is dead at this moment; one that does not answer in time may only be busy."""
-        return self._api.health() in (Health.REFUSED, Health.ERROR)
+        """Say whether the server is dead at this moment.
+
+        One that does not answer in time may only be busy, or be silent because its container has ended.
+        """
+        health = self._api.health()
+        return health in (Health.REFUSED, Health.ERROR) or (health is Health.SILENT and self._has_ended())
+
+    def _has_ended(self) -> bool:
+        try:
+            return not self.engine.state(self.container).running
+        except ContainerGone:
+            return True
+        except EngineError:  # the engine does not say, so nothing is known
+            return False
 
     def death(self) -> ServerFailed | None:
         """Return how the server has died, or None."""

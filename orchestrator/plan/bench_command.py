@@ -20,17 +20,18 @@ def bench_argv(
     measurement: Measurement,
     dialect: ClientDialect,
     options: frozenset[str] | None = None,
+    container: str = "",
 ) -> list[str]:
-    """Return the command with which a client takes a measurement."""
-    return client_argv(client, dialect, target, measurement, job_folder(job_name(measurement)), options)
+    """Return the command with which a client takes a measurement, in a container as far as that is known."""
+    return client_argv(client, dialect, target, measurement, job_folder(job_name(measurement), container), options)
 
 
 def client_target(profile: Profile) -> Target:
     """Return the server as a client inside its own container reaches it."""
     server = profile.server
-    inside = profile.container.network != "host" or server.host == "0.0.0.0"  # noqa: S104 - recognised, not bound
+    every = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound
     return Target(
-        host="127.0.0.1" if inside else server.host,
+        host=every.get(server.host, server.host) if profile.container.network == "host" else "127.0.0.1",
         port=server.port,
         model=server.model,
         served_model=served_model(server.model, server.flags),
@@ -43,14 +44,16 @@ def job_name(measurement: Measurement) -> str:
     return f"{measurement.point.id}-r{measurement.repetition}"
 
 
-def job_folder(job: str) -> str:
+def job_folder(job: str, container: str = "") -> str:
     """Return the folder in the container that a job's client writes to."""
-    return f"{FOLDER}/{job}"
+    return f"{_own_folder(container)}/{job}"
 
 
 def sent_folder(container: str) -> str:
-    """Return the folder in a container that bears a mark for each seed whose prompts were sent to its server.
+    """Return the folder in a container that bears a mark for each seed whose prompts were sent to its server."""
+    return f"{_own_folder(container)}/sent"
 
-    It has the container's id in its name, so that a mounted /tmp does not show the marks of others.
-    """
-    return f"{FOLDER}/sent-{container[:12]}"
+
+def _own_folder(container: str) -> str:
+    """Return a container's folder; its id sets it apart from that of others that have the same /tmp mounted."""
+    return f"{FOLDER}/{container[:12]}" if container else FOLDER

@@ -200,9 +200,6 @@ class Server:
     def failure(self) -> ServerFailed | None:
         return self.fails_during
 
-    def alive(self) -> bool:
-        return self.living
-
     def dead(self) -> bool:
         return not self.living
 

@@ -64,7 +64,6 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
 
 
 def test_a_healthy_server_has_not_failed(watched: Watched) -> None:
-    assert watched.server.alive()
     assert not watched.server.dead()
     watched.server.resume_watch()
     assert watched.server.failure() is None
@@ -75,7 +74,6 @@ def test_a_healthy_server_has_not_failed(watched: Watched) -> None:
 def test_a_server_that_died_is_explained_from_its_container_and_its_log(watched: Watched) -> None:
     watched.answers["/health"] = 503
     watched.engine.ended = exited(1)
-    assert not watched.server.alive()
     assert watched.server.dead()
     failure = watched.server.explain("the server says that its engine is dead")
     assert "ValueError: no" in str(failure.message)
@@ -88,7 +86,8 @@ def test_a_server_that_does_not_answer_in_time_is_not_dead(
 ) -> None:
     monkeypatch.setattr(Api, "health", lambda _: health)
     assert watched.server.dead() is dead
-    assert not watched.server.alive()
+    watched.engine.ended = exited(137)
+    assert watched.server.dead(), "it does not answer in time, but its container has ended"
 
 
 def test_a_watched_server_that_dies_has_failed(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from orchestrator.profile.difference import differences
 from orchestrator.repetitions import further
 
 if TYPE_CHECKING:
+    from orchestrator.bench.session import Client
     from orchestrator.engine import Engine
     from orchestrator.profile.schema import Profile
     from orchestrator.runs.directory import RunDirectory
@@ -49,6 +50,15 @@ def check_image(directory: RunDirectory, image_id: str) -> None:
     What a tag means can change: after it was looked up, by a pull, or before, while a deployment stays up.
     """
     _refuse(directory, _other_image(directory, image_id))
+
+
+def check_client(directory: RunDirectory, client: Client) -> None:
+    """Raise UsageError if another client would measure than the one that has measured already."""
+    before = directory.manifest().earlier
+    if not before or before[-1].client_version is None:
+        return
+    was, now = (before[-1].client_program, before[-1].client_version), (client.program, client.vllm_version)
+    _refuse(directory, [] if was == now else [f"client {' '.join(map(str, was))} → {' '.join(now)}"])
 
 
 def _other_image(directory: RunDirectory, image_id: str) -> list[str]:

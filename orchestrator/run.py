@@ -20,7 +20,7 @@ from orchestrator.deployment.watchdog import Watch, Watchdog
 from orchestrator.errors import EngineError
 from orchestrator.record import bench_of
 from orchestrator.repetitions import further
-from orchestrator.resume import check_image
+from orchestrator.resume import check_client, check_image
 from orchestrator.runs.records import DeploymentFacts, RunState
 from orchestrator.sweep import measurements
 from orchestrator.vllm.client import is_rust
@@ -96,6 +96,7 @@ def measure(
         found = under_way.client()
         directory.update(dataset=seen_dataset(bench.dataset, directory.manifest().dataset, found))
         check_abilities(bench, found)
+        check_client(directory, found)
         facts = facts.model_copy(
             update={
                 "client": found.name,

@@ -83,10 +83,18 @@ def _go_on(
     from orchestrator.cli.report import report
     from orchestrator.cli.study import resume_study
     from orchestrator.cli.study_report import report_study
+    from orchestrator.errors import UsageError
+    from orchestrator.runs.records import RunKind
     from orchestrator.runs.study import Study, find
 
     with job(quiet=quiet, as_json=as_json) as this:
         found = find(this.here.runs, meant)
+        manifest = (found.runs[0] if isinstance(found, Study) else found).manifest()
+        if manifest.kind is not RunKind.SWEEP:
+            raise UsageError(
+                f"{meant} is a search: what it measures next depends on what it has measured",
+                f"Search anew: orch search {manifest.profile}   What this one has: orch results show {meant}",
+            )
         if isinstance(found, Study):
             resume_study(this, found, given, name, wait_s)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.bench.session import Client
 from orchestrator.deployment.folder import Record
 from orchestrator.profile.bench import Bench
 from orchestrator.profile.schema import Profile
@@ -166,3 +167,21 @@ RECORDED = Record(
     profile="tiny",
 )
 """What a deployment's folder says of it."""
+
+
+def a_client(**fields: object) -> Client:
+    """Return what a driver found."""
+    usual: dict[str, Any] = {
+        "name": "vllm",
+        "program": "vllm",
+        "vllm_version": "0.32.0",
+        "python_version": "3.11.2",
+        "options": frozenset({"--random-input-len", "--random-output-len", "--ignore-eos"}),
+        "datasets": frozenset({"random"}),
+        "dataset": None,
+        "fork": True,
+        "reason": "",
+        "import_s": 10.0,
+        "sent": frozenset(),
+    }
+    return Client(**{**usual, **fields})

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from local_container import CONTAINER, LocalContainer
-from samples import a_bench, a_profile
+from samples import a_bench, a_client, a_profile
 
 from orchestrator.bench.abilities import check_abilities, seen_dataset
-from orchestrator.bench.session import Client, Driver, SeenFile, Wanted
+from orchestrator.bench.session import Driver, SeenFile, Wanted
 from orchestrator.errors import EnvironmentFault, UsageError
 from orchestrator.node import dataset_facts, node_facts
 from orchestrator.record import open_run
@@ -37,23 +37,6 @@ def prompts(tmp_path: Path) -> Path:
     path = tmp_path / "p.jsonl"
     path.write_text(json.dumps({"prompt": "x"}) + "\n", encoding="utf-8")
     return path
-
-
-def a_client(**fields: object) -> Client:
-    usual: dict[str, Any] = {
-        "name": "vllm",
-        "program": "vllm",
-        "vllm_version": "0.32.0",
-        "python_version": "3.11.2",
-        "options": frozenset({"--random-input-len", "--random-output-len", "--ignore-eos"}),
-        "datasets": frozenset({"random"}),
-        "dataset": None,
-        "fork": True,
-        "reason": "",
-        "import_s": 10.0,
-        "sent": frozenset(),
-    }
-    return Client(**{**usual, **fields})
 
 
 def of_file(path: Path) -> Bench:

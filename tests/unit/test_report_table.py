@@ -102,11 +102,14 @@ def test_before_there_is_a_server_its_facts_are_empty(tmp_path: Path) -> None:
     assert {rows_of(summary_csv(run))[0][name] for name in ("vllm_version", "image", "image_id")} == {""}
 
 
-def test_a_run_without_measurements_has_an_empty_table(tmp_path: Path) -> None:
+def test_a_run_without_measurements_has_an_empty_table_with_all_columns(tmp_path: Path) -> None:
     run = a_run(tmp_path, PROFILE)
-    assert summary_csv(run) == ""
+    empty = summary_csv(run)
+    assert rows_of(empty) == []
     assert guide_csv(run) == GUIDE_HEADER + "\n"
     assert guide_rows(wide_rows(run)) == []
+    run.write_record(a_record(MEASUREMENTS[0]))
+    assert summary_csv(run).startswith(empty)
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")), min_size=2, max_size=2))

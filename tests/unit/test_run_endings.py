@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from samples import a_profile, a_record, a_run, deployment_facts
+from samples import a_client, a_profile, a_record, a_run, deployment_facts
 
 from orchestrator.engine import ImageFacts
 from orchestrator.errors import Interrupted, ServerFailed, UsageError
 from orchestrator.node import node_facts
 from orchestrator.record import bench_of, open_run, recorded
-from orchestrator.resume import check_conditions, check_profile
+from orchestrator.resume import check_client, check_conditions, check_profile
 from orchestrator.runs.records import RunState
 from orchestrator.sweep import sweep
 
@@ -130,6 +131,21 @@ def test_a_run_is_resumed_on_its_own_image_only(run: RunDirectory) -> None:
     check_conditions(run, Engine(), PROFILE)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"image vllm:0.8.5: sha256:1+ → sha256:2"):
         check_conditions(run, Engine("sha256:2"), PROFILE)  # type: ignore[arg-type]
+
+
+CLIENT = {"client_program": "/data/vllm-rs", "client_version": "0.32.0"}
+
+
+@pytest.mark.parametrize("change", [{"program": "/other/vllm-rs"}, {"vllm_version": "0.33.0"}], ids=str)
+def test_a_run_is_resumed_with_its_own_client_only(run: RunDirectory, change: dict[str, str]) -> None:
+    client = a_client(program="/data/vllm-rs", vllm_version="0.32.0")
+    check_client(run, client)
+    run.update(earlier=(deployment_facts(),))
+    check_client(run, client)
+    run.update(earlier=(deployment_facts().model_copy(update=CLIENT),))
+    check_client(run, client)
+    with pytest.raises(UsageError, match=r"client /data/vllm-rs 0\.32\.0 → "):
+        check_client(run, dataclasses.replace(client, **change))
 
 
 def test_a_run_that_never_had_a_server_is_resumed_on_any_image(run: RunDirectory) -> None:

@@ -114,7 +114,7 @@ def _run() -> NoReturn:
         if debug:
             traceback.print_exc()
         say(f"orch: this is a fault of orch itself: {type(error).__name__}: {error}")
-        say("      Run it again with --debug for the traceback, and report that.")
+        say(f"      Report it, with the traceback {'above' if debug else 'of: orch --debug …'}")
         sys.exit(ExitCode.RUN_FAILED)
     sys.exit(outcome if isinstance(outcome, int) else ExitCode.OK)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from orchestrator.runs.directory import RunDirectory
+    from orchestrator.runs.records import Manifest
 
 SHOWN = {
     "batch": "batch",
@@ -126,6 +127,14 @@ def remarks(directory: RunDirectory) -> list[str]:
     """Return a line for everything about a run that its figures do not say."""
     torn = [f"not trusted: {error.message}" for error in directory.torn()]
     return [*doubts(directory), *missed_objectives(directory), *torn]
+
+
+def ending(manifest: Manifest) -> list[str]:
+    """Return a line for a run that is not done: how far it came, and why no further."""
+    if manifest.state is RunState.DONE:
+        return []
+    reason = "not begun" if manifest.state is RunState.PLANNED else ""
+    return [": ".join(filter(None, (manifest.state.value, manifest.reason or reason)))]
 
 
 def doubts(directory: RunDirectory) -> list[str]:

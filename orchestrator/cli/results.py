@@ -71,7 +71,7 @@ def list_(as_json: bool) -> None:
 def show(run: str | None, as_json: bool) -> None:
     """Show the results of a run, or of a study in one table."""
     from orchestrator.cli.output import say
-    from orchestrator.cli.report import show_run
+    from orchestrator.cli.report import ending, show_run
     from orchestrator.cli.study_report import show_study
     from orchestrator.runs.study import Study, find
 
@@ -81,6 +81,8 @@ def show(run: str | None, as_json: bool) -> None:
         say(f"study: {found.id}")
     else:
         show_run(found, as_json=as_json)
+        for line in ending(found.manifest()):
+            say(line)
         say(f"run: {found.path}")
 
 
@@ -89,6 +91,8 @@ def show(run: str | None, as_json: bool) -> None:
 @click.option("--guide", is_flag=True, help="Only the ten columns of the DCU guide, under its names and in its order.")
 def csv_(run: str | None, guide: bool) -> None:
     """Write the results of a run or a study as CSV, everything in one wide table."""
+    from orchestrator.cli.output import say
+    from orchestrator.cli.report import ending
     from orchestrator.report.table import guide_csv, study_csv, study_guide_csv, summary_csv
     from orchestrator.runs.study import Study, find
 
@@ -97,6 +101,8 @@ def csv_(run: str | None, guide: bool) -> None:
         text = study_guide_csv(found) if guide else study_csv(found)
     else:
         text = guide_csv(found) if guide else summary_csv(found)
+        for line in ending(found.manifest()):
+            say(line)
     click.echo(text, nl=False)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.cli.output import emit_json, say
-from orchestrator.cli.report import emit_results, exit_code, remarks, run_data
+from orchestrator.cli.report import emit_results, ending, exit_code, remarks, run_data
 from orchestrator.errors import ExitCode
 from orchestrator.plan.variants import label
 from orchestrator.report.table import study_rows
@@ -43,9 +43,7 @@ def show_study(study: Study, *, as_json: bool) -> None:
         rows = [{**row, "verdict": row.get("verdict") or row["state"]} for row in study_rows(study)]
         emit_results(f"{study.id}   {manifests[0].profile}   {done} of {len(manifests)} runs done", rows, varied)
     for run, manifest in zip(study.runs, manifests, strict=True):
-        lines = remarks(run)
-        if manifest.state is not RunState.DONE:
-            reason = manifest.reason.partition("\n")[0]
-            lines.insert(0, f"{manifest.state.value}: {reason or 'not begun'}   {run.path}")
+        ended = [f"{line.splitlines()[0]}   {run.path}" for line in ending(manifest)]
+        lines = [*ended, *remarks(run)]
         if lines:
             say("\n".join([f"{label(manifest.varied)}:", *(f"  {line}" for line in lines)]))

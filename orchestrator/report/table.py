@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.profile.arrival import RampUp
 from orchestrator.runs.records import Manifest, MeasurementRecord, RunState
+from orchestrator.sweep import required_parameters
 from orchestrator.validity import Assessment, assess
 from orchestrator.vllm.results import LATENCIES, STATISTICS
 
@@ -143,7 +144,7 @@ def _one_line(cell: Cell) -> Cell:
 
 def summary_csv(directory: RunDirectory) -> str:
     """Return the wide table of a run as CSV text."""
-    return _wide_csv(wide_rows(directory))
+    return write_csv(wide_rows(directory), _wide_columns(directory.manifest()))
 
 
 def guide_csv(directory: RunDirectory) -> str:
@@ -153,7 +154,7 @@ def guide_csv(directory: RunDirectory) -> str:
 
 def study_csv(study: Study) -> str:
     """Return the wide table of a study as CSV text."""
-    return _wide_csv(study_rows(study))
+    return write_csv(study_rows(study), _wide_columns(study.runs[0].manifest()))
 
 
 def study_guide_csv(study: Study) -> str:
@@ -161,5 +162,8 @@ def study_guide_csv(study: Study) -> str:
     return write_csv(guide_rows(study_rows(study)), list(GUIDE_COLUMNS))
 
 
-def _wide_csv(rows: Sequence[Row]) -> str:
-    return write_csv(rows, max(map(list, rows), key=len)) if rows else ""
+def _wide_columns(manifest: Manifest) -> list[str]:
+    """Return the columns of the wide table, whether or not anything was measured."""
+    nothing = dict.fromkeys(required_parameters())
+    record = MeasurementRecord(point="", repetition=1, label="", parameters=nothing, seed=0, state=RunState.PLANNED)
+    return list(wide_row(manifest, record, None))

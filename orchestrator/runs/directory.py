@@ -127,9 +127,11 @@ class RunDirectory:
         return _load(path, MeasurementRecord) if path.exists() else None
 
     def keep(self, record: MeasurementRecord, result: bytes | None, log: bytes) -> None:
-        """Put what a measurement's client left beside its record."""
+        """Put what a measurement's client left beside its record; of an earlier attempt nothing stays."""
         folder = make_folder(self._measurement(record.point, record.repetition))
-        if result is not None:
+        if result is None:
+            (folder / RESULT).unlink(missing_ok=True)
+        else:
             write_atomic(folder / RESULT, result)
         write_atomic(folder / CLIENT_LOG, log)
 

@@ -17,7 +17,7 @@ from orchestrator.deployment.preflight import check_context
 from orchestrator.deployment.server import Server
 from orchestrator.deployment.up import server_api
 from orchestrator.deployment.watchdog import Watch, Watchdog
-from orchestrator.errors import EngineError
+from orchestrator.errors import BenchmarkFailed, EngineError
 from orchestrator.record import bench_of
 from orchestrator.repetitions import further
 from orchestrator.resume import check_client, check_image
@@ -132,15 +132,25 @@ def measure_launched(
 ) -> None:
     """Bring a deployment up, measure, and tear it down, whatever happens.
 
-    The driver is started with the server, so that it imports vLLM while the weights load.
+    The driver is started with the server, so that it imports vLLM while the weights load, and what the client cannot do
+    is said before they are loaded.
     """
     drivers: list[Driver] = []
-    needs = wanted(launch.profile, bench_of(launch.profile))
+    bench = bench_of(launch.profile)
+    needs = wanted(launch.profile, bench)
     key = server_api(launch.profile, ready.secrets).key
 
-    def start_driver(container: str) -> None:
+    def start_driver(container: str) -> Callable[[], None]:
         with contextlib.suppress(EngineError):  # the server has ended at once; its own failure says more
             drivers.append(Driver(launch.engine, container, needs, key))
+        unchecked = list(drivers)
+
+        def check_once() -> None:
+            with contextlib.suppress(BenchmarkFailed):  # as above
+                while unchecked and unchecked[0].ready():
+                    check_abilities(bench, unchecked.pop().client())
+
+        return check_once
 
     with launched(launch, ready, interruption, reports.phase, directory, start_driver) as (_, deployment):
         driver = drivers[0] if drivers else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import time
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ PREPARE_S = 600.0
 """How long importing vLLM may take; ten seconds are usual, minutes are seen where weights load at the same time."""
 LOOK_S = 0.25
 """How often the wait for a client looks at the server."""
+ANSWERS = 2
+"""What it says before its first client: who it is, and what it has prepared."""
 MARGIN_S = 30.0
 """What the driver may need beyond a client's deadline to kill it and answer."""
 RUST_HINT = (
@@ -144,7 +147,16 @@ class Driver:
             "sent": self._sent,
         }
         self._session.send(json.dumps(message).encode())
+        self._answers: list[dict[str, Any]] = []
+        """What it has said so far: who it is, and what it has prepared."""
         self._client: Client | None = None
+
+    def ready(self) -> bool:
+        """Say at once whether it is prepared; raise BenchmarkFailed if it has ended."""
+        with contextlib.suppress(TimeoutError):
+            while len(self._answers) < ANSWERS:
+                self._answers.append(self._answer(self._session.receive(0.0)))
+        return len(self._answers) == ANSWERS
 
     def client(self, failure: Callable[[], ServerFailed | None] = lambda: None) -> Client:
         """Return what the driver found, once it is prepared.
@@ -158,7 +170,9 @@ class Driver:
             EnvironmentFault: When the container lacks the Rust client or the file of prompts.
         """
         if self._client is None:
-            hello, prepared = self._receive(PREPARE_S, failure), self._receive(PREPARE_S, failure)
+            while len(self._answers) < ANSWERS:
+                self._answers.append(self._receive(PREPARE_S, failure))
+            hello, prepared = self._answers
             if prepared["problem"]:
                 lacks_client = is_rust(self._name) and prepared["program"] is None
                 hint = RUST_HINT if lacks_client else DATASET_HINT
@@ -233,7 +247,9 @@ class Driver:
         self._session.close()
 
     def _receive(self, timeout_s: float, failure: Callable[[], ServerFailed | None] = lambda: None) -> dict[str, Any]:
-        line = self._line(timeout_s, failure)
+        return self._answer(self._line(timeout_s, failure))
+
+    def _answer(self, line: bytes | None) -> dict[str, Any]:
         if line is None:
             said = bytes(self._session.errors).decode(errors="replace").strip()
             raise BenchmarkFailed(

@@ -121,10 +121,20 @@ def _option(parameter: click.Parameter) -> str:
         return ""
     metavar = "" if parameter.is_flag or parameter.count else f" {parameter.metavar or parameter.type.name.upper()}"
     names = ", ".join(f"`{name}{metavar}`" for name in (*parameter.opts, *parameter.secondary_opts))
-    meaning = re.sub(r"  +", " ", parameter.help or "")
+    meaning = re.sub(r"  +", " ", parameter.help or "") + _values(parameter)
     if isinstance(parameter.envvar, str):
         meaning += f" Also: `{parameter.envvar}`."
     return f"| {_cell(names)} | {_cell(meaning)} |"
+
+
+def _values(option: click.Option) -> str:
+    """Return what help says of an option's values beside its text: which there are, and which it has by itself."""
+    said = []
+    if isinstance(option.type, click.Choice):
+        said.append(" or ".join(f"`{choice}`" for choice in option.type.choices))
+    if option.show_default:
+        said.append(f"default `{option.default}`")
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def _cell(text: str) -> str:

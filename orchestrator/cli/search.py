@@ -123,7 +123,7 @@ def _check_step(step_s: float | None, over: str, bench: Bench) -> None:
         raise UsageError(
             f"each rate lasts {format_duration(lasts_s)}, and bench.deadline ends a measurement after "
             f"{format_duration(bench.deadline)}",
-            "Give a shorter --for, or more time: --set bench.deadline=2h",
+            "Give a shorter --for, or more time: --set bench.deadline=…",
         )
 
 

@@ -11,6 +11,7 @@ from orchestrator.deployment.failure import server_failed
 from orchestrator.errors import ServerFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from orchestrator.deployment.log import ServerLog
@@ -29,9 +30,24 @@ class _stop_when_ended(stop_base):  # noqa: N801 - named as tenacity names its s
 
 
 def wait_until_healthy(
-    engine: Engine, container: str, folder: Path, api: Api, log: ServerLog, deadline_s: float
+    engine: Engine,
+    container: str,
+    folder: Path,
+    api: Api,
+    log: ServerLog,
+    deadline_s: float,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> None:
     """Return as soon as the server answers `/health` with 200.
+
+    Args:
+        engine: The engine.
+        container: The server's container.
+        folder: The deployment's folder.
+        api: Where the server will answer.
+        log: Its log, followed.
+        deadline_s: How long it may take.
+        meanwhile: Called several times a second; what it raises ends the wait.
 
     Raises:
         ServerFailed: When the container has ended first or the deadline has passed; with what its log says of it.
@@ -42,8 +58,13 @@ def wait_until_healthy(
         stop=_stop_when_ended(log) | tenacity.stop_after_delay(deadline_s),
         wait=tenacity.wait_fixed(POLL_S),
     )
+
+    def look() -> bool:
+        meanwhile()
+        return api.healthy()
+
     try:
-        wait(api.healthy)
+        wait(look)
     except tenacity.RetryError:
         if log.problem is not None:
             raise log.problem from None

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from orchestrator.deployment.up import Progress
+    from orchestrator.deployment.up import OnStarted, Progress
     from orchestrator.engine import Engine, ImageFacts
     from orchestrator.interruption import Interruption
     from orchestrator.profile.schema import Profile
@@ -122,7 +122,7 @@ def launched(
     interruption: Interruption,
     progress: Progress,
     run: RunDirectory | None = None,
-    on_started: Callable[[str], None] = lambda _: None,
+    on_started: OnStarted = lambda _: lambda: None,
 ) -> Iterator[tuple[Guard, Deployment]]:
     """Yield the guard and the healthy deployment; it is torn down on the way out unless it was handed over.
 
@@ -132,7 +132,7 @@ def launched(
         interruption: The signals in force.
         progress: Told each phase.
         run: Run directory that gets the server's log, and that is marked when orch is killed.
-        on_started: Told the container's id as soon as it runs.
+        on_started: Told the container's id as soon as it runs; returns what is to be done while the server starts.
     """
     identity = new_identity(launch.state, launch.name)
     folder = make_deployment_folder(launch.state, identity, launch.profile, ready.secrets)

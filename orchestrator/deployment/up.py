@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     Progress = Callable[[Phase, str], None]
     """Told each phase as it begins, and details within it."""
+    OnStarted = Callable[[str], Callable[[], None]]
+    """Told the container's id as soon as it runs; what it returns is called several times a second until the server is
+    healthy, and what that raises ends the wait."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def bring_up(
     image: ImageFacts,
     log_path: Path,
     progress: Progress,
-    on_started: Callable[[str], None],
+    on_started: OnStarted,
 ) -> Deployment:
     """Return the deployment once it is healthy.
 
@@ -75,9 +78,9 @@ def bring_up(
         raise engine_refused(error) from error
     log = ServerLog(log_path, progress)
     log.follow(engine, container, Path(identity.folder))
-    on_started(container)
+    meanwhile = on_started(container)
     api = server_api(profile, read_values(Path(identity.folder)))
-    wait_until_healthy(engine, container, Path(identity.folder), api, log, profile.health.deadline)
+    wait_until_healthy(engine, container, Path(identity.folder), api, log, profile.health.deadline, meanwhile)
     model = check_identity(api, served_model(server.model, server.flags))
     progress(Phase.READY, api.url)
     return Deployment(identity, container, image, docker_run_line(spec), api, api.version(), model.max_model_len)

@@ -118,7 +118,10 @@ class Engine:
                         raise ImageMissing(f"the image {reference} cannot be pulled: {event['error']}", hint)
                     progress(f"{event.get('status', '')} {event.get('progress', '')}".strip())
                     if time.monotonic() > end:
-                        raise ImageMissing(f"pulling {reference} took longer than {deadline_s:.0f} s", hint)
+                        raise ImageMissing(
+                            f"pulling {reference} took longer than {deadline_s:.0f} s",
+                            f"Pull it before: docker pull {reference}   Or raise health.deadline, which limits it.",
+                        )
         except docker.errors.NotFound as error:
             raise ImageMissing(f"no registry has the image {reference}: {error.explanation}", hint) from error
         except EngineError as error:

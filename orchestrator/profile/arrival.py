@@ -30,9 +30,10 @@ def _rate_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file hold
 
 
 Rate = Annotated[
-    Annotated[Literal["inf"], Tag("<inf>")] | Annotated[float, Field(gt=0, allow_inf_nan=False), Tag("<number>")],
+    Annotated[Literal["inf"], Tag("<inf>")]
+    | Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False), Tag("<number>")],
     Discriminator(_rate_kind),
-    BeforeValidator(_rate, json_schema_input_type=Literal["inf"] | Annotated[float, Field(gt=0)]),
+    BeforeValidator(_rate, json_schema_input_type=Literal["inf"] | Annotated[float, Field(gt=0, le=1e6)]),
 ]
 Rates = Annotated[
     Annotated[tuple[Rate, ...], Field(min_length=1)],

@@ -97,6 +97,13 @@ Client = Annotated[
 ]
 
 
+OWN_FLAGS = (
+    *("backend", "endpoint-type", "ready-check-timeout-sec", "percentile-metrics", "metric-percentiles"),
+    *("save-result", "save-detailed", "append-result", "result-dir", "result-filename"),
+)
+"""Flags of the client that decide what is measured with and what is left of it."""
+
+
 class Bench(Section):
     """The sweep: each combination of lengths, concurrency, request rate and number of prompts is a point."""
 
@@ -156,13 +163,13 @@ class Bench(Section):
             "dataset-path": "bench.dataset.path",
             "seed": "bench.seed",
             "num-warmups": "bench.warmup",
-            "ready-check-timeout-sec": "orch itself",
             "model": "server.model",
             "host": "server.host",
             "port": "server.port",
+            "base-url": "server.host",
+            "served-model-name": "server.flags.served-model-name",
         }
-        for name in ("backend", "endpoint-type", "save-result", "result-dir", "result-filename"):
-            owned[name] = "orch itself"
+        owned |= dict.fromkeys(OWN_FLAGS, "orch itself")
         return check_flags(flags, handler, owned)
 
     @field_validator("ramp_up", mode="wrap")

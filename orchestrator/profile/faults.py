@@ -59,7 +59,7 @@ _WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "less_than": lambda ctx: f"must be less than {ctx['lt']:g}",
     "greater_than": lambda ctx: f"must be more than {ctx['gt']:g}",
     "greater_than_equal": lambda ctx: f"must be {ctx['ge']:g} or more",
-    "less_than_equal": lambda ctx: f"must be {ctx['le']:g} or less",
+    "less_than_equal": lambda ctx: f"must be {ctx['le']:.15g} or less",
 }
 
 

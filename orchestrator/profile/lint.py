@@ -29,5 +29,6 @@ def lint(profile: Profile, parsers: ImageParsers | None = None) -> list[Remark]:
     found = [item for rule in (*lint_container.RULES, *lint_server.RULES) for item in rule(profile)]
     found += flags.remarks(profile, parsers)
     found += [item for rule in lint_sweep.RULES for item in rule(profile)]
-    found += [] if parsers is None else flags.not_asked(profile, parsers)
+    if parsers is not None:
+        found += (*lint_sweep.unmeasurable(profile, parsers), *flags.not_asked(profile, parsers))
     return [Remark(key, text) for key, text in found]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from orchestrator.profile.lint_server import as_int
 from orchestrator.sweep import points
 from orchestrator.validity import SAMPLES_FOR
-from orchestrator.vllm.client import longest_prompt, version_in_image
+from orchestrator.vllm.client import VLLM, dialect_of, longest_prompt, unsupported, version_in_image
 from orchestrator.vllm.flags import lookup
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from orchestrator.profile.schema import Profile
     from orchestrator.sweep import Point
+    from orchestrator.vllm.parser import ImageParsers
 
     Remarks = Iterator[tuple[str, str]]
 
@@ -79,11 +80,33 @@ def cold_start(profile: Profile) -> Remarks:
         yield "bench.warmup", "0 makes the first point pay for compilation and cold caches"
 
 
+def uncounted_goodput(profile: Profile) -> Remarks:
+    """An objective on what the client counts only if it is told by which bounds."""
+    if profile.bench is None or lookup(profile.bench.client_flags, "goodput") is not None:
+        return
+    if any("request_goodput" in objective for objective in profile.objectives):
+        yield "objectives", "request_goodput is not reported, and so missed, without bench.client_flags.goodput"
+
+
+def unmeasurable(profile: Profile, parsers: ImageParsers) -> Remarks:
+    """Yield key and reason for what the sweep asks and the image's `vllm bench serve` cannot do."""
+    if profile.bench is None or profile.bench.client != VLLM or parsers.bench.problem:
+        return
+    names = frozenset(parsers.bench.by_name)
+    option = parsers.bench.option("dataset-name")
+    datasets = frozenset(option.choices) if option is not None and option.choices else None
+    dialect = dialect_of(VLLM, parsers.vllm, names)
+    found = (line for point in points(profile.bench) for line in unsupported(point, dialect, names, datasets))
+    for line in dict.fromkeys(found):
+        key, _, text = line.partition(": ")
+        yield key, f"vLLM {parsers.vllm} of the image cannot: {text}"
+
+
 def _points(profile: Profile) -> tuple[Point, ...]:
     return () if profile.bench is None else points(profile.bench)
 
 
 RULES = (
     *(context_length, queueing, unreached_concurrency, solid_percentiles),
-    *(repetitions, cold_start),
+    *(repetitions, cold_start, uncounted_goodput),
 )

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 
 from orchestrator.objectives import check_metric
 from orchestrator.profile.together import Lacking
-from orchestrator.profile.values import Count, Section, Text
+from orchestrator.profile.values import Section, Text
 
 if TYPE_CHECKING:
     from pydantic import ValidationInfo
@@ -62,8 +62,9 @@ def _repetitions_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the fi
     return "<until>" if isinstance(value, Until | Mapping) else "<times>"
 
 
+Times = Annotated[int, Field(ge=1, le=1000, strict=True)]
 Repetitions = Annotated[
-    Annotated[Count, Tag("<times>")] | Annotated[Until, Tag("<until>")],
+    Annotated[Times, Tag("<times>")] | Annotated[Until, Tag("<until>")],
     Discriminator(_repetitions_kind),
-    BeforeValidator(_repetitions, json_schema_input_type=Count | Literal["auto"] | Until),
+    BeforeValidator(_repetitions, json_schema_input_type=Times | Literal["auto"] | Until),
 ]

@@ -56,16 +56,23 @@ def resolve(path: Path, search: Sequence[Path], sets: Sequence[str] = ()) -> Res
             root = replace(merge(root, document.root), mark=root.mark)
     root = with_whole_paths(without_nulls(root))
     data = plain(root)
+    named = "name" in data
     data.setdefault("name", path.stem)
     profile = None
     try:
         profile = Profile.model_validate(data)
     except ValidationError as error:
-        reading.take(faults_of(error.errors(include_url=False), root, incomplete=reading.incomplete))
+        faults = faults_of(error.errors(include_url=False), root, incomplete=reading.incomplete)
+        reading.take(faults if named else [_of_the_file(item) for item in faults])
     known = {(item.key, item.problem) for item in reading.faults}
     in_variants = faults_of_variants(root, data["name"], incomplete=reading.incomplete)
     reading.take([item for item in in_variants if (item.key, item.problem) not in known])
     return Resolved(None if reading.faults else profile, root, reading.in_order())
+
+
+def _of_the_file(item: Fault) -> Fault:
+    """Return the fault; one of a name that the file does not give says where the name is from."""
+    return replace(item, problem=f"{item.problem}; it is the file's own, give another") if item.key == "name" else item
 
 
 @dataclass

@@ -152,7 +152,7 @@ class Health(Section):
     """When the server counts as healthy, and how long that may take."""
 
     deadline: Duration = 1800.0
-    """Longest time from the container's start to the first answer."""
+    """Longest time from the container's start to the first answer; pulling the image may take as long again."""
     expected: Mapping[Literal["image", "container", "weights", "graphs"], Duration] = Field(default_factory=dict)
     """How long each phase of the start usually takes; only for the estimate of `orch plan`."""
 

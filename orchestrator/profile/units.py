@@ -12,6 +12,8 @@ _UNIT = "(?:ms|s|m|h|d)"
 SIZE_PATTERN = rf"^\s*{_NUMBER}\s*[kKmMgGtT]?(?:[iI]?[bB])?\s*$"
 DURATION_PATTERN = rf"^(?=.*[1-9])\s*(?:{_NUMBER}|(?:{_NUMBER}\s*{_UNIT}\s*)+)\s*$"
 """A duration is more than nothing, so some digit is not 0."""
+LONGEST_S = 366 * 86400.0
+"""The longest time that a profile may give."""
 _SIZE = re.compile(rf"({_NUMBER})\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 _SIZE_FACTOR = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _DURATION_PART = re.compile(rf"({_NUMBER})\s*({_UNIT})")
@@ -74,14 +76,14 @@ Size = Annotated[
 
 Duration = Annotated[
     float,
-    Field(gt=0, allow_inf_nan=False, strict=True),
+    Field(gt=0, le=LONGEST_S, allow_inf_nan=False, strict=True),
     BeforeValidator(_read_duration),
     WithJsonSchema(
         {
             "description": "Seconds, or a form such as 90s, 30m or 1h30m.",
             "examples": ["1h30m"],
             "anyOf": [
-                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "number", "exclusiveMinimum": 0, "maximum": LONGEST_S},
                 {"type": "string", "pattern": DURATION_PATTERN},
             ],
         }

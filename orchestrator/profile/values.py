@@ -46,7 +46,7 @@ IPC_PATTERN = rf"^(private|shareable|host|none|container:.+){END}"
 AbsolutePath = Annotated[str, Field(pattern=ABSOLUTE_PATH_PATTERN)]
 DevicePath = Annotated[str, Field(pattern=DEVICE_PATH_PATTERN)]
 Text = Annotated[str, Field(min_length=1)]
-Count = Annotated[int, Field(ge=1, strict=True)]
+Count = Annotated[int, Field(ge=1, le=10**9, strict=True)]
 
 
 def _number_text(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds

@@ -37,6 +37,9 @@ orch: profile 'bad' has 7 faults
 """  # noqa: E501 - the exact text
 USAGE = "Usage: orch {0} [OPTIONS] {1}\nTry 'orch {0} --help' for help.\n\nError: {2}\n"
 A_TIME = "'soon' is not a duration; write seconds or a form such as 90s, 30m or 1h30m"
+A_LIFETIME = "must be longer than nothing; to end a deployment: orch down"
+SEARCH = ("search", "cpu-tiny", "--slo")
+RATES = (*SEARCH, "p99_ttft_ms<9", "--over", "request-rate")
 A_NAME = "a name has letters, digits, '_', '.' and '-', and begins with a letter or digit"
 
 
@@ -90,6 +93,7 @@ def test_a_bad_profile_gives_all_its_faults_at_once(hidden: Orch, command: str) 
     [
         (("up",), ("up", "PROFILE", "Missing argument 'PROFILE'.")),
         (("up", "cpu-tiny", "--ttl", "soon"), ("up", "PROFILE", f"Invalid value for '--ttl': {A_TIME}")),
+        (("up", "cpu-tiny", "--ttl", "0"), ("up", "PROFILE", f"Invalid value for '--ttl': {A_LIFETIME}")),
         (("up", "cpu-tiny", "--name", "../x"), ("up", "PROFILE", f"Invalid value for '--name': {A_NAME}")),
         (("run", "cpu-tiny", "--name", ""), ("run", "PROFILE", f"Invalid value for '--name': {A_NAME}")),
         (("plan", "cpu-tiny", "--name", "two words"), ("plan", "PROFILE", f"Invalid value for '--name': {A_NAME}")),
@@ -108,6 +112,10 @@ def test_a_command_line_that_cannot_be_meant(
         (("bench", "--resume", "x", "--dry-run"), "orch: --dry-run does not go with --resume"),
         (("bench", "--resume", "x", "--set", "a=1"), "orch: --set changes a profile, and --resume goes on with"),
         (("down", "x", "--all"), "orch: --all ends every deployment, x names one"),
+        ((*SEARCH, "p99_ttft_ms<9", "--from", "8", "--to", "2"), "orch: --to 2 is less than --from 8"),
+        ((*SEARCH, "output_throughput>5"), "orch: no concurrency is too high for output_throughput>5"),
+        ((*RATES, "--for", "2h"), "orch: each rate lasts 2h 00m, and bench.deadline ends a measurement after 5m"),
+        ((*RATES, "--for", "0s"), "orch: --for must be longer than nothing"),
     ],
 )  # fmt: skip
 def test_options_that_contradict_each_other(hidden: Orch, args: tuple[str, ...], line: str) -> None:

@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from engine.kit.command import EXECUTABLE
 from engine.kit.terminal import COLOUR, CONTROL, in_terminal
+from unit.samples import a_manifest, a_profile
+
+from orchestrator.runs.directory import create_run
+from orchestrator.runs.records import RunState
 
 if TYPE_CHECKING:
     from engine.kit.command import Orch
@@ -166,3 +170,16 @@ def test_a_number_of_repetitions_that_is_none_is_told_what_there_is(orch: Orch) 
     done = orch("plan", "cpu-tiny", "--set", "bench.repetitions=often")
     assert done.returncode == 2
     assert "must be a whole number, or auto" in done.stderr
+
+
+def test_a_run_that_came_to_nothing_says_why_and_its_table_has_a_header(orch: Orch) -> None:
+    orch.runs.mkdir()
+    manifest = a_manifest(state=RunState.FAILED, reason="the server exited\n  cause: out-of-memory")
+    run = create_run(orch.runs, a_profile(), manifest).path.name
+    shown = orch("results", "show", run)
+    assert shown.returncode == 0
+    assert shown.stderr.startswith("failed: the server exited\n  cause: out-of-memory\nrun: ")
+    table = orch("results", "csv", run)
+    (header,) = table.stdout.splitlines()
+    assert header.startswith("run,profile,point,repetition,state,")
+    assert table.stderr == "failed: the server exited\n  cause: out-of-memory\n"

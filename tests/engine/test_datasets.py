@@ -90,7 +90,7 @@ def test_a_client_that_the_image_lacks_is_not_replaced_by_another(orch: Orch) ->
     assert done.returncode == 3
     assert "there is no vllm-rs, neither in the vllm package nor on PATH" in done.stderr
     manifest = orch.manifest_of(name)
-    assert (manifest["state"], manifest["deployment"]["client"]) == ("failed", None)
+    assert (manifest["state"], manifest["deployment"]) == ("failed", None), "no server had to be ready for that"
     assert containers.left_after(name) == []
 
 
@@ -105,3 +105,12 @@ def test_arrivals_are_the_client_s_and_part_of_the_record(orch: Orch) -> None:
     done = orch("run", name, "--set", "bench.request_rate=", "--set", "bench.burstiness=", "--set", rising)
     assert done.returncode == 3
     assert "bench.ramp_up: no option --ramp-up-strategy" in done.stderr
+
+
+def test_what_the_client_cannot_measure_is_said_while_the_weights_load(orch: Orch) -> None:
+    name, _ = with_prompts(orch, "early")
+    refused = orch("run", name, "--set", 'server.env.STUB_PHASE_HANG="load"', "--set", "health.deadline=10m")
+    assert refused.returncode == 3, refused.stderr
+    assert "bench.dataset.name: no dataset 'custom'; it knows random" in refused.stderr
+    assert json.loads((orch.run_of(name) / "manifest.json").read_bytes())["state"] == "failed"
+    assert containers.left_after(name) == []

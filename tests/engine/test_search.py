@@ -133,3 +133,7 @@ def test_a_server_that_dies_for_good_does_not_take_the_answer_with_it(orch: Orch
     assert json.loads((folder / "search.json").read_bytes())["statement"] == told["statement"]
     assert json.loads((folder / "manifest.json").read_bytes())["state"] == "failed"
     assert "cause:" in done.stderr
+    refused = orch("bench", "--resume", folder.name)
+    assert refused.returncode == 2
+    assert f"{folder.name} is a search: what it measures next depends on what it has measured" in refused.stderr
+    assert json.loads((folder / "manifest.json").read_bytes())["state"] == "failed"

@@ -8,6 +8,7 @@ import pytest
 from samples import a_measurement
 
 from orchestrator.profile.flags import refused
+from orchestrator.profile.lint import lint
 from orchestrator.profile.load import load_profile
 from orchestrator.vllm.client import VLLM, Target, client_argv, client_dialect
 from orchestrator.vllm.parser import ImageParsers
@@ -45,6 +46,17 @@ def test_a_client_is_called_in_words_that_its_parser_knows(version: str) -> None
     assert client_dialect(answer.vllm, answer.bench.by_name) == dialect
     argv = client_argv(VLLM, dialect, TARGET, a_measurement(max_concurrency=4, request_rate=2.0), "/results")
     assert {word for word in argv if word.startswith("--")} <= answer.bench.by_name.keys()
+
+
+@pytest.mark.parametrize("version", ANSWERS)
+def test_a_sweep_that_the_image_s_client_cannot_measure_is_remarked_on(version: str) -> None:
+    chosen = ("bench.lengths=", "bench.dataset={name: custom, path: /p.jsonl, output_len: 8}")
+    profile = load_profile("cpu-tiny", [ROOT / "profiles"], chosen)
+    told = [f"{remark.key}: {remark.text}" for remark in lint(profile, ANSWERS[version])]
+    unable = [line for line in told if "of the image cannot" in line]
+    lacking = "of the image cannot: no dataset 'custom'; it knows random"
+    vllm = ANSWERS[version].vllm
+    assert unable == ([f"bench.dataset.name: vLLM {vllm} {lacking}"] if version == "0.8.5" else [])
 
 
 @pytest.mark.parametrize(

@@ -65,10 +65,10 @@ def profiles(draw: st.DrawFn) -> Profile:
             "env": draw(st.dictionaries(env_names, env_values, max_size=3)),
         },
         "server": {"model": draw(some_text), "flags": flags, "env": draw(st.dictionaries(env_names, env_values, max_size=3))},
-        "health": {"deadline": draw(st.floats(1e-6, 1e9)), "expected": {"weights": draw(st.floats(1e-6, 1e9))}},
+        "health": {"deadline": draw(st.floats(1e-6, 3e7)), "expected": {"weights": draw(st.floats(1e-6, 3e7))}},
         "bench": {
             "lengths": draw(st.lists(st.tuples(counts, counts), min_size=1, max_size=2) | st.just({"input": [1], "output": [2]})),
-            "request_rate": draw(st.lists(st.just("inf") | st.floats(1e-6, 1e9), min_size=1, max_size=2)),
+            "request_rate": draw(st.lists(st.just("inf") | st.floats(1e-6, 1e6), min_size=1, max_size=2)),
             "num_prompts": [draw(counts)],
             "client_flags": flags,
         },

@@ -157,6 +157,12 @@ def test_faults_of_the_other_sections_are_told_in_plain_words(folder: Folder, li
         ("{num_prompts: 1, request_rate: [1, fast], lengths: [[1, 1]]}", ["p.yaml:3:43 bench.request_rate[1] — must be requests per second, or inf to send everything at once"]),
         ("{num_prompts: 1, request_rate: [true], lengths: [[1, 1]]}", ["p.yaml:3:40 bench.request_rate[0] — must be requests per second, or inf to send everything at once"]),
         ("{num_prompts: 1, lengths: [[1, 1]], client_flags: {result-dir: x}}", ["p.yaml:3:59 bench.client_flags.result-dir — 'result-dir' is set by orch itself"]),
+        ("{num_prompts: 1, lengths: [[1, 1]], client_flags: {base-url: x, metric_percentiles: 50}}", [
+            "p.yaml:3:59 bench.client_flags.base-url — 'base-url' is set by server.host",
+            "p.yaml:3:72 bench.client_flags.metric_percentiles — 'metric_percentiles' is set by orch itself",
+        ]),
+        ("{num_prompts: 1, lengths: [[1, 1]], repetitions: 1001}", ["p.yaml:3:57 bench.repetitions — must be 1000 or less"]),
+        ("{num_prompts: 1, lengths: [[1, 1]], deadline: 400d}", ["p.yaml:3:54 bench.deadline — must be 31622400 or less"]),
         ("{num_prompts: 1, lengths: [[1, 1]], seed: -1}", ["p.yaml:3:50 bench.seed — must be 0 or more"]),
         ("{num_prompts: 1, lengths: [[1, 1]], dataset: {path: /x}}", ["p.yaml:3:54 bench.dataset.path — not a key of 'random'"]),
         ("{num_prompts: 1, dataset: {name: burstgpt, output_len: 8}}", ["p.yaml:3:51 bench.dataset.output_len — not a key of 'burstgpt'"]),
@@ -433,7 +439,7 @@ def test_one_fault_is_called_one(folder: Folder) -> None:
 def test_a_file_name_that_cannot_be_a_profile_name_asks_for_one(folder: Folder) -> None:
     folder.write("my profile.yaml", GOOD)
     assert folder.faults("my profile") == [
-        "my profile.yaml:1:1 name — must be letters, digits, '.', '_' and '-', a letter or digit first"
+        "my profile.yaml:1:1 name — must be letters, digits, '.', '_' and '-', a letter or digit first; it is the file's own, give another"
     ]
 
 

@@ -19,9 +19,9 @@ CLEAN: dict[str, Any] = {
 }
 
 
-def remarks(changes: dict[str, dict[str, Any]]) -> list[str]:
+def remarks(changes: dict[str, Any]) -> list[str]:
     data = {section: {**value, **changes.get(section, {})} for section, value in CLEAN.items() if section != "name"}
-    profile = Profile.model_validate({"name": "p", **data})
+    profile = Profile.model_validate({"name": "p", **changes, **data})
     return [f"{remark.key}: {remark.text}" for remark in lint(profile)]
 
 
@@ -131,6 +131,10 @@ def test_remarks_on_the_server(changes: dict[str, Any], expected: list[str]) -> 
         ({"bench": {"repetitions": 1}}, ["bench.repetitions: 1 shows no spread; a comparison then cannot tell a change from noise"]),
         ({"bench": {"warmup": 0}}, ["bench.warmup: 0 makes the first point pay for compilation and cold caches"]),
         ({"bench": {"lengths": None, "dataset": {"name": "sharegpt", "path": "/data/s.json"}}}, []),
+        ({"objectives": ["p99_ttft_ms<9", "request_goodput>1"]}, [
+            "objectives: request_goodput is not reported, and so missed, without bench.client_flags.goodput"
+        ]),
+        ({"objectives": ["request_goodput>1"], "bench": {"client_flags": {"goodput": ["ttft:9"]}}}, []),
     ],
 )  # fmt: skip
 def test_remarks_on_the_sweep(changes: dict[str, Any], expected: list[str]) -> None:

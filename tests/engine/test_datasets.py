@@ -85,7 +85,7 @@ def test_a_file_that_is_missing_is_said_before_anything_is_started(orch: Orch) -
 
 
 def test_a_client_that_the_image_lacks_is_not_replaced_by_another(orch: Orch) -> None:
-    name = orch.profile("rust", bench={"client": "vllm-rs"})
+    name = orch.profile("rust", bench={"client": "vllm-rs"}, server={"env": {"STUB_PHASE_HANG": "load"}})
     done = orch("run", name)
     assert done.returncode == 3
     assert "there is no vllm-rs, neither in the vllm package nor on PATH" in done.stderr

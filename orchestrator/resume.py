@@ -54,11 +54,10 @@ def check_image(directory: RunDirectory, image_id: str) -> None:
 
 def check_client(directory: RunDirectory, client: Client) -> None:
     """Raise UsageError if another client would measure than the one that has measured already."""
-    before = directory.manifest().earlier
-    if not before or before[-1].client_version is None:
-        return
-    was, now = (before[-1].client_program, before[-1].client_version), (client.program, client.vllm_version)
-    _refuse(directory, [] if was == now else [f"client {' '.join(map(str, was))} → {' '.join(now)}"])
+    now = f"{client.program} {client.vllm_version}"
+    known = [facts for facts in directory.manifest().earlier if facts.client_program is not None]
+    before = [f"{facts.client_program} {facts.client_version}" for facts in known]
+    _refuse(directory, [f"client {was} → {now}" for was in before[:1] if was != now])
 
 
 def _other_image(directory: RunDirectory, image_id: str) -> list[str]:

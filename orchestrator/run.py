@@ -87,8 +87,6 @@ def measure(
     facts = deployment_facts(profile, deployment)
     directory.update(state=RunState.RUNNING, reason="", ended=None, deployment=facts)
     missing = directory.missing()
-    for point, repetition in missing:
-        directory.set_aside(point, repetition)
     log = directory.server_log
     server = Server(engine, profile, deployment, log, reports.phase, bench.stall)
     under_way = Sweep(server, profile, bench, directory, reports.step, reports.failure, driver)
@@ -97,6 +95,8 @@ def measure(
         directory.update(dataset=seen_dataset(bench.dataset, directory.manifest().dataset, found))
         check_abilities(bench, found)
         check_client(directory, found)
+        for point, repetition in missing:
+            directory.set_aside(point, repetition)
         facts = facts.model_copy(
             update={
                 "client": found.name,
@@ -146,7 +146,9 @@ def measure_launched(
         unchecked = list(drivers)
 
         def check_once() -> None:
-            with contextlib.suppress(BenchmarkFailed):  # as above
+            with contextlib.suppress(
+                BenchmarkFailed
+            ):  # as above; if the server has not ended, it is said once it is up
                 while unchecked and unchecked[0].ready():
                     check_abilities(bench, unchecked.pop().client())
 

@@ -9,6 +9,7 @@ import json
 import math
 import signal
 import statistics
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -98,17 +99,27 @@ class Found:
         return [objective.metric for objective in self.plan.objectives if is_thin(objective.metric, found.thin)]
 
     def capacity(self) -> int | None:
-        """Return the highest load that meets all objectives; None if none does.
+        """Return the highest load that was tried and met all objectives more often than not; None if none did.
 
-        The search goes by what a higher load can miss. What bounds from below must be met at the load that it finds.
+        The search goes by what a higher load misses. What bounds from below is usually met at the load that it finds,
+        or at none.
         """
-        return None if self._falls_short() else self.search.capacity()
+        borne = self.search.capacity()
+        counts: Counter[int] = Counter()
+        for item in self.tried:
+            counts[item.load] += 1 if item.met else -1
+        return max((load for load in counts if borne and load <= borne and counts[load] > 0), default=None)
 
-    def _falls_short(self) -> list[str]:
-        """Return what is missed at the highest load that the server bears, at least as often as not."""
-        there = [item for item in self.tried if item.borne and item.load == self.search.capacity()]
+    def _shortfall(self) -> list[str]:
+        """Return a phrase if a measurement at the highest load that the server bears misses what bounds from below."""
+        there = [item for item in self.tried if item.load == self.search.capacity() and item.borne]
         short = [item.reasons[0] for item in there if not item.met]
-        return short if 2 * len(short) >= len(there) else []
+        if not short:
+            return []
+        found = self.capacity()
+        best = "no load that was tried meets all" if found is None else f"{found} is the highest that meets all"
+        rest = "" if found == self.search.capacity() else f", and {best}"
+        return [f"{len(short)} of {len(there)} there miss the others ({short[0]}){rest}"]
 
     def doubts(self) -> list[str]:
         """Return a phrase for each kind of doubt about the measurements on both sides of the boundary."""
@@ -144,10 +155,12 @@ class Found:
 
     def statement(self) -> str:
         """Return what was found, how sure that is, and what speaks against the measurements that it rests on."""
-        short = [f"there {phrase}" for phrase in self._falls_short()[:1]]
         cut_short = [f"the search was cut short: {self.cut_short}"] if self.cut_short else []
+        if not any(item.record.metrics for item in self.tried):
+            return "; ".join(["nothing was measured", *cut_short])
+        short = self._shortfall()
         against = "; ".join([*short, *cut_short, *self.doubts()])
-        bounds = "objectives that a higher load can miss" if short else "objectives"
+        bounds = "objectives that bound from above" if short else "objectives"
         return "; but ".join(filter(None, (self.search.statement(self.plan.over, bounds), against)))
 
     @functools.cached_property
@@ -163,7 +176,7 @@ class Found:
 
     def goodput(self) -> float | None:
         """Return the mean goodput at the capacity, in requests per second; None where the client did not count it."""
-        at_capacity = [item.record.metrics for item in self.tried if item.load == self.search.capacity()]
+        at_capacity = [item.record.metrics for item in self.tried if item.load == self.capacity()]
         counted = [
             metrics.request_goodput for metrics in at_capacity if metrics and metrics.request_goodput is not None
         ]
@@ -260,7 +273,7 @@ def _check_measured(tried: Sequence[Tried], directory: RunDirectory) -> None:
         return
     last = tried[-1]
     raise BenchmarkFailed(
-        f"nothing was measured: {last.reasons[0]}", f"What the client said: {directory.client_log(last.record)}"
+        f"no client came to an end: {last.reasons[0]}", f"What the client said: {directory.client_log(last.record)}"
     )
 
 

@@ -136,12 +136,13 @@ class Sweep:
             failure = error
             ended = failed(running, first_line(error))
         except (BenchmarkFailed, EngineError) as error:  # the driver, and the way to it, die with its container
-            failure = self._server.death() or error
+            failure = self._server.lost() or error
             ended = failed(running, first_line(failure))
         else:
             ended = self._with_server_side(judge(running, measurement, outcome), before, idle=idle)
             self.directory.keep(ended, outcome.result, outcome.log)
-            failure = self._server.death()  # a client may take what was cut off for complete, so it is always asked
+            # A client may take what was cut off for complete, so it is always asked.
+            failure = self._server.death() if ended.state is RunState.DONE else self._server.lost()
             if failure is not None:
                 ended = failed(ended, first_line(failure)).model_copy(update={"metrics": None})
         self.directory.write_record(ended)
@@ -180,10 +181,10 @@ class Sweep:
         except ServerFailed as error:
             death = error
         except (BenchmarkFailed, EngineError):  # the driver, and the way to it, die with the server's container
-            died = self._server.death()
-            if died is None:
+            lost = self._server.lost()
+            if lost is None:
                 raise
-            death = died
+            death = lost
         else:
             return None
         self._on_failure(death)

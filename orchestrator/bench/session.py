@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 import time
 from dataclasses import dataclass
@@ -150,13 +149,18 @@ class Driver:
         self._answers: list[dict[str, Any]] = []
         """What it has said so far: who it is, and what it has prepared."""
         self._client: Client | None = None
+        self._failed: BenchmarkFailed | None = None
 
     def ready(self) -> bool:
-        """Say at once whether it is prepared; raise BenchmarkFailed if it has ended."""
-        with contextlib.suppress(TimeoutError):
+        """Say at once whether it is prepared, or will never be; `client` then does not wait."""
+        try:
             while len(self._answers) < ANSWERS:
                 self._answers.append(self._answer(self._session.receive(0.0)))
-        return len(self._answers) == ANSWERS
+        except TimeoutError:
+            return False
+        except BenchmarkFailed as error:
+            self._failed = error
+        return True
 
     def client(self, failure: Callable[[], ServerFailed | None] = lambda: None) -> Client:
         """Return what the driver found, once it is prepared.
@@ -169,6 +173,8 @@ class Driver:
             BenchmarkFailed: When the image's Python cannot run it, or has no vLLM.
             EnvironmentFault: When the container lacks the Rust client or the file of prompts.
         """
+        if self._failed is not None:
+            raise self._failed
         if self._client is None:
             while len(self._answers) < ANSWERS:
                 self._answers.append(self._receive(PREPARE_S, failure))

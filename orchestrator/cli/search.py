@@ -151,8 +151,8 @@ def _objectives(slos: tuple[str, ...], profile: Profile, over: str) -> tuple[Obj
         raise UsageError(str(error)) from error
     if over != RATE and all(objective.from_below for objective in objectives):  # a rate can still be too high
         raise UsageError(
-            f"no concurrency is too high for {' and '.join(map(str, objectives))}",
-            "Give an objective that a higher load misses too, such as --slo 'p99_ttft_ms<2000'.",
+            f"{' and '.join(map(str, objectives))} would let the concurrency grow without end",
+            "Give an objective beside it that bounds from above, such as --slo 'p99_ttft_ms<2000'.",
         )
     return objectives
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from orchestrator.profile.schema import Profile
 
 RESTART_GRACE_S = 3.0
+SILENT_S = 10.0
+"""A server that has not answered for so long after a measurement that failed is lost."""
 SETTLE_POLL_S = 0.05
 
 
@@ -77,6 +79,16 @@ class Server:
     def death(self) -> ServerFailed | None:
         """Return how the server has died, or None."""
         return self.explain("the server has died") if self.dead() else None
+
+    def lost(self) -> ServerFailed | None:
+        """Return how the server is lost, or None: it has died, or it hangs, where a busy one answers in the end."""
+        end = time.monotonic() + SILENT_S
+        while not self.dead():
+            if self._api.healthy():
+                return None
+            if time.monotonic() > end:
+                return self.explain(f"the server hangs: it has not answered for {SILENT_S:.0f} s")
+        return self.explain("the server has died")
 
     def served(self) -> Served | None:
         """Return what the server has served since its start, or None if it does not say."""

@@ -88,11 +88,10 @@ def bring_up(
 
 def server_api(profile: Profile, secrets: Mapping[str, str]) -> Api:
     """Return where the server of a profile answers, and with which key; one on all addresses is asked on this node."""
-    wildcard = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound
     server = profile.server
     key = api_key(server.flags, {**profile.container.env, **server.env, **secrets})
     if key is not None and not (key.isascii() and key.isprintable()):
         raise EnvironmentFault(
             "the server's API key has characters that no HTTP header can carry", "Is there a line break at its end?"
         )
-    return Api(wildcard.get(server.host, server.host), server.port, key=key)
+    return Api(server.reached_at, server.port, key=key)

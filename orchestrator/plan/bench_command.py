@@ -29,9 +29,8 @@ def bench_argv(
 def client_target(profile: Profile) -> Target:
     """Return the server as a client inside its own container reaches it."""
     server = profile.server
-    every = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound
     return Target(
-        host=every.get(server.host, server.host) if profile.container.network == "host" else "127.0.0.1",
+        host=server.reached_at if profile.container.network == "host" else "127.0.0.1",
         port=server.port,
         model=server.model,
         served_model=served_model(server.model, server.flags),

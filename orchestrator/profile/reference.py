@@ -29,7 +29,7 @@ A first line `# yaml-language-server: $schema=PATH` makes editors complete and c
 - YAML as in version 1.2: only `true` and `false` are booleans, so `no`, `on` and `yes` are text; `010` and `1:30` are
   text; `1e3` is a number. Keys are text. A duplicate or unknown key is a fault.
 - All faults of all files are reported at once, each as `file:line:column key — problem`, before anything starts. Those
-  of `vary` come once the rest is right.
+  of variants come once the `vary` section itself has none.
 - `container.image` and `server.model` must be there in the end; a base may give them.
 - Sizes are bytes or numbers with k, m, g, t (multiples of 1024); durations are seconds or forms such as `90s`, `1h30m`.
 

@@ -62,11 +62,12 @@ def resolve(path: Path, search: Sequence[Path], sets: Sequence[str] = ()) -> Res
     try:
         profile = Profile.model_validate(data)
     except ValidationError as error:
-        faults = faults_of(error.errors(include_url=False), root, incomplete=reading.incomplete)
-        reading.take(faults if named else [_of_the_file(item) for item in faults])
+        reading.take(faults_of(error.errors(include_url=False), root, incomplete=reading.incomplete))
     known = {(item.key, item.problem) for item in reading.faults}
     in_variants = faults_of_variants(root, data["name"], incomplete=reading.incomplete)
     reading.take([item for item in in_variants if (item.key, item.problem) not in known])
+    if not named:
+        reading.faults = [_of_the_file(item) for item in reading.faults]
     return Resolved(None if reading.faults else profile, root, reading.in_order())
 
 

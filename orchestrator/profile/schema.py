@@ -133,6 +133,11 @@ class Server(Section):
     env: Env = Field(default_factory=dict)
     """Environment of the server alone, set after the sourced files."""
 
+    @property
+    def reached_at(self) -> str:
+        """Return the address at which it is reached from where it listens; on all addresses it also is on loopback."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - recognised, not bound
+
     @field_validator("host")
     @classmethod
     def _host_is_an_address(cls, host: str) -> str:

@@ -144,6 +144,7 @@ def test_a_server_that_hangs_during_the_sweep(orch: Orch) -> None:
     assert done.returncode == 1, done.stderr
     states = {record["parameters"]["output_len"]: record["state"] for record in records(orch.run_of(name))}
     assert (states[2], states[8]) == ("done", "failed")
+    assert "the server hangs: it has not answered for 10 s" in done.stderr
     assert containers.listed(name) == []
 
 

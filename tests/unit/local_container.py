@@ -206,6 +206,9 @@ class Server:
     def death(self) -> ServerFailed | None:
         return self.explain("the server has died") if self.dead() else None
 
+    def lost(self) -> ServerFailed | None:
+        return self.death()
+
     def explain(self, problem: str) -> ServerFailed:
         return ServerFailed(f"{problem}\nbecause", "read the log")
 

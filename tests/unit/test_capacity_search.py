@@ -155,6 +155,30 @@ def test_a_percentile_of_too_few_requests_is_said_to_be_one() -> None:
     assert [tried["thin"] for tried in found.as_data()["tried"]] == [["p99_ttft_ms"], ["p99_ttft_ms"]]
 
 
+@pytest.mark.parametrize(
+    ("at_four", "capacity", "said"),
+    [
+        ((True, True, True), 4, "the highest concurrency that meets the objectives is 4: met in 3 of 3"),
+        ((True, False, True), 4, "; but 1 of 3 there miss the others (too little)"),
+        (
+            (False, False, True),
+            2,
+            "; but 2 of 3 there miss the others (too little), and 2 is the highest that meets all",
+        ),
+    ],
+)
+def test_what_bounds_from_below_is_counted_by_itself(at_four: tuple[bool, ...], capacity: int, said: str) -> None:
+    search = CapacitySearch(2, 4, 3)
+    tried = []
+    for load, met in ((2, True), *((4, each) for each in at_four)):
+        search.tell(load, met=True)
+        metrics = read_metrics(result_bytes(duration=10.0, mean_e2el_ms=100.0, request_goodput=float(load)))
+        tried.append(Tried(load, borne=True, reasons=() if met else ("too little",), record=a_record(metrics=metrics)))
+    found = Found(a_plan(), search, tuple(tried))
+    assert (found.capacity(), found.goodput()) == (capacity, float(capacity))
+    assert said in found.statement()
+
+
 class Mortal(UnderWay):
     """A sweep whose server dies while it serves too much."""
 
@@ -209,11 +233,11 @@ def test_a_client_that_never_ran_proves_nothing_of_any_load(tmp_path: Path, cont
     going = UnderWay(tmp_path, container, a_profile(bench={**BENCH, "client_flags": {"behave": "fail"}}))
     going.directory.update(measurements=())
     told: list[Found] = []
-    with pytest.raises(BenchmarkFailed, match=r"^nothing was measured: ") as caught:
+    with pytest.raises(BenchmarkFailed, match=r"^no client came to an end: ") as caught:
         run_search(going.sweep, going.bench, a_plan(), lambda _: None, told.append)
     going.sweep.close()
     assert str(going.directory.client_log(told[0].tried[0].record)) in caught.value.hint
-    assert told[0].statement().endswith("1 of 1 measurements at concurrency 1 is INVALID (incomplete)")
+    assert told[0].statement().startswith("nothing was measured; the search was cut short: no client came to an end: ")
 
 
 def test_a_search_that_measured_nothing_has_found_nothing(tmp_path: Path, container: LocalContainer) -> None:

@@ -10,6 +10,7 @@ from fake_engine import FakeEngine, exited
 from samples import a_profile
 from web import VLLM, answering
 
+from orchestrator.deployment import server as module
 from orchestrator.deployment.server import Server
 from orchestrator.deployment.up import Deployment
 from orchestrator.engine import ImageFacts
@@ -88,6 +89,24 @@ def test_a_server_that_does_not_answer_in_time_is_not_dead(
     assert watched.server.dead() is dead
     watched.engine.ended = exited(137)
     assert watched.server.dead(), "it does not answer in time, but its container has ended"
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ([Health.SILENT, Health.SILENT, Health.OK, Health.OK], None),
+        ([Health.SILENT, Health.SILENT, Health.REFUSED], "the server has died"),
+        ([Health.SILENT], "the server hangs: it has not answered for 0 s"),
+    ],
+)
+def test_a_server_that_never_answers_is_lost_and_a_busy_one_is_not(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, said: list[Health], problem: str | None
+) -> None:
+    monkeypatch.setattr(module, "SILENT_S", 0.01)
+    looks = iter(said)
+    monkeypatch.setattr(Api, "health", lambda _: next(looks, said[-1]))
+    lost = watched.server.lost()
+    assert lost.message.startswith(problem) if lost and problem else lost is problem, lost
 
 
 def test_a_watched_server_that_dies_has_failed(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:

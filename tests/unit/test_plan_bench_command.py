@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from samples import a_bench, a_measurement, a_profile
 
-from orchestrator.plan.bench_command import bench_argv, client_target, job_folder, job_name
+from orchestrator.plan.bench_command import bench_argv, client_target, job_folder, job_name, sent_folder
 from orchestrator.sweep import sweep
 from orchestrator.vllm.client import client_dialect, dialect_of
 
@@ -21,6 +21,7 @@ from orchestrator.vllm.client import client_dialect, dialect_of
         ("host", "127.0.0.1", "127.0.0.1"),
         ("host", "10.0.0.1", "10.0.0.1"),
         ("host", "0.0.0.0", "127.0.0.1"),  # noqa: S104 - never bound
+        ("host", "::", "::1"),
     ],
 )
 def test_the_client_reaches_the_server_where_it_listens(network: str, host: str, reached: str) -> None:
@@ -51,6 +52,8 @@ def test_a_job_has_a_name_and_a_folder_of_its_own() -> None:
     name = job_name(measurement)
     assert name == f"{measurement.point.id}-r1"
     assert job_folder(name).endswith(f"/{name}")
+    folders = {job_folder(name, container) for container in ("a" * 64, "b" * 64)}
+    assert len({*folders, job_folder(name), sent_folder("a" * 64)}) == 4, "containers may share a mounted /tmp"
 
 
 def test_the_command_writes_into_the_folder_of_its_job_and_has_the_profile_s_flags() -> None:

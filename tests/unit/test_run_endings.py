@@ -144,6 +144,9 @@ def test_a_run_is_resumed_with_its_own_client_only(run: RunDirectory, change: di
     check_client(run, client)
     run.update(earlier=(deployment_facts().model_copy(update=CLIENT),))
     check_client(run, client)
+    run.update(
+        earlier=(*run.manifest().earlier, deployment_facts())
+    )  # one that was refused is on record without a client
     with pytest.raises(UsageError, match=r"client /data/vllm-rs 0\.32\.0 → "):
         check_client(run, dataclasses.replace(client, **change))
 

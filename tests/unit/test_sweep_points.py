@@ -37,7 +37,7 @@ CONVERSATIONS = {"name": "sharegpt", "path": "/data/s.json"}
 
 counts = st.integers(min_value=1, max_value=10**9)
 lengths = st.lists(st.tuples(counts, counts), min_size=1, max_size=3).map(lambda pairs: [list(pair) for pair in pairs])
-rates = st.one_of(st.just("inf"), counts, st.floats(min_value=1e-3, max_value=1e6, allow_nan=False))
+rates = st.one_of(st.just("inf"), st.integers(1, 10**6), st.floats(min_value=1e-3, max_value=1e6, allow_nan=False))
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

@@ -216,7 +216,9 @@ def test_on_real_vllm_a_load_that_fits_is_valid_and_one_that_does_not_is_preempt
     ]  # fmt: skip
     sets = [word for change in changes for word in ("--set", change)]
     told = orch.json("run", "cpu-tiny", "--name", f"{orch.prefix}-real", *sets, timeout_s=900)
-    assert reasons(told, ("max_concurrency",)) == {(2,): [], (8,): ["preempted"]}
+    found = reasons(told, ("max_concurrency",))
+    assert found[2,] == []
+    assert set(found[8,]) - {"not-steady"} == {"preempted"}, "while a request is preempted it makes no tokens"
 
 
 def complete(url: str, tokens: int) -> int:

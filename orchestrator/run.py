@@ -146,9 +146,8 @@ def measure_launched(
         unchecked = list(drivers)
 
         def check_once() -> None:
-            with contextlib.suppress(
-                BenchmarkFailed
-            ):  # as above; if the server has not ended, it is said once it is up
+            # A server that ends takes the driver with it, and its failure says more; else it is said once it is up.
+            with contextlib.suppress(BenchmarkFailed):
                 while unchecked and unchecked[0].ready():
                     check_abilities(bench, unchecked.pop().client())
 

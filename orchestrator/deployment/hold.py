@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 UNKNOWN = "another orch process"
 LOOKS = 40
 LOOK_S = 0.025
+"""How often, and how long apart, one that is refused looks who is in the way."""
 
 
 class Hold:

@@ -11,7 +11,8 @@ from orchestrator.cli.progress import Reporter
 from orchestrator.cli.report import kept, show_run
 from orchestrator.cli.settings import Settings, settings
 from orchestrator.deployment.attach import attach
-from orchestrator.deployment.launch import Launch, prepared
+from orchestrator.deployment.hold import Holds
+from orchestrator.deployment.launch import Launch, prepare
 from orchestrator.deployment.lease import in_use
 from orchestrator.deployment.registry import fitting
 from orchestrator.interruption import Interruption
@@ -38,6 +39,7 @@ class Job:
     engine: Engine
     interruption: Interruption
     reporter: Reporter
+    holds: Holds
     as_json: bool
 
     def measure_in_own(
@@ -45,11 +47,11 @@ class Job:
     ) -> RunDirectory:
         """Bring a deployment up, measure, tear it down; return the run."""
         here = self.here
-        launch = Launch(self.engine, profile, name, here.state, here.locks, here.cache, here.environ, wait_s)
-        with (
-            prepared(launch, [here.runs], self.reporter.phase, self.reporter.line) as ready,
-            opened() as directory,
-        ):
+        launch = Launch(
+            self.engine, profile, name, here.state, here.locks, here.cache, self.holds, here.environ, wait_s
+        )
+        ready = prepare(launch, [here.runs], self.reporter.phase, self.reporter.line)
+        with opened() as directory:
             measure_launched(launch, ready, directory, self.interruption, self._reports(), work)
             self.reporter.line("torn down")
         return directory
@@ -106,7 +108,10 @@ class Job:
 
 @contextlib.contextmanager
 def job(*, quiet: bool, as_json: bool) -> Iterator[Job]:
-    """Yield a job under signals and with a live line, its engine swept of what nobody wants any more."""
+    """Yield a job under signals and with a live line, its engine swept of what nobody wants any more.
+
+    What its launches hold is let go at its end: between two servers of a study nobody else gets their devices.
+    """
     here = settings()
-    with Interruption() as interruption, Reporter(quiet=quiet).live() as reporter:
-        yield Job(here, engine_swept(here), interruption, reporter, as_json)
+    with Interruption() as interruption, Reporter(quiet=quiet).live() as reporter, Holds() as holds:
+        yield Job(here, engine_swept(here), interruption, reporter, holds, as_json)

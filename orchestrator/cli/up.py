@@ -43,7 +43,8 @@ def up(
     from orchestrator.cli.plan import show_plan
     from orchestrator.cli.progress import Reporter
     from orchestrator.deployment.folder import read_values
-    from orchestrator.deployment.launch import Launch, find_up, launched, prepared
+    from orchestrator.deployment.hold import Holds
+    from orchestrator.deployment.launch import Launch, find_up, launched, prepare
     from orchestrator.deployment.lease import renew
     from orchestrator.deployment.up import server_api
     from orchestrator.interruption import Interruption
@@ -54,7 +55,7 @@ def up(
         show_plan(resolved, name, as_json=as_json)
         return
     here = settings()
-    with Interruption() as interruption, Reporter(quiet=quiet).live() as reporter:
+    with Interruption() as interruption, Reporter(quiet=quiet).live() as reporter, Holds() as holds:
         engine = options.engine_swept(here)
         existing = find_up(engine, name)
         if existing is not None and _is_healthy(engine, existing, resolved):
@@ -63,11 +64,9 @@ def up(
             reporter.line(f"{name} is up already")
             api = server_api(resolved, read_values(existing.folder))
         else:
-            launch = Launch(engine, resolved, name, here.state, here.locks, here.cache, here.environ, wait)
-            with (
-                prepared(launch, [], reporter.phase, reporter.line) as ready,
-                launched(launch, ready, interruption, reporter.phase) as (guard, deployment),
-            ):
+            launch = Launch(engine, resolved, name, here.state, here.locks, here.cache, holds, here.environ, wait)
+            ready = prepare(launch, [], reporter.phase, reporter.line)
+            with launched(launch, ready, interruption, reporter.phase) as (guard, deployment):
                 api = deployment.api
                 guard.hand_over(ttl)
     if as_json or not quiet:

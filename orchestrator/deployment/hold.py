@@ -23,6 +23,9 @@ from orchestrator.errors import Busy, EnvironmentFault
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from types import TracebackType
+
+    from typing_extensions import Self
 
     from orchestrator.engine import Engine
 
@@ -45,6 +48,39 @@ class Hold:
         for file in self.files:
             os.close(file)
         self.files = ()
+
+
+class Holds:
+    """What one launch after the other holds: nothing that the next one needs as well is let go between them."""
+
+    def __init__(self) -> None:
+        self._last = Hold((), ())
+
+    def __enter__(self) -> Self:
+        """Begin with nothing."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go."""
+        self._last.release()
+
+    def take(
+        self,
+        names: tuple[str, ...],
+        folder: Path,
+        engine: Engine,
+        who: str,
+        wait_s: float | None,
+        on_wait: Callable[[str], None],
+    ) -> Hold:
+        """Return the hold on these names, the last one's if they are the same; as `take` otherwise."""
+        if names != self._last.names:
+            self._last.release()
+            self._last = Hold((), ())
+            self._last = take(names, folder, engine, who, wait_s, on_wait)
+        return self._last
 
 
 def take(

@@ -14,7 +14,6 @@ from orchestrator.atomic import make_folder
 from orchestrator.deployment.ask import known_parsers
 from orchestrator.deployment.folder import Record, logs_folder, make_deployment_folder, new_identity, write_record
 from orchestrator.deployment.guard import Guard, guarded
-from orchestrator.deployment.hold import Hold, take
 from orchestrator.deployment.preflight import check_node, check_port, ensure_image
 from orchestrator.deployment.registry import Listed, deployments
 from orchestrator.deployment.up import Deployment, bring_up
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from orchestrator.deployment.hold import Hold, Holds
     from orchestrator.deployment.up import OnStarted, Progress
     from orchestrator.engine import Engine, ImageFacts
     from orchestrator.interruption import Interruption
@@ -48,6 +48,8 @@ class Launch:
     """Folder of the node's locks, which all users share."""
     cache: Path
     """Folder of what is known about images."""
+    holds: Holds
+    """What the launch before this one, if there was one, has not let go yet."""
     environ: Mapping[str, str]
     """Environment that secrets are read from, and that the watchdog gets."""
     wait_s: float | None = None
@@ -80,10 +82,7 @@ class Prepared:
     """Values by variable name."""
 
 
-@contextlib.contextmanager
-def prepared(
-    launch: Launch, folders: Sequence[Path], progress: Progress, say: Callable[[str], None]
-) -> Iterator[Prepared]:
+def prepare(launch: Launch, folders: Sequence[Path], progress: Progress, say: Callable[[str], None]) -> Prepared:
     """Check everything that can be checked, hold what the launch needs for itself, and get the image.
 
     Args:
@@ -100,19 +99,16 @@ def prepared(
     check_node(profile, launch.state, *folders)
     secrets = read_secrets(profile, launch.environ)
     who = f"{_user()}, pid {os.getpid()}, deployment {launch.name}"
-    hold = take(held_by(profile), launch.locks, launch.engine, who, launch.wait_s, say)
-    try:
-        refuse_if_up(launch.engine, launch.name)
-        check_port(server.host, server.port)
-        progress(Phase.IMAGE, profile.container.image)
-        image = ensure_image(
-            launch.engine, profile.container, profile.health.deadline, lambda text: progress(Phase.IMAGE, text)
-        )
-        for line in warnings(profile, known_parsers(launch.cache, image.id)):
-            say(f"warning: {line}")
-        yield Prepared(hold, image, secrets)
-    finally:
-        hold.release()
+    hold = launch.holds.take(held_by(profile), launch.locks, launch.engine, who, launch.wait_s, say)
+    refuse_if_up(launch.engine, launch.name)
+    check_port(server.host, server.port)
+    progress(Phase.IMAGE, profile.container.image)
+    image = ensure_image(
+        launch.engine, profile.container, profile.health.deadline, lambda text: progress(Phase.IMAGE, text)
+    )
+    for line in warnings(profile, known_parsers(launch.cache, image.id)):
+        say(f"warning: {line}")
+    return Prepared(hold, image, secrets)
 
 
 @contextlib.contextmanager

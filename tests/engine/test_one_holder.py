@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import pytest
 from engine.kit import containers
@@ -41,6 +42,25 @@ def test_with_wait_the_second_follows_the_first(orch: Orch) -> None:
     following.wait_for("card is held by")
     assert leading.wait() == 0, leading.err
     assert following.wait() == 0, following.err
+
+
+def test_a_study_keeps_its_devices_from_one_server_to_the_next(orch: Orch) -> None:
+    vary = {"axes": {"server.flags.max-num-seqs": [2, 4, 6]}}
+    started = orch.start("run", orch.profile("study", container={"holds": ["card"]}, vary=vary))
+    started.wait_for("starting the container")
+    with (orch.folder / "locks" / "card").open() as lock:
+        while not got(lock):
+            time.sleep(0.002)
+        assert started.err.count("torn down") == 3, "somebody could have got the devices between two servers"
+    assert started.wait() == 0, started.err
+
+
+def got(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def test_the_hold_lasts_until_a_killed_run_is_cleaned_away(orch: Orch) -> None:

@@ -16,7 +16,7 @@ from samples import a_profile
 
 from orchestrator.accelerators import collide, held_by, node_accelerators
 from orchestrator.deployment import queue as module
-from orchestrator.deployment.hold import Hold, take
+from orchestrator.deployment.hold import Hold, Holds, take
 from orchestrator.deployment.lease import Lease
 from orchestrator.errors import Busy, EnvironmentFault, ExitCode
 
@@ -148,6 +148,33 @@ def test_of_twenty_racers_one_wins(tmp_path: Path) -> None:
         assert race.stdout is not None
         said = [race.stdout.readline() for _ in range(20)]
     assert sorted(said) == [b"lost\n"] * 19 + [b"won\n"]
+
+
+def test_what_the_next_launch_needs_too_is_not_let_go_between_them(tmp_path: Path) -> None:
+    at_hand: Any = (tmp_path, FakeEngine(), "me", None, pytest.fail)
+    with Holds() as holds:
+        first = holds.take(("card", "port"), *at_hand)
+        assert holds.take(("card", "port"), *at_hand) is first
+        with pytest.raises(Busy):
+            take_at_once(tmp_path, "card")
+        holds.take(("card",), *at_hand)
+        take_at_once(tmp_path, "port").release()
+        with pytest.raises(Busy):
+            take_at_once(tmp_path, "card")
+    take_at_once(tmp_path, "card").release()
+
+
+def test_who_does_not_get_what_it_needs_next_holds_nothing(tmp_path: Path) -> None:
+    other = take_at_once(tmp_path, "port")
+    at_hand: Any = (tmp_path, FakeEngine(), "me", None, pytest.fail)
+    with Holds() as holds:
+        holds.take(("card",), *at_hand)
+        with pytest.raises(Busy, match="port is held by me"):
+            holds.take(("port",), *at_hand)
+        take_at_once(tmp_path, "card").release()
+        other.release()
+        assert holds.take(("port",), *at_hand).files
+    take_at_once(tmp_path, "port").release()
 
 
 def test_one_who_queues_is_told_once_why_and_gets_it_when_it_is_free(tmp_path: Path) -> None:

@@ -10,13 +10,15 @@ from orchestrator.profile.difference import differences
 from orchestrator.repetitions import further
 
 if TYPE_CHECKING:
-    from orchestrator.bench.session import Client
     from orchestrator.engine import Engine
     from orchestrator.profile.schema import Profile
     from orchestrator.runs.directory import RunDirectory
+    from orchestrator.runs.records import DeploymentFacts
 
 COMPARED = ("accelerators", "cpu_model", "cpus", "architecture")
 """Facts of the node that decide what is measured."""
+OF_CLIENT = ("client_program", "client_version", "client_sha256")
+"""Facts of a deployment that say which client measures."""
 
 
 def is_complete(directory: RunDirectory) -> bool:
@@ -52,12 +54,10 @@ def check_image(directory: RunDirectory, image_id: str) -> None:
     _refuse(directory, _other_image(directory, image_id))
 
 
-def check_client(directory: RunDirectory, client: Client) -> None:
+def check_client(directory: RunDirectory, facts: DeploymentFacts) -> None:
     """Raise UsageError if another client would measure than the one that has measured already."""
-    now = f"{client.program} {client.vllm_version}"
-    known = [facts for facts in directory.manifest().earlier if facts.client_program is not None]
-    before = [f"{facts.client_program} {facts.client_version}" for facts in known]
-    _refuse(directory, [f"client {was} → {now}" for was in before[:1] if was != now])
+    before = next((each for each in directory.manifest().earlier if each.client_program is not None), facts)
+    _refuse(directory, differences(before.model_dump(), facts.model_dump(), OF_CLIENT))
 
 
 def _other_image(directory: RunDirectory, image_id: str) -> list[str]:

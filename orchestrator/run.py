@@ -94,18 +94,19 @@ def measure(
         found = under_way.client()
         directory.update(dataset=seen_dataset(bench.dataset, directory.manifest().dataset, found))
         check_abilities(bench, found)
-        check_client(directory, found)
-        for point, repetition in missing:
-            directory.set_aside(point, repetition)
         facts = facts.model_copy(
             update={
                 "client": found.name,
                 "client_program": found.program,
                 "client_version": found.vllm_version,
+                "client_sha256": None if found.file is None else found.file.sha256,
                 "client_python": found.python_version,
                 "client_mode": "fork" if found.fork else f"process: {found.reason}",
             }
         )
+        check_client(directory, facts)
+        for point, repetition in missing:
+            directory.set_aside(point, repetition)
         directory.update(deployment=facts)
         if not found.fork and not is_rust(found.name):  # a program of its own has nothing to import
             reports.note(f"each client is a process of its own and imports vLLM anew: {found.reason}")

@@ -59,6 +59,8 @@ class Client:
     """The client as its command names it: for `vllm-rs` the path at which it was found."""
     vllm_version: str
     """Version of vLLM that the client is of."""
+    file: SeenFile | None
+    """What the client's own file holds, where it is one: a script, or the Rust client."""
     python_version: str
     options: frozenset[str] | None
     """Every option that the client's parser knows; None where it could not be asked."""
@@ -170,8 +172,8 @@ class Driver:
 
         Raises:
             ServerFailed: As soon as the server has failed.
-            BenchmarkFailed: When the image's Python cannot run it, or has no vLLM.
-            EnvironmentFault: When the container lacks the Rust client or the file of prompts.
+            BenchmarkFailed: When the image's Python cannot run it.
+            EnvironmentFault: When the container lacks vLLM, the Rust client or the file of prompts.
         """
         if self._failed is not None:
             raise self._failed
@@ -185,19 +187,19 @@ class Driver:
                 raise EnvironmentFault(f"in the container {prepared['problem']}", hint)
             version = prepared["version"] or hello["vllm"]
             if version is None:
-                raise BenchmarkFailed(
+                raise EnvironmentFault(
                     f"the container's python3 has no vLLM: {hello.get('problem')}",
                     "The benchmark client is the image's own; use an image whose python3 can import vllm.",
                 )
-            seen = prepared["dataset"]
             self._client = Client(
                 name=self._name,
                 program=prepared["program"] or self._name,
                 vllm_version=version,
+                file=_seen(prepared["file"]),
                 python_version=hello["python"],
                 options=_set(prepared["options"]),
                 datasets=_set(prepared["datasets"]),
-                dataset=None if seen is None else SeenFile(seen["sha256"], seen["size"]),
+                dataset=_seen(prepared["dataset"]),
                 fork=prepared["fork"],
                 reason=prepared["reason"],
                 import_s=prepared["seconds"],
@@ -282,6 +284,10 @@ class Driver:
             f"the benchmark driver in the container did not answer within {timeout_s:.0f} s",
             "Is the container frozen or out of memory?  See: orch status, docker stats",
         )
+
+
+def _seen(file: dict[str, Any] | None) -> SeenFile | None:
+    return None if file is None else SeenFile(file["sha256"], file["size"])
 
 
 def _set(words: list[str] | None) -> frozenset[str] | None:

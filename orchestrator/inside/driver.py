@@ -8,8 +8,8 @@ client that is running and ends.
     → {"prepare": "vllm", "vllm-rs" or the path of a client, "env": {…}, "direct": ["127.0.0.1", …],
        "dataset": "/path" or null, "tokenizer": "/path" or a hub name, "trust_remote_code": false, "sent": "/tmp/…"}
     ← {"fork": true, "reason": "", "options": ["--backend", …] or null, "datasets": ["random", …] or null,
-       "program": "/path" or null, "version": "0.32.0" or null, "dataset": {"sha256": "…", "size": 1} or null,
-       "sent": ["…", …], "problem": "", "seconds": 12.1}
+       "program": "/path" or null, "version": "0.32.0" or null, "file": {"sha256": "…", "size": 1} or null,
+       "dataset": {"sha256": "…", "size": 1} or null, "sent": ["…", …], "problem": "", "seconds": 12.1}
     → {"id": "…", "argv": […], "folder": "/tmp/…", "result": "result.json", "mark": "/tmp/…", "deadline_s": 600}
     ← {"id": "…", "code": 0, "timed_out": false, "wall_s": 0.4, "cpu_s": 0.2,
        "runnable_at": [[0.0, 0.0], [0.1, 0.08], …], "result": "<base64>", "log": "<base64>"}
@@ -18,7 +18,8 @@ Prepared, it has imported vLLM's benchmark code once, and each client is a fork 
 seconds costs a fork a tenth of one. It stays a single thread without event loop and network until then, and freezes
 the heap once, because a collection in each child would copy all of it. It does not fork where a device runtime has been
 initialised or other threads run; each client is then a process of its own. So is the Rust client, a program of its own
-that starts at once: `program` and `version` say which one it is, from its own answers.
+that starts at once: `program` and `version` say which one it is, from its own answers. `file` is what a client that is
+a file holds.
 
 A client that is started leaves its mark in the container for as long as that lives; `sent` are the names of all marks.
 """
@@ -110,19 +111,15 @@ def rust_program() -> str | None:  # noqa: D103 - see the module
     return shutil.which(RUST)
 
 
-def look_at(said: dict[str, Any], path: str) -> None:  # noqa: D103 - see the module
+def look_at(path: str) -> dict[str, Any] | None:  # noqa: D103 - see the module
     if os.path.isdir(path):  # noqa: PTH112
-        return
+        return None
     digest, size = hashlib.sha256(), 0
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123
-            for piece in iter(lambda: file.read(1 << 20), b""):
-                digest.update(piece)
-                size += len(piece)
-    except OSError as error:
-        said["problem"] = "the dataset %s cannot be read: %s" % (path, error.strerror)  # noqa: UP031
-        return
-    said["dataset"] = {"sha256": digest.hexdigest(), "size": size}
+    with open(path, "rb") as file:  # noqa: PTH123
+        for piece in iter(lambda: file.read(1 << 20), b""):
+            digest.update(piece)
+            size += len(piece)
+    return {"sha256": digest.hexdigest(), "size": size}
 
 
 def prepare(message: dict[str, Any]) -> dict[str, Any]:  # noqa: D103 - see the module
@@ -130,11 +127,14 @@ def prepare(message: dict[str, Any]) -> dict[str, Any]:  # noqa: D103 - see the 
     started = time.monotonic()
     pass_by_proxies(message.get("direct", []))
     said = {"fork": False, "reason": "", "problem": ""}  # type: dict[str, Any]
-    said.update(dict.fromkeys(("options", "datasets", "program", "version", "dataset")))
+    said.update(dict.fromkeys(("options", "datasets", "program", "version", "file", "dataset")))
     os.makedirs(message["sent"], exist_ok=True)  # noqa: PTH103
     said["sent"] = os.listdir(message["sent"])  # noqa: PTH208
     if dataset is not None:
-        look_at(said, dataset)
+        try:
+            said["dataset"] = look_at(dataset)
+        except OSError as error:
+            said["problem"] = "the dataset %s cannot be read: %s" % (dataset, error.strerror)  # noqa: UP031
     try:
         if os.path.basename(client) == RUST:  # noqa: PTH119
             ask_program(said, client)
@@ -142,6 +142,10 @@ def prepare(message: dict[str, Any]) -> dict[str, Any]:  # noqa: D103 - see the 
             load(said, client, message)
     except BaseException as error:  # noqa: BLE001 - an import may even exit; a fresh process per client remains
         said["reason"] = "vLLM's benchmark code cannot be imported: %r" % (error,)  # noqa: UP031
+    path = said["program"] or client
+    if os.path.isabs(path):  # noqa: PTH117
+        with contextlib.suppress(OSError):  # the client itself will say that it cannot be read
+            said["file"] = look_at(path)
     said["seconds"] = time.monotonic() - started
     return said
 

@@ -119,6 +119,8 @@ class DeploymentFacts(_Record):
     """What measured: `vllm` for `vllm bench serve`, `vllm-rs`, or the path of a client in the container."""
     client_program: str | None = None
     """What the client's commands begin with: the same, but for `vllm-rs` the path at which it was found."""
+    client_sha256: str | None = None
+    """What that file holds; None for `vllm`, which is the image's."""
     client_mode: str | None = None
     """`fork`, or `process` with the reason why forking was not possible."""
 

@@ -175,6 +175,7 @@ def a_client(**fields: object) -> Client:
         "name": "vllm",
         "program": "vllm",
         "vllm_version": "0.32.0",
+        "file": None,
         "python_version": "3.11.2",
         "options": frozenset({"--random-input-len", "--random-output-len", "--ignore-eos"}),
         "datasets": frozenset({"random"}),

@@ -12,7 +12,7 @@ from samples import a_profile
 
 from orchestrator.bench import session
 from orchestrator.bench.session import Driver, Wanted
-from orchestrator.errors import BenchmarkFailed, EngineError, OrchError, ServerFailed
+from orchestrator.errors import BenchmarkFailed, EngineError, EnvironmentFault, OrchError, ServerFailed
 from orchestrator.inside import driver as driver_program
 from orchestrator.runs.records import RunState
 from orchestrator.vllm.metrics import Load
@@ -250,7 +250,7 @@ def test_an_image_without_vllm_is_said_to_have_none(tmp_path: Path, container: L
         path.unlink()
         path.parent.rmdir()
     driver = Driver(container, CONTAINER, Wanted("vllm"), None)  # type: ignore[arg-type]
-    with pytest.raises(BenchmarkFailed, match="the container's python3 has no vLLM: PackageNotFoundError"):
+    with pytest.raises(EnvironmentFault, match="the container's python3 has no vLLM: PackageNotFoundError"):
         driver.client()
     driver.close()
 

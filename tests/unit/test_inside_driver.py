@@ -518,6 +518,23 @@ def test_a_rust_client_that_is_not_there_or_does_not_run_is_a_problem(tmp_path: 
         assert "returned non-zero exit status 3" in driven.prepare(str(broken))["problem"]
 
 
+def test_a_client_that_is_a_file_is_known_by_what_it_holds(tmp_path: Path) -> None:
+    script = tmp_path / "client.py"
+    script.write_text("import json\n", encoding="utf-8")
+    rust = rust_client(tmp_path, "vllm-rs")
+    with driving(tmp_path, VLLM_0_32) as driven:
+        driven.receive()
+        assert driven.prepare("vllm")["file"] is None
+        for path in (script, rust):
+            held = path.read_bytes()
+            assert driven.prepare(str(path))["file"] == {
+                "sha256": hashlib.sha256(held).hexdigest(),
+                "size": len(held),
+            }
+        script.unlink()
+        assert driven.prepare(str(script))["file"] is None
+
+
 def test_prompts_are_looked_at_where_the_client_reads_them(tmp_path: Path) -> None:
     prompts = tmp_path / "p.jsonl"
     prompts.write_bytes(b'{"prompt": "x"}\n' * 100_000)

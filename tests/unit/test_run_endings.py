@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from samples import a_client, a_profile, a_record, a_run, deployment_facts
+from samples import a_profile, a_record, a_run, deployment_facts
 
 from orchestrator.engine import ImageFacts
 from orchestrator.errors import Interrupted, ServerFailed, UsageError
@@ -133,22 +132,22 @@ def test_a_run_is_resumed_on_its_own_image_only(run: RunDirectory) -> None:
         check_conditions(run, Engine("sha256:2"), PROFILE)  # type: ignore[arg-type]
 
 
-CLIENT = {"client_program": "/data/vllm-rs", "client_version": "0.32.0"}
-
-
-@pytest.mark.parametrize("change", [{"program": "/other/vllm-rs"}, {"vllm_version": "0.33.0"}], ids=str)
+@pytest.mark.parametrize(
+    "change",
+    [{"client_program": "/other/vllm-rs"}, {"client_version": "0.33.0"}, {"client_sha256": "b" * 64}],
+    ids=lambda change: next(iter(change)),
+)
 def test_a_run_is_resumed_with_its_own_client_only(run: RunDirectory, change: dict[str, str]) -> None:
-    client = a_client(program="/data/vllm-rs", vllm_version="0.32.0")
-    check_client(run, client)
+    of_client = {"client_program": "/data/vllm-rs", "client_version": "0.32.0", "client_sha256": "a" * 64}
+    facts = deployment_facts().model_copy(update=of_client)
+    check_client(run, facts)
     run.update(earlier=(deployment_facts(),))
-    check_client(run, client)
-    run.update(earlier=(deployment_facts().model_copy(update=CLIENT),))
-    check_client(run, client)
-    run.update(
-        earlier=(*run.manifest().earlier, deployment_facts())
-    )  # one that was refused is on record without a client
-    with pytest.raises(UsageError, match=r"client /data/vllm-rs 0\.32\.0 → "):
-        check_client(run, dataclasses.replace(client, **change))
+    check_client(run, facts)
+    run.update(earlier=(facts, deployment_facts()))  # one that was refused is on record without a client
+    check_client(run, facts)
+    ((key, value),) = change.items()
+    with pytest.raises(UsageError, match=f'{key}: "{of_client[key]}" → "{value}"'):
+        check_client(run, facts.model_copy(update=change))
 
 
 def test_a_run_that_never_had_a_server_is_resumed_on_any_image(run: RunDirectory) -> None:

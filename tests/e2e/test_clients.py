@@ -31,6 +31,7 @@ def test_both_clients_of_the_guides_version(orch: Orch) -> None:
         deployment = run["manifest"]["deployment"]
         assert (deployment["client"], deployment["client_mode"]) == (client, "fork")
         assert deployment["client_version"].startswith("0.8.5")
+        assert (deployment["client_sha256"] is not None) == (client == SCRIPT), "a script is known by what it holds"
         (row,) = run["results"]
         assert row["completed"] == 16
         assert row["total_output_tokens"] == 16 * 8

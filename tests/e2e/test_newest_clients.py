@@ -55,6 +55,7 @@ def test_the_newest_clients_of_both_kinds_measure_a_real_server(orch: Orch) -> N
             deployment = told["manifest"]["deployment"]
             assert deployment["vllm_version"].startswith("0.32.0")
             assert {key: deployment[key] for key in facts} == facts
+            assert (deployment["client_sha256"] is not None) == (client == "vllm-rs")
             (row,) = told["results"]
             assert (row["state"], row["completed"]) == ("done", 16), row
             assert row["total_output_tokens"] == 16 * output_len

@@ -76,7 +76,7 @@ def carried_through(
         this.reporter.line(f"server {order.index(index) + 1} of {len(order)}: {todo[index]}")
         take(index, study)
 
-    with _shown_if_cut_short(study, as_json=this.as_json), study:
+    with _shown_if_cut_short(study, as_json=this.as_json), this.holds, study:
         study.each(order, announced, this.interruption, this.reporter.failure)
         return study.made()
 

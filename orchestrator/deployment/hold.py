@@ -45,13 +45,13 @@ class Hold:
 
     def release(self) -> None:
         """Let go; the lock ends when all who inherited it have let go too."""
-        for file in self.files:
+        files, self.files = self.files, ()  # forgotten first: a signal may come between, and nothing is closed twice
+        for file in files:
             os.close(file)
-        self.files = ()
 
 
 class Holds:
-    """What one launch after the other holds: nothing that the next one needs as well is let go between them."""
+    """What one launch after the other holds: if the next one needs the same, nobody can get it in between."""
 
     def __init__(self) -> None:
         self._last = Hold((), ())
@@ -64,7 +64,7 @@ class Holds:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Let go."""
-        self._last.release()
+        self.release()
 
     def take(
         self,
@@ -77,10 +77,14 @@ class Holds:
     ) -> Hold:
         """Return the hold on these names, the last one's if they are the same; as `take` otherwise."""
         if names != self._last.names:
-            self._last.release()
-            self._last = Hold((), ())
+            self.release()  # before the wait: two studies that each want what the other has would wait for ever
             self._last = take(names, folder, engine, who, wait_s, on_wait)
         return self._last
+
+    def release(self) -> None:
+        """Let go of everything."""
+        last, self._last = self._last, Hold((), ())
+        last.release()
 
 
 def take(
@@ -141,7 +145,9 @@ def _lock(path: Path, who: str, *, shared: bool) -> int:
         undo.callback(os.close, file)
         if not _granted(file, shared=shared) and (holder := _in_the_way(path, file, shared=shared)):
             raise Busy(f"{path.name} is held by {holder}", "See: orch ps   Or queue for it: --wait 2h")
-        if not shared:
+        if shared:
+            os.utime(file)  # what clears old files away goes by this
+        else:
             text = json.dumps({"who": who, "since": time.time()}).encode()
             os.ftruncate(file, 0)
             os.pwrite(file, text, 0)
@@ -219,7 +225,9 @@ def _make_shared(folder: Path) -> None:
 
 def _refuse_handed_over(names: tuple[str, ...], engine: Engine) -> None:
     for deployment in deployments(engine):  # whoever is at one of its own holds a lock that has failed already
-        if deployment.status == "running" and collide(names, deployment.holds):
+        # Whoever measures in one that has died may be about to start it again; one that is paused keeps its memory.
+        wanted = deployment.status in ("running", "paused") or deployment.tenure.owned
+        if wanted and collide(names, deployment.holds):
             what, until = ", ".join(deployment.holds), deployment.held(time.time())
             raise Busy(
                 f"{what} is held by the deployment {deployment.name} ({until})",

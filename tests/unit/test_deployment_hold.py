@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import stat
 import subprocess
 import threading
@@ -17,8 +18,8 @@ from samples import a_profile
 from orchestrator.accelerators import collide, held_by, node_accelerators
 from orchestrator.deployment import queue as module
 from orchestrator.deployment.hold import Hold, Holds, take
-from orchestrator.deployment.lease import Lease
-from orchestrator.errors import Busy, EnvironmentFault, ExitCode
+from orchestrator.deployment.lease import Lease, in_use
+from orchestrator.errors import Busy, EnvironmentFault, ExitCode, Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,7 +151,7 @@ def test_of_twenty_racers_one_wins(tmp_path: Path) -> None:
     assert sorted(said) == [b"lost\n"] * 19 + [b"won\n"]
 
 
-def test_what_the_next_launch_needs_too_is_not_let_go_between_them(tmp_path: Path) -> None:
+def test_who_needs_the_same_next_does_not_let_go_of_it(tmp_path: Path) -> None:
     at_hand: Any = (tmp_path, FakeEngine(), "me", None, pytest.fail)
     with Holds() as holds:
         first = holds.take(("card", "port"), *at_hand)
@@ -162,6 +163,22 @@ def test_what_the_next_launch_needs_too_is_not_let_go_between_them(tmp_path: Pat
         with pytest.raises(Busy):
             take_at_once(tmp_path, "card")
     take_at_once(tmp_path, "card").release()
+
+
+def test_a_signal_while_one_lets_go_does_not_make_it_let_go_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed_and_interrupted(file: int) -> None:
+        monkeypatch.undo()
+        os.close(file)
+        raise Interrupted(signal.SIGTERM)
+
+    at_hand: Any = (tmp_path, FakeEngine(), "me", None, pytest.fail)
+    with pytest.raises(Interrupted), Holds() as holds:
+        holds.take(("card", "port"), *at_hand)
+        monkeypatch.setattr(os, "close", closed_and_interrupted)
+        holds.take(("other",), *at_hand)
+    take_at_once(tmp_path, "other").release()
 
 
 def test_who_does_not_get_what_it_needs_next_holds_nothing(tmp_path: Path) -> None:
@@ -211,6 +228,31 @@ def test_a_deployment_that_was_handed_over_holds_by_its_label(tmp_path: Path) ->
     take_at_once(tmp_path / "locks", "accelerator-2", engine=engine).release()
     with pytest.raises(Busy):
         take_at_once(tmp_path / "locks", "accelerators", engine=engine)
+
+
+@pytest.mark.parametrize("status", ["exited", "restarting"])
+def test_one_that_has_died_holds_while_somebody_measures_in_it_and_may_start_it_again(
+    tmp_path: Path, status: str
+) -> None:
+    found = up(tmp_path, "accelerator-1", status=status)
+    engine = FakeEngine([found])
+    with in_use(tmp_path / "kept-00000001", "kept"), pytest.raises(Busy, match="that measures in it"):
+        take_at_once(tmp_path / "locks", "accelerator-1", engine=engine)
+    take_at_once(tmp_path / "locks", "accelerator-1", engine=engine).release()
+
+
+def test_one_that_is_paused_keeps_its_memory(tmp_path: Path) -> None:
+    engine = FakeEngine([up(tmp_path, "accelerator-1", status="paused")])
+    with pytest.raises(Busy, match="kept"):
+        take_at_once(tmp_path / "locks", "accelerator-1", engine=engine)
+
+
+def test_a_lock_that_is_shared_looks_as_young_as_one_that_is_not(tmp_path: Path) -> None:
+    take_at_once(tmp_path, "accelerator-0").release()
+    os.utime(tmp_path / "accelerators", (0, 0))
+    hold = take_at_once(tmp_path, "accelerator-0")
+    assert (tmp_path / "accelerators").stat().st_mtime > 0, "what clears old files away would end it"
+    hold.release()
 
 
 def test_a_refusal_lets_go_of_what_was_taken_for_it(tmp_path: Path) -> None:

@@ -56,8 +56,10 @@ def check_image(directory: RunDirectory, image_id: str) -> None:
 
 def check_client(directory: RunDirectory, facts: DeploymentFacts) -> None:
     """Raise UsageError if another client would measure than the one that has measured already."""
-    before = next((each for each in directory.manifest().earlier if each.client_program is not None), facts)
-    _refuse(directory, differences(before.model_dump(), facts.model_dump(), OF_CLIENT))
+    now, earlier = facts.model_dump(), [each.model_dump() for each in directory.manifest().earlier]
+    # A server that was never measured has no client on record, and a file that could not be read has no hash.
+    before = {key: next((each[key] for each in earlier if each[key] is not None), now[key]) for key in OF_CLIENT}
+    _refuse(directory, differences(before, now, OF_CLIENT))
 
 
 def _other_image(directory: RunDirectory, image_id: str) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.bench.judge import begin, failed, judge
 from orchestrator.bench.session import Driver, wanted
-from orchestrator.errors import BenchmarkFailed, EngineError, ServerFailed
+from orchestrator.errors import BenchmarkFailed, EngineError, EnvironmentFault, ServerFailed
 from orchestrator.plan.bench_command import bench_argv, client_target
 from orchestrator.runs.records import RunState
 from orchestrator.sweep import unseen, warmup
@@ -69,6 +69,8 @@ class Sweep:
         self._restarts = 0
         self._failure: OrchError | None = None
         """What failed beneath the last measurement, and must be mended before the next one."""
+        self._first: Client | None = None
+        """The client that the sweep began with."""
         self._warm: dict[str, bool] = {}
         """Warm-ups that the server has had since its start, and whether they were done."""
         self.driver = driver or self._new_driver()
@@ -89,6 +91,7 @@ class Sweep:
 
         Raises:
             ServerFailed: When the server has died once more than it may be started again.
+            EnvironmentFault: When the client that is in the container then is another one.
         """
         total = len(measurements)
         for index, measurement in enumerate(measurements, start=1):
@@ -177,7 +180,7 @@ class Sweep:
     def _unready(self) -> OrchError | None:
         """Wait for the driver; return how the server has died meanwhile, if it has."""
         try:
-            self.driver.client(self._server.death)
+            client = self.driver.client(self._server.death)
         except ServerFailed as error:
             death = error
         except (BenchmarkFailed, EngineError):  # the driver, and the way to it, die with the server's container
@@ -186,6 +189,12 @@ class Sweep:
                 raise
             death = lost
         else:
+            self._first = self._first or client
+            if not client.measures_as(self._first):
+                raise EnvironmentFault(
+                    "the client or its prompts are no longer those that the sweep began with",
+                    "Was a mounted file replaced?  Numbers from both would not be one run: begin a new one.",
+                )
             return None
         self._on_failure(death)
         return death

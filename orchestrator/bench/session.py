@@ -77,6 +77,12 @@ class Client:
     sent: frozenset[int]
     """Seeds whose prompts were sent to the server before this driver came."""
 
+    def measures_as(self, other: Client) -> bool:
+        """Say whether figures of both belong in one run: the same program and the same prompts."""
+        return (self.program, self.vllm_version, self.file, self.dataset) == (
+            other.program, other.vllm_version, other.file, other.dataset
+        )  # fmt: skip
+
 
 @dataclass(frozen=True)
 class ClientRun:

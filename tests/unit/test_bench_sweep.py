@@ -184,6 +184,16 @@ def test_a_driver_that_dies_alone_is_started_again(tmp_path: Path, container: Lo
     assert "driver in the container has ended" in going.directory.records()[0].reasons[0]
 
 
+def test_a_client_that_is_replaced_within_a_sweep_ends_it(tmp_path: Path, container: LocalContainer) -> None:
+    going = under_way(tmp_path, container, "die", num_prompts=[2, 4], warmup=0)
+    assert going.sweep.client().vllm_version == "0.32.0"
+    (metadata,) = (tmp_path / "site").glob("*.dist-info/METADATA")
+    metadata.write_text(metadata.read_text(encoding="utf-8").replace("0.32.0", "0.33.0"), encoding="utf-8")
+    with pytest.raises(EnvironmentFault, match="no longer those that the sweep began with"):
+        going.run()
+    assert [record.state for record in going.directory.records()] == [FAILED]
+
+
 def test_a_driver_that_dies_with_its_container_means_that_the_server_has_died(
     tmp_path: Path, container: LocalContainer
 ) -> None:

@@ -143,7 +143,8 @@ def test_a_run_is_resumed_with_its_own_client_only(run: RunDirectory, change: di
     check_client(run, facts)
     run.update(earlier=(deployment_facts(),))
     check_client(run, facts)
-    run.update(earlier=(facts, deployment_facts()))  # one that was refused is on record without a client
+    unread = facts.model_copy(update={"client_sha256": None})
+    run.update(earlier=(unread, facts, deployment_facts()))  # one that was refused is on record without a client
     check_client(run, facts)
     ((key, value),) = change.items()
     with pytest.raises(UsageError, match=f'{key}: "{of_client[key]}" → "{value}"'):

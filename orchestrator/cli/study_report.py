@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.cli.output import emit_json, say
+from orchestrator.cli.output import emit, emit_json, say
 from orchestrator.cli.report import emit_results, ending, exit_code, remarks, run_data
 from orchestrator.errors import ExitCode
 from orchestrator.plan.variants import label
+from orchestrator.report.repeated import repeated
 from orchestrator.report.table import study_rows
 from orchestrator.runs.records import RunState
 
@@ -42,6 +43,9 @@ def show_study(study: Study, *, as_json: bool) -> None:
         done = sum(manifest.state is RunState.DONE for manifest in manifests)
         rows = [{**row, "verdict": row.get("verdict") or row["state"]} for row in study_rows(study)]
         emit_results(f"{study.id}   {manifests[0].profile}   {done} of {len(manifests)} runs done", rows, varied)
+        for run, manifest in zip(study.runs, manifests, strict=True):
+            for point in repeated(run):
+                emit(f"{label(manifest.varied)}: {point.line()}")
     for run, manifest in zip(study.runs, manifests, strict=True):
         ended = [f"{line.splitlines()[0]}   {run.path}" for line in ending(manifest)]
         lines = [*ended, *remarks(run)]

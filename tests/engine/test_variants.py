@@ -74,6 +74,14 @@ def test_each_server_is_started_once_and_one_table_shows_what_varied(orch: Orch)
     assert (alone["kind"], alone["manifest"]["id"]) == ("run", folders[2].name)
 
 
+def test_a_study_says_of_each_server_how_closely_the_means_are_known(orch: Orch) -> None:
+    shown = orch.ok("run", orch.profile("means", bench={"repetitions": 2}, vary={"axes": {SEQS: [2, 4]}}))
+    said = [
+        line for line in shown.splitlines() if line.endswith("(95% confidence interval of the mean, 2 repetitions)")
+    ]
+    assert [line.partition(": ")[0] for line in said] == ["max-num-seqs=2", "max-num-seqs=4"]
+
+
 def test_a_run_of_a_study_can_be_made_again_from_its_own_profile(orch: Orch) -> None:
     name = orch.profile("again", vary={"axes": {SEQS: [2, 4]}})
     orch.ok("run", name)

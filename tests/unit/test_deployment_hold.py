@@ -173,11 +173,15 @@ def test_a_signal_while_one_lets_go_does_not_make_it_let_go_twice(
         os.close(file)
         raise Interrupted(signal.SIGTERM)
 
-    at_hand: Any = (tmp_path, FakeEngine(), "me", None, pytest.fail)
-    with pytest.raises(Interrupted), Holds() as holds:
-        holds.take(("card", "port"), *at_hand)
-        monkeypatch.setattr(os, "close", closed_and_interrupted)
-        holds.take(("other",), *at_hand)
+    def study() -> None:
+        at_hand: Any = (tmp_path, FakeEngine(), "me", None, pytest.fail)
+        with Holds() as holds:
+            holds.take(("card", "port"), *at_hand)
+            monkeypatch.setattr(os, "close", closed_and_interrupted)
+            holds.take(("other",), *at_hand)
+
+    with pytest.raises(Interrupted):
+        study()
     take_at_once(tmp_path, "other").release()
 
 

@@ -60,8 +60,8 @@ def search(
     meets the objectives.
 
     A concurrency of N is measured with N times bench.prompts_per_concurrency requests (4 without that key), a rate with
-    as many as arrive in 60 s or --for; num_prompts of the profile does not count. A rate at which the queue keeps
-    growing is missed, whatever its figures are: each rate must last many times as long as a request.
+    as many as arrive in 60 s or --for, both with 8 at least; num_prompts of the profile does not count. A rate at which
+    the queue keeps growing is missed, whatever its figures are: each rate must last many times as long as a request.
 
     A profile that varies its server is searched once for each server, and one table shows what each of them comes to.
     """

@@ -1,4 +1,4 @@
-"""Builds the project's container images: a Debian base, the stub server, real vLLM on a CPU, and clients laid over it.
+"""Builds the project's container images: a Debian base, the stub server, real vLLM on a CPU, and what is laid over it.
 
 A tag that ends in a content hash is given to a finished image only, and the hash covers everything that
 determines the image; so a tag that exists is never built again, and a changed file never meets a stale image.
@@ -37,6 +37,8 @@ APT = Path("/etc/apt")
 DEFAULT_VLLM = "0.32.0"
 CLIENTS = {"0.9.2": "0.8.5", "0.11.2": "0.32.0", "0.14.1": "0.32.0", "0.33.0": "0.32.0"}
 """Releases whose client is tested, and the release whose image, libraries and all, it is laid over."""
+SOURCED = ("0.8.5", "0.32.0")
+"""Releases that there is an image of which imports vLLM only after a toolkit's file was sourced."""
 EXIT_FAILED = 3
 SIGNALLED = 128
 ANOTHER_BASE = "name an image instead, for example ORCH_BASE_IMAGE=python:3.11-slim-trixie"
@@ -250,6 +252,18 @@ def provide_client(builder: Builder, version: str) -> str:
     return provide(builder, Image(name, name, content_hash(folder, base, version, version=version)), build)
 
 
+def provide_sourced(builder: Builder, version: str) -> str:
+    """Return the tag of an image in which vLLM `version` imports only after /opt/dtk/env.sh, built when missing."""
+    folder, base = HERE / "sourced", provide_cpu(builder, version)
+
+    def build(image: Image) -> None:
+        with build_context(builder, folder) as context:
+            builder.docker.build(image.tag, context, {"BASE": base}, builder.log(f"sourced-{version}-{image.digest}"))
+
+    name = f"orch-sourced:{version}"
+    return provide(builder, Image(name, name, content_hash(folder, base)), build)
+
+
 def provide_on_base(builder: Builder, image: Image, build: Callable[[Image, str], None]) -> str:
     """Provide an image, and first its base when it has to be built."""
     base = "" if builder.docker.image_id(image.tag) else provide_base(builder)
@@ -268,11 +282,11 @@ def known_versions() -> list[str]:
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the command line; the environment supplies defaults."""
     parser = argparse.ArgumentParser(description="Build the project's images; prints the tag of each.")
-    parser.add_argument("target", choices=("base", "stub", "cpu", "client", "all"))
+    parser.add_argument("target", choices=("base", "stub", "cpu", "client", "sourced", "all"))
     parser.add_argument(
         "--vllm-version",
         choices=(*known_versions(), *CLIENTS),
-        help=f"for `cpu`, {DEFAULT_VLLM} unless given, and `client`, all of them unless given",
+        help=f"for `cpu`, {DEFAULT_VLLM} unless given; `client` and `sourced`, all of them unless given",
     )
     parser.add_argument(
         "--base",
@@ -285,7 +299,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="extra package index that has CPU builds of torch (ORCH_TORCH_INDEX)",
     )
     options = parser.parse_args(arguments)
-    offered = {"cpu": known_versions(), "client": list(CLIENTS)}.get(options.target, [])
+    offered = {"cpu": known_versions(), "client": list(CLIENTS), "sourced": list(SOURCED)}.get(options.target, [])
     if options.vllm_version and options.vllm_version not in offered:
         parser.error(f"{options.target} has no vLLM {options.vllm_version}; there is {', '.join(offered) or 'none'}")
     return options
@@ -304,6 +318,9 @@ def build_target(builder: Builder, target: str, version: str | None) -> Iterator
     if target in ("client", "all"):
         for each in [version] if version else CLIENTS:
             yield provide_client(builder, each)
+    if target in ("sourced", "all"):
+        for each in [version] if version else SOURCED:
+            yield provide_sourced(builder, each)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,7 +1,8 @@
 """Asks an image's own parsers which flags they know: once for each image, in a throw-away container under guard.
 
-The container has the profile's devices, mounts, sourced files and environment, because vLLM may build its parsers only
-where it finds its devices and libraries, and it holds what a deployment of the profile would hold. It can do less: no
+The container has the profile's devices, mounts, sourced files, environment and secrets (those that are there), because
+vLLM may build its parsers only where it finds its devices and libraries, and it holds what a deployment of the profile
+would hold. It can do less: no
 network, nothing writable of the node, no privileges, a bound on its memory.
 
 The answer is kept in a cache by the image's id, unless it is that a parser cannot be built; a torn or foreign file
@@ -28,9 +29,11 @@ from orchestrator.deployment.guard import guarded
 from orchestrator.deployment.hold import take
 from orchestrator.errors import EnvironmentFault, OutputError
 from orchestrator.inside import parsers, program_text
+from orchestrator.mask import NOTHING_HIDDEN, Mask
 from orchestrator.plan import labels
 from orchestrator.plan.container import container_argv, container_spec
 from orchestrator.profile.schema import Container
+from orchestrator.profile.secrets import readable_secrets
 from orchestrator.vllm.parser import ImageParsers
 
 if TYPE_CHECKING:
@@ -62,7 +65,7 @@ class Asker:
     cache: Path
     """Folder of what is known about images."""
     environ: Mapping[str, str]
-    """Environment of the watchdog."""
+    """Environment of the watchdog, and where secrets may come from."""
     interruption: Interruption
 
     def ask(self, profile: Profile) -> ImageParsers:
@@ -90,12 +93,13 @@ class Asker:
         try:
             identity = new_identity(self.state, f"{profile.name}-ask")
             identity = dataclasses.replace(identity, name=f"{identity.name}-{identity.launch}")
-            make_deployment_folder(self.state, identity, profile, {})
+            secrets = readable_secrets(profile, self.environ)
+            make_deployment_folder(self.state, identity, profile, secrets)
             log = make_folder(logs_folder(self.state)) / "watchdog.log"
             with guarded(self.engine, identity, self.interruption, self.environ, log, hold) as guard:
                 container = guard.create(asking_spec(profile, image, identity))
                 self.engine.start(container)
-                return read_answer(profile.container.image, *self._wait(container))
+                return read_answer(profile.container.image, *self._wait(container), Mask(secrets.values()))
         finally:
             hold.release()
 
@@ -144,20 +148,27 @@ def asking_spec(profile: Profile, image: ImageFacts, identity: Identity) -> Cont
     )
 
 
-def read_answer(image: str, code: int | None, output: bytes) -> ImageParsers:
-    """Return the answer in the output of the container that was asked; raise EnvironmentFault if there is none."""
+def read_answer(image: str, code: int | None, output: bytes, mask: Mask = NOTHING_HIDDEN) -> ImageParsers:
+    """Return the answer in the output of the container that was asked; raise EnvironmentFault if there is none.
+
+    The mask hides the secrets that the container had, in all that is told of the output; the answer itself is data.
+    """
     lines = output.decode(errors="replace").splitlines()
     answer = next((line.removeprefix(parsers.ANSWER) for line in lines if line.startswith(parsers.ANSWER)), None)
     hint = "The flags are then checked by the server alone, when it starts."
     if answer is None:
         last = next((line.strip() for line in reversed(lines) if line.strip()), "it printed nothing")
+        last = mask.text(last)
         how = f"it did not answer within {ASK_S:.0f} s" if code is None else f"it ended with exit code {code}: {last}"
         raise EnvironmentFault(f"the image {image} cannot be asked about its flags: {how}", hint)
     said = json.loads(answer)
     if said["vllm"] is None:
+        why = mask.text(said["problem"])
         raise EnvironmentFault(
-            f"the image {image} cannot be asked about its flags: its python3 has no vLLM ({said['problem']})", hint
+            f"the image {image} cannot be asked about its flags: its python3 has no vLLM ({why})", hint
         )
+    for parser in (said["serve"], said["bench"]):
+        parser["problem"] = mask.text(parser["problem"])
     return ImageParsers.model_validate(said)
 
 

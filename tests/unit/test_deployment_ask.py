@@ -13,6 +13,7 @@ from orchestrator.deployment.ask import MEMORY, answer_file, asking_spec, known_
 from orchestrator.engine import ImageFacts
 from orchestrator.errors import EnvironmentFault
 from orchestrator.inside import parsers
+from orchestrator.mask import Mask
 from orchestrator.plan import labels
 from orchestrator.plan.container import Identity
 from orchestrator.vllm.parser import ImageParsers
@@ -50,6 +51,15 @@ def test_an_image_that_cannot_be_asked_says_why(code: int | None, output: bytes,
         read_answer("i:1", code, output)
     assert caught.value.message == f"the image i:1 cannot be asked about its flags: {reason}"
     assert caught.value.hint
+
+
+def test_what_is_told_of_the_output_hides_the_secrets_of_the_container() -> None:
+    mask = Mask(["hunter22"])
+    with pytest.raises(EnvironmentFault) as caught:
+        read_answer("i:1", 1, b"KeyError: hunter22\n", mask)
+    assert "hunter22" not in caught.value.message
+    broken = {**ANSWER, "bench": {**PARSER, "problem": "ValueError: hunter22 is no token"}}
+    assert read_answer("i:1", 0, said(broken), mask).bench.problem == "ValueError: ******** is no token"
 
 
 @pytest.mark.parametrize("torn", [b"", b'{"python": "3.11', b"[]", b'{"python": "3.11"}', b"\xff"])

@@ -35,10 +35,12 @@ class Version:
     number: str
     test_requests: int = 0
     """What its client sends before each measurement besides the point's requests; the server counts it."""
+    missing_model: str = "model-missing"
+    """The cause that its words for a model's missing folder mean: some have the same ones for a missing file in it."""
 
 
 VERSIONS = {
-    Version("0.9.2", test_requests=1): False,
+    Version("0.9.2", test_requests=1, missing_model="model-folder-unusable"): False,
     Version("0.10.2", test_requests=1): False,
     Version("0.11.2"): False,
     Version("0.14.1"): False,
@@ -61,6 +63,8 @@ FAILURES = {
     "max-model-len-too-long": "server.flags.max-model-len=100000",
 }
 """Causes, and what in the profile leads to them."""
+COUNTED_APART = 0.02
+"""How far the counts of prompt tokens may differ: some clients tokenise a random prompt otherwise than the server."""
 LONG = ("bench.lengths=[[64, 1024]]", "bench.concurrency=4", "bench.prompts_per_concurrency=64")
 
 
@@ -167,7 +171,8 @@ def test_its_client_measures_what_the_server_counts(server: Server) -> None:
         besides = server.version.test_requests
         assert served["requests"] == REQUESTS + besides
         assert served["generation_tokens"] == (REQUESTS + besides) * OUTPUT_LEN
-        assert served["prompt_tokens"] == sum(result["input_lens"]) + besides * result["input_lens"][0]
+        sent = sum(result["input_lens"]) + besides * result["input_lens"][0]
+        assert served["prompt_tokens"] == pytest.approx(sent, rel=COUNTED_APART)
         assert served["ttft_count"] == REQUESTS + besides
 
 
@@ -205,9 +210,10 @@ def test_each_failure_is_called_by_its_name(version: Version, module_orch: Orch)
         name = write_profile(module_orch, version, cause)
         return module_orch("up", name, f"--set={FAILURES[cause]}", timeout_s=400)
 
+    called = {"model-missing": version.missing_model}
     for cause, ended in together(fail, FAILURES, 2).items():
         assert ended.returncode == 1, (cause, ended.stderr)
-        assert f"({cause})" in ended.stderr, (cause, ended.stderr)
+        assert f"({called.get(cause, cause)})" in ended.stderr, (cause, ended.stderr)
         assert containers.listed(f"{module_orch.prefix}-{cause}") == []
 
 

@@ -122,6 +122,12 @@ def sourced_images(engine: None) -> None:  # noqa: ARG001 - in this order
     need_images(SOURCED_IMAGES)
 
 
+@pytest.fixture(scope="session")
+def needs_image(engine: None) -> Callable[[str], None]:  # noqa: ARG001 - in this order
+    """Return what fails, with what builds it, if an image of the project is missing."""
+    return lambda image: need_images((image,))
+
+
 @pytest.fixture
 def orch(request: pytest.FixtureRequest, session: Session) -> Iterator[Orch]:
     """Return the installed command with folders and names that belong to this test alone."""

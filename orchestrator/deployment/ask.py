@@ -1,12 +1,13 @@
-"""Asks an image's own parsers which flags they know: once for each image, in a throw-away container under guard.
+"""Asks an image's own parsers which flags they know: once in the same way, in a throw-away container under guard.
 
 The container has the profile's devices, mounts, sourced files, environment and secrets (those that are there), because
 vLLM may build its parsers only where it finds its devices and libraries, and it holds what a deployment of the profile
 would hold. It can do less: no
 network, nothing writable of the node, no privileges, a bound on its memory.
 
-The answer is kept in a cache by the image's id, unless it is that a parser cannot be built; a torn or foreign file
-there counts as none.
+The answer is kept in a cache by the image's id and by all that the profile puts into the question, unless it is that a
+parser cannot be built: a profile is judged by its own question alone, whoever has asked the image before. A torn or
+foreign file there counts as none.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from orchestrator.errors import EnvironmentFault, OutputError
 from orchestrator.inside import parsers, program_text
 from orchestrator.mask import NOTHING_HIDDEN, Mask
 from orchestrator.plan import labels
-from orchestrator.plan.container import container_argv, container_spec
+from orchestrator.plan.container import Identity, container_argv, container_spec
 from orchestrator.profile.schema import Container
 from orchestrator.profile.secrets import readable_secrets
 from orchestrator.vllm.parser import ImageParsers
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
     from orchestrator.engine import Engine, ImageFacts
     from orchestrator.interruption import Interruption
-    from orchestrator.plan.container import ContainerSpec, Identity
+    from orchestrator.plan.container import ContainerSpec
     from orchestrator.profile.schema import Profile
 
 ASK_S = 600.0
@@ -51,6 +52,8 @@ MEMORY = 8 * 2**30
 POLL_S = 0.1
 REPEATABLE = {"PYTHONHASHSEED": "0"}
 """Makes the answer the same each time: vLLM 0.8.5 takes the choices of a flag by chance from one of two sets."""
+ANYBODY = Identity("", "", "/")
+"""Who asks, where it makes no difference."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +80,15 @@ class Asker:
             EnvironmentFault: The image cannot be asked.
         """
         image = self.engine.image(profile.container.image)
-        known = known_parsers(self.cache, image.id)
+        known = known_parsers(self.cache, profile, image)
         if known is None:
             known = self._answer(profile, image)
             if known.serve.problem or known.bench.problem:  # it may be the node's, and be mended
                 return known
             with contextlib.suppress(OutputError):  # it will be asked again
-                make_folder(answer_file(self.cache, image.id).parent)
-                write_atomic(answer_file(self.cache, image.id), known.model_dump_json())
+                path = answer_file(self.cache, profile, image)
+                make_folder(path.parent)
+                write_atomic(path, known.model_dump_json())
         return known
 
     def _answer(self, profile: Profile, image: ImageFacts) -> ImageParsers:
@@ -112,10 +116,10 @@ class Asker:
         return None if state.running else state.exit_code, output
 
 
-def known_parsers(cache: Path, image_id: str) -> ImageParsers | None:
-    """Return what an image has answered before; None if it was never asked, or by an orch that asked otherwise."""
+def known_parsers(cache: Path, profile: Profile, image: ImageFacts) -> ImageParsers | None:
+    """Return what an image has answered before to a profile's question; None if it was never asked that."""
     try:
-        return ImageParsers.model_validate_json(answer_file(cache, image_id).read_bytes())
+        return ImageParsers.model_validate_json(answer_file(cache, profile, image).read_bytes())
     except (OSError, ValueError):
         return None
 
@@ -172,7 +176,12 @@ def read_answer(image: str, code: int | None, output: bytes, mask: Mask = NOTHIN
     return ImageParsers.model_validate(said)
 
 
-def answer_file(cache: Path, image_id: str) -> Path:
-    """Return where the answer of an image to just this question is kept."""
-    question = hashlib.sha256(program_text(parsers).encode()).hexdigest()[:12]
-    return cache / "parsers" / f"{image_id.removeprefix('sha256:')}-{question}.json"
+def answer_file(cache: Path, profile: Profile, image: ImageFacts) -> Path:
+    """Return where the answer of an image to just this question is kept.
+
+    The question is the whole container, less who asks: what one profile sources, mounts or sets may keep an image from
+    answering that answers another.
+    """
+    asked = dataclasses.replace(asking_spec(profile, image, ANYBODY), labels={})
+    question = hashlib.sha256(repr(asked).encode()).hexdigest()[:12]
+    return cache / "parsers" / f"{image.id.removeprefix('sha256:')}-{question}.json"

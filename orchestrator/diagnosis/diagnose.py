@@ -123,7 +123,8 @@ def _unknown(evidence: Evidence, lines: Sequence[Line], findings: Findings, root
     errors = first_errors(findings)
     shown = [f"line {error.number}: {_shortened(error.text)}" for error in errors]
     if not shown:
-        shown = [f"line {line.number}: {_shortened(line.text)}" for line in lines[-SHOWN_LINES:]]
+        last = findings.messages[-SHOWN_LINES:] or lines[-SHOWN_LINES:]
+        shown = [f"line {line.number}: {_shortened(line.text)}" for line in last]
     if errors:
         why = "No rule of orch fits the log; these are its first errors."
     elif evidence.timed_out:

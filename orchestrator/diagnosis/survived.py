@@ -79,9 +79,11 @@ def what_may_explain(findings: Findings, ending: Ending) -> Findings:
 def _without_survived(findings: Findings, ending: Ending) -> Findings:
     """Set aside exceptions whose opening says that the server goes on, and the lines that say so."""
     gone: set[int] = set()
+    openings: set[str] = set()
     failures = []
     for failure in findings.failures:
         if _is_survived(failure, ending):
+            openings.add(failure.opening)
             gone.add(failure.line.number)
             gone.update(line.number for line in failure.details if line.level or line.text[0].isspace())
         else:
@@ -90,7 +92,9 @@ def _without_survived(findings: Findings, ending: Ending) -> Findings:
     messages = (
         line
         for line in findings.messages
-        if line.number not in gone and not (line.is_error and line.number < went_on and SURVIVED.search(line.text))
+        if line.number not in gone
+        and line.text not in openings
+        and not (line.is_error and line.number < went_on and SURVIVED.search(line.text))
     )
     return Findings(tuple(failures), tuple(messages))
 
@@ -165,7 +169,7 @@ def _after_progress(findings: Findings) -> Findings:
     last = _last_progress(findings)
 
     def keeps(line: Line) -> bool:
-        return line.number > last or not line.is_error or bool(DEATHS.search(line.text))
+        return line.number > last or line.level == "WARNING" or _is_certain(line) or bool(DEATHS.search(line.text))
 
     def keeps_failure(failure: Failure) -> bool:
         return failure.line.number > last or _of_engine(failure)

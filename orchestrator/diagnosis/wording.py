@@ -99,7 +99,7 @@ NATIVE = re.compile(
     r"Fatal Python error|Segmentation fault|Bus error|Illegal instruction|Aborted|terminate called |Killed\b"
     r"|Memory access fault|symbol lookup error|free\(\): |double free|malloc\(\): |corrupted |env: |exec: |FATAL|panic:"
     r"|\*\*\* (?:SIG\w+|stack smashing|Aborted)|!{3,} ?(?:Segfault|\w+ encountered)|Assertion .* failed"
-    r"|\S+: Assertion [`']"
+    r"|.{1,300}: Assertion [`']"
     r"|Failed: (?:Cuda|CUDA|HIP|Hip|NCCL|RCCL)|(?:CUDA|HIP|NCCL|RCCL|[Rr]oc[Bb][Ll][Aa][Ss]|HSA|cuBLAS"
     r"|MIOpen)\b.{0,80}\b[Ee]rror"
     r"|HSA_STATUS_ERROR|:0:\S+ : \d+: .*(?:fault|abort)|GPU core dump|what\(\): |pthread_create failed|\S+ fault by GPU"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.diagnosis.wording import BUILD_ERRORS, BUILDS
+from orchestrator.diagnosis.wording import BUILDS, COMPILER_ERRORS, STEP_ERRORS
 
 if TYPE_CHECKING:
     from orchestrator.diagnosis.lines import Line
@@ -37,6 +37,6 @@ def build_errors(findings: Findings) -> list[Line]:
         if at[0] - BEFORE <= line.number <= at[-1] + AFTER and line.level not in ("WARNING", "INFO", "DEBUG")
     ]
     failed = next((index for index, line in enumerate(near) if line.text.lstrip().startswith("FAILED:")), None)
-    told = near if failed is None else near[failed + 1 :]
+    told, says = (near, COMPILER_ERRORS) if failed is None else (near[failed + 1 :], STEP_ERRORS)
     raised = {failure.line.number for failure in findings.failures}
-    return [line for line in told if line.number not in raised and BUILD_ERRORS.search(line.text)]
+    return [line for line in told if line.number not in raised and says.search(line.text)]

@@ -28,19 +28,24 @@ _PROCESS = re.compile(
     r"\((?P<name>[A-Za-z_][^()\n]{0,80}?),? pid=\d{1,9}(?:, ip=[^()\s,]{1,60})?\) ?"
     r"|\((?P<daemon>raylet|gcs_server|autoscaler)(?:, ip=[^()\s,]{1,60}| \+\w{1,12})?\) ?"
 )
+_PROGRESS = re.compile(
+    r".{0,160}?\d+/\d+ \[[^\]\n]{0,80}\](?=\(\w|ERROR |WARNING |INFO |CRITICAL |Traceback |Process )"
+)
+"""A bar of tqdm that the next line was written behind."""
 _RANK = re.compile(r"\[(?P<name>rank ?\d{1,6})\]:\s?")
 _LEVELS = r"(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL)"
 _LEVEL = re.compile(
     rf"{_LEVELS} (?:\d{{4}}-)?\d\d-\d\d \d\d:\d\d:\d\d[\d.,]* \[?(?P<file>[\w./-]{{1,120}}):\d{{1,6}}\] ?"
 )
 _PLAIN_LEVEL = re.compile(rf"{_LEVELS}: {{1,8}}(?P<file>)")
+"""Level of uvicorn: on the first line of a message alone, as in the formats of Python's logging."""
 _LOGGING_LEVEL = re.compile(
-    rf"(?:\| |- )?(?:(?P<file>[\w./-]{{1,120}}) - )?\[?{_LEVELS}\]? {{0,4}}"
+    rf"(?:\| |- )?(?P<file>)(?:[\w./-]{{1,120}} - )?\[?{_LEVELS}\]? {{0,4}}"
     r"(?: - |: |\| [\w.:<>-]{1,160} - |[\w./-]{1,120}\.py:\d{1,6}(?: --|\]|:) )"
 )
 """What follows a time stamp in the formats of Python's logging, of Ray and of loguru."""
 _GLOG_LEVEL = re.compile(
-    r"\[?(?P<level>[IWEF])(?:\d{3,4} \d\d:\d\d:\d\d[\d.]*)? (?:\d{1,9} )?(?P<file>[\w./-]{1,120}):\d{1,6}\] ?"
+    r"\[?(?P<level>[IWEF])(?:\d{3,4} \d\d:\d\d:\d\d[\d.]*)? (?: *\d{1,9} )?(?P<file>[\w./-]{1,120}):\d{1,6}\] ?"
 )
 _PYTHON_WARNING = re.compile(r"[\w./<>-]{1,300}(?:\.py|>):\d{1,6}: \w{0,40}Warning: ")
 _GLOG_NAMES = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "CRITICAL"}
@@ -131,6 +136,8 @@ class _Prefixes:
 
 def _line(number: int, raw: str) -> Line:
     text = without_controls(raw[: 2 * LONGEST_LINE])
+    if "s]" in text and (bar := _PROGRESS.match(text)):
+        text = text[bar.end() :]
     prefixes = _Prefixes()
     for _ in range(MOST_PREFIXES):
         length = _prefix(text, prefixes)
@@ -161,7 +168,7 @@ def _prefix(text: str, found: _Prefixes) -> int:
     elif not found.level and (match := _level(text, found)):
         found.level = _GLOG_NAMES.get(match["level"], match["level"])
         found.process = found.process or _WRITERS.get(match["file"] or "", "")
-        found.stream += f"{found.level} {match['file']}"
+        found.stream += f"{found.level} {match['file']}" if match["file"] else ""
     else:
         return 0
     return match.end()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.diagnosis.readable import anchors
-from orchestrator.diagnosis.rootcause import LOGGED, NATIVE_END, REAL, RootCause
+from orchestrator.diagnosis.rootcause import CONSEQUENCE, LOGGED, NATIVE_END, REAL, RootCause
 from orchestrator.diagnosis.rule import Strength
 from orchestrator.diagnosis.rules import RULES
 from orchestrator.diagnosis.survived import FROM_OUTSIDE
@@ -108,7 +108,7 @@ def best_match(findings: Findings, root: RootCause | None, server: Server) -> Ma
         if best is not None and best.rule is by_code:
             return best
         return Match(by_code, root if root is not None and root.tier == NATIVE_END else None, {})
-    if root is None and rank is None:
+    if rank is None and (root is None or root.tier >= CONSEQUENCE):
         return next((Match(rule, None, {}) for rule in RULES if server.has_ended_as(rule)), None)
     return best if root is None or root.tier > LOGGED or (rank is not None and rank[3] in root.lines) else None
 

@@ -8,12 +8,12 @@ An error that the engine core quotes, or that ended its process, comes before on
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orchestrator.diagnosis.builds import build_errors
 from orchestrator.diagnosis.survived import is_deadly
-from orchestrator.diagnosis.wording import CONSEQUENCES, ENGINE_SIDE, NATIVE, QUOTED, TROUBLE, USAGE, WRAPPERS
+from orchestrator.diagnosis.wording import ENGINE_SIDE, NATIVE, QUOTED, TROUBLE, USAGE, WRAPPERS, is_consequence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +63,20 @@ class _Candidate:
     is_quoted: bool = False
 
     @property
+    def ended_the_engine(self) -> bool:
+        """Say whether a process that holds the model, or compiled code, is known to have ended by it."""
+        cause = self.cause
+        told = cause.tier == NATIVE_END or (cause.tier == REAL and bool(ENGINE_SIDE.search(cause.process)))
+        return self.is_quoted or (told and cause.is_deadly)
+
+    def below_an_end(self) -> _Candidate:
+        """Return it as no more than a line at level ERROR, unless a process ended by it or the engine wrote it."""
+        cause = self.cause
+        if cause.tier != REAL or cause.is_deadly or self.is_quoted or ENGINE_SIDE.search(cause.process):
+            return self
+        return replace(self, cause=replace(cause, tier=LOGGED))
+
+    @property
     def rank(self) -> tuple[int, bool, bool, bool, bool, int]:
         cause = self.cause
         engine_side = bool(ENGINE_SIDE.search(cause.process))
@@ -103,7 +117,7 @@ def _ranked(findings: Findings) -> list[RootCause]:
     quotes = list(_quotes(findings))
     deadly = {failure.text for failure in findings.failures if is_deadly(failure)}
     found = [_of_failure(failure, quotes, deadly) for failure in findings.failures]
-    told = {line.number for failure in findings.failures for line in _message(failure)}
+    told = {line.number for failure in findings.failures for line in failure.own_lines}
     builds = {line.number for line in build_errors(findings)}
     for line in findings.messages:
         if line.number in builds:
@@ -112,6 +126,8 @@ def _ranked(findings: Findings) -> list[RootCause]:
             ends = tier in (REAL, NATIVE_END) and not line.level
             found.append(_Candidate(RootCause(line.text, line.number, line.process, tier, is_deadly=ends)))
     found += _missing(quotes, found)
+    if any(candidate.ended_the_engine for candidate in found):
+        found = [candidate.below_an_end() for candidate in found]
     found.sort(key=lambda candidate: candidate.rank)
     return [candidate.cause for candidate in found]
 
@@ -141,15 +157,9 @@ def _missing(quotes: list[_Quote], found: list[_Candidate]) -> list[_Candidate]:
     if not quotes or any(candidate.is_quoted for candidate in found):
         return []
     quote = quotes[0]
-    tier = CONSEQUENCE if CONSEQUENCES.match(quote.words) else REAL
+    tier = CONSEQUENCE if is_consequence(quote.words) else REAL
     cause = RootCause(quote.words, quote.line.number, quote.line.process, tier, is_deadly=True)
     return [_Candidate(cause, is_quoted=True)]
-
-
-def _message(failure: Failure) -> list[Line]:
-    """Return the lines that are certainly the exception's own."""
-    own = failure.line
-    return [own, *(line for line in failure.details if line.level or line.text[0].isspace())]
 
 
 def _of_failure(failure: Failure, quotes: list[_Quote], deadly: set[str]) -> _Candidate:
@@ -171,7 +181,7 @@ def _of_failure(failure: Failure, quotes: list[_Quote], deadly: set[str]) -> _Ca
 def _tier(text: str) -> int:
     if WRAPPERS.search(text):
         return WRAPPER
-    return CONSEQUENCE if CONSEQUENCES.match(text) else REAL
+    return CONSEQUENCE if is_consequence(text) else REAL
 
 
 def _message_tier(line: Line) -> int | None:
@@ -180,7 +190,7 @@ def _message_tier(line: Line) -> int | None:
         return WRAPPER
     if line.level and not line.is_error:
         return None
-    if CONSEQUENCES.match(line.text):
+    if is_consequence(line.text):
         return CONSEQUENCE
     kinds = _LEVELLED if line.is_error else _UNLEVELLED
     return next((tier for says, tier in kinds if says(line.text)), None)

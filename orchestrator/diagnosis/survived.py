@@ -22,6 +22,7 @@ from orchestrator.diagnosis.wording import (
     SUPERVISOR,
     SURVIVED,
     USAGE,
+    is_consequence,
 )
 from orchestrator.vllm.phases import phase_of
 
@@ -57,7 +58,8 @@ class Ending:
 
 def is_deadly(failure: Failure) -> bool:
     """Say whether an exception ended its process."""
-    return failure.is_fatal or bool(DEADLY_OPENINGS.search(failure.opening))
+    ends = failure.is_fatal or bool(DEADLY_OPENINGS.search(failure.opening))
+    return ends and not is_consequence(failure.text)
 
 
 def what_may_explain(findings: Findings, ending: Ending) -> Findings:
@@ -84,8 +86,7 @@ def _without_survived(findings: Findings, ending: Ending) -> Findings:
     for failure in findings.failures:
         if _is_survived(failure, ending):
             openings.add(failure.opening)
-            gone.add(failure.line.number)
-            gone.update(line.number for line in failure.details if line.level or line.text[0].isspace())
+            gone.update(line.number for line in failure.own_lines)
         else:
             failures.append(failure)
     went_on = inf if ending.served or ending.from_outside else _last_progress(findings)

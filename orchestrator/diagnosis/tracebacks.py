@@ -65,13 +65,21 @@ class Failure:
     def text(self) -> str:
         """Return the exception as one line that says something."""
         text = self.line.text
-        if text.rstrip(":") == self.kind and self.source and not self.quotes_program:
+        has_message = text.endswith(":") and bool(self.details)
+        if text.rstrip(":") == self.kind and self.source and not has_message and not self.quotes_program:
             return f"{self.kind} at: {self.source}"
         if self.quotes_program and (last := self._after_program()):
             return f"{text} {last}"
-        if text.endswith(":") or "validation error" in text:
+        if has_message or "validation error" in text:
             return " ".join((text, *(line.text.strip() for line in self.details[:2])))
         return text
+
+    @property
+    def own_lines(self) -> tuple[Line, ...]:
+        """Return the lines that are certainly its own."""
+        level = self.line.level
+        more = (line for line in self.details if line.level == level and (level or line.text[0].isspace()))
+        return (self.line, *more)
 
     @property
     def quotes_program(self) -> bool:

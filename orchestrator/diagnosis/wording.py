@@ -28,18 +28,19 @@ WRAPPERS = re.compile(
     r"|Traceback \(most recent call last\)|Ray (?:task|actor) \w* ?(?:failed|died)|ActorDiedError|WorkerCrashedError"
 )
 """Messages that say that another process, or an earlier error, is the cause."""
-CONSEQUENCES = re.compile(
+_CONSEQUENCES = re.compile(
     r"(?:\w+\.){0,8}(?:SystemExit|StopIteration|KeyboardInterrupt|CancelledError|BrokenPipeError|EOFError|GeneratorExit"
     r"|ConnectionAbortedError|ConnectionResetError|ConnectionRefusedError|ZMQError|DistNetworkError|DistStoreError"
     r"|IncompleteReadError|ProcessLookupError|ChildProcessError)\b"
-    r"|RuntimeError: cancelled$|(?:\w+\.)?(?:Cancelled|Timeout)Error$"
+    r"|RuntimeError: cancelled$|(?:\w+\.){0,3}(?:Cancelled|Timeout)Error(?:$| at: )|(?:_?queue\.)?Empty(?:$| at: )"
     r"|(?:Runtime|Assertion|Value)Error: .*(?:[Ee]vent loop is closed|[Ee]xecutor (?:has been|is) shut ?down"
     r"|after shutdown)"
     r"|.*(?:Connection reset by peer|Connection closed by peer|Broken pipe|Socket operation on non-socket"
     r"|remote process exited or there was a network error|Did the remote server shutdown or crash"
     r"|Bad file descriptor|Engine is (?:dead|shut ?down))"
 )
-"""Errors that a process raises because another one has gone."""
+_OWN = re.compile(r"EADDRINUSE|already in use|failed to (?:bind|listen)|[Tt]imed out|waiting for clients")
+"""Words of such errors that have a reason of their own."""
 DEATHS = re.compile(
     r"Engine core initialization failed|EngineCore failed to start|EngineCore encountered (?:a fatal error|an issue)"
     r"|Engine process (?:failed to start|\(pid \d+\) died)|Engine loop (?:has died|is not running)"
@@ -50,6 +51,7 @@ DEATHS = re.compile(
     r"|[Gg]ot fatal signal from worker processes|Application startup failed"
     r"|Watchdog caught collective operation timeout"
     r"|Process group watchdog thread terminated|ActorDiedError|WorkerCrashedError|MQLLMEngine is already dead"
+    r"|[Bb]ackground task failed|AsyncEngineDeadError|Background loop is stopped"
 )
 """Signs in the log that a process of the server has died of itself."""
 SURVIVED = re.compile(
@@ -75,7 +77,8 @@ DEADLY_OPENINGS = re.compile(
     r"|hit an exc)"
     r"|Error executing method |Exception in worker \w+ while processing method|Engine process failed|Process \S+:$"
     r"|Error in inspecting model architecture|Error raised in subprocess|(?:terminated|died) with the following error"
-    r"|Application startup failed|Executor failed|Engine core .*failed|Worker \S* ?(?:failed|hit an)"
+    r"|Application startup failed|Executor failed|Engine core .*failed|[Bb]ackground task failed"
+    r"|Worker \S* ?(?:failed|hit an)"
 )
 """What stands before the traceback of an error that ends its process."""
 SHUTDOWN = re.compile(
@@ -96,35 +99,47 @@ ENGINE_SIDE = re.compile(
 USAGE = re.compile(r"(?:[\w./-]+ ){1,4}?error: \S|[\w./-]+: error: \S")
 """How argparse refuses."""
 NATIVE = re.compile(
-    r"Fatal Python error|Segmentation fault|Bus error|Illegal instruction|Aborted|terminate called |Killed\b"
-    r"|Memory access fault|symbol lookup error|free\(\): |double free|malloc\(\): |corrupted |env: |exec: |FATAL|panic:"
+    r"Fatal Python error|Segmentation fault|Bus error|Illegal instruction|Aborted|terminate called |Floating point exce"
+    r"|Memory access fault|symbol lookup error|double free|corrupted |env: |exec: |FATAL|panic:|Fatal glibc error"
+    r"|\w{1,40}\(\): (?:invalid|corrupted|unaligned|double|memory)|free\(\): |malloc\(\): |pure virtual method called"
     r"|\*\*\* (?:SIG\w+|stack smashing|Aborted)|!{3,} ?(?:Segfault|\w+ encountered)|Assertion .* failed"
-    r"|.{1,300}: Assertion [`']"
-    r"|Failed: (?:Cuda|CUDA|HIP|Hip|NCCL|RCCL)|(?:CUDA|HIP|NCCL|RCCL|[Rr]oc[Bb][Ll][Aa][Ss]|HSA|cuBLAS"
-    r"|MIOpen)\b.{0,80}\b[Ee]rror"
-    r"|HSA_STATUS_ERROR|:0:\S+ : \d+: .*(?:fault|abort)|GPU core dump|what\(\): |pthread_create failed|\S+ fault by GPU"
-    r"|(?:bash|sh|line \d+): .*(?:Killed|core dumped)|error while loading shared libraries|LLVM ERROR|Intel MKL FATAL"
-    r"|OMP: Error|libgomp: |ERROR; return code from pthread_create"
+    r"|.{1,300}: Assertion [`']|thread '.{1,80}' panicked at|Failed: (?:Cuda|CUDA|HIP|Hip|NCCL|RCCL)"
+    r"|\w{0,20}(?:CUDA|HIP|NCCL|RCCL|BLAS|blas|DNN|MIOpen|HSA|hsa)\w{0,12}(?:\(\w+\))?:? .{0,60}\b[Ee]rror\b"
+    r"|HSA_STATUS_ERROR|:[01]:[\w.]{1,60} *: *\d+ *: .*(?:[Ff]ault|[Aa]bort|[Ee]rror|[Cc]annot)|GPU core dump"
+    r"|what\(\): "
+    r"|pthread_create failed|error while loading shared libraries|.{1,200}: error while loading shared libraries"
+    r"|.{1,200} line \d+: +\d+ (?:Aborted|Segmentation|Bus error|Illegal|Floating)|LLVM ERROR|Intel MKL FATAL"
+    r"|OMP: Error|libgomp: |ERROR; return code from pthread_create|\S{1,60} fault by GPU"
 )
 """How compiled code, the C library and the shell say that a process ends; at the beginning of a line."""
 TROUBLE = re.compile(
     r"(?:[Ee]rror|ERROR|[Ff]ailed|FAILED|[Cc]annot|denied|not permitted)\b|not found$|\bline \d+: |No space left"
+    r"|\bKilled$"
 )
 """Words of trouble anywhere in a line that has no level."""
 BUILDS = re.compile(
     r"CalledProcessError|Ninja build failed|Error building extension|C\+\+ compile error|CppCompileError|CompileError"
-    r"|InductorError|BackendCompilerFailed"
+    r"|InductorError|BackendCompilerFailed|\bbuild \[.*failed|JIT compil\w+ failed|[Ff]ailed to (?:compile|build)\b"
 )
 """Errors that only say that a compiler has failed."""
-BUILD_ERRORS = re.compile(
+COMPILER_ERRORS = re.compile(
     r"(?:nvcc|ptxas|nvlink|hipcc|clang\S*|gcc|g\+\+|cc1plus|lld)\s*(?:fatal|:)? *:? *(?:fatal )?(?:error|fatal)\b"
     r"|nvcc fatal|[^\s:]+:\d+(?::\d+)?: (?:fatal )?error: |[^\s:]+\(\d+\): (?:fatal )?error\b|^(?:fatal )?error: "
-    r"|\bld(?:\.\w+)?: (?:cannot find|error|\S.*undefined)|undefined reference to|collect2: error"
-    r"|(?:^|[\s/:])[\w.+-]+: (?:command )?not found$|ninja: error: |No such file or directory$|Permission denied$"
+    r"|\bld(?:\.\w+)?: (?:cannot find|error|\S.*undefined)|undefined reference to|collect2: error|ninja: error: "
+    r"|(?:^|[\s/:])(?:nvcc|hipcc|clang|clang\+\+|gcc|g\+\+|cc|c\+\+|ninja|cmake): (?:command )?not found$"
 )
-"""The lines of a compiler, linker or shell that say what is wrong with a build."""
+"""The lines of a compiler or linker that say what is wrong."""
+STEP_ERRORS = re.compile(
+    rf"{COMPILER_ERRORS.pattern}|: (?:command )?not found$|No such file or directory$|Permission denied$|Killed$"
+)
+"""The same among the output of a step that is known to have failed."""
 QUOTED = re.compile(
     r"Worker failed with error (?:%s, please [^'\"]{0,120}['\"], ['\"](?P<late>.+?)['\"]?\)?$|'(?P<one>.+?)', please"
     r"|\"(?P<two>.+?)\", please|['\"]?(?P<rest>[^%].+))"
 )
 """The engine core's words for what a worker raised; the worker's message stands in quotes."""
+
+
+def is_consequence(text: str) -> bool:
+    """Say whether an error is one that a process raises because another one has gone."""
+    return bool(_CONSEQUENCES.match(text)) and not _OWN.search(text)

@@ -174,6 +174,7 @@ RULES = (
             r"stat (?P<command>/\S+): no such file or directory",
         ),
         exit_codes=(127,),
+        before_vllm=True,
     ),
     Rule(
         id="source-missing",

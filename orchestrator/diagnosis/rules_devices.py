@@ -105,6 +105,7 @@ RULES = (
             r"(?:HIP|CUDA) error: (?:no ROCm-capable device is detected|no CUDA-capable device is detected)",
             r"hipErrorNoDevice|cudaErrorNoDevice|NVML_ERROR_DRIVER_NOT_LOADED|NVMLError_DriverNotLoaded",
         ),
+        needs_accelerator=True,
     ),
     Rule(
         id="device-not-permitted",
@@ -122,6 +123,7 @@ RULES = (
             r"(?:Permission denied|Operation not permitted).*(?P<device>/dev/(?:kfd|mkfd|dri|nvidia))",
         ),
         strength=Strength.CERTAIN,
+        needs_accelerator=True,
     ),
     Rule(
         id="visible-devices-clash",
@@ -158,6 +160,7 @@ RULES = (
             r"requirement error: unsatisfied condition: \S+",
             r"Driver/library version mismatch",
         ),
+        needs_accelerator=True,
     ),
     Rule(
         id="no-code-for-device",
@@ -173,6 +176,7 @@ RULES = (
             r"(?:hip|cuda)ErrorInvalidDeviceFunction|hipErrorSharedObjectInitFailed|cudaErrorNoKernelImageForDevice",
         ),
         strength=Strength.CERTAIN,
+        needs_accelerator=True,
     ),
     Rule(
         id="fork-after-init",
@@ -180,6 +184,7 @@ RULES = (
         why="A forked process cannot use a device that its parent has opened.",
         advice=("Set VLLM_WORKER_MULTIPROC_METHOD: spawn in server.env.",),
         log=texts(r"Cannot re-initialize (?:CUDA|HIP) in forked subprocess"),
+        needs_accelerator=True,
     ),
     Rule(
         id="collective-library",
@@ -236,6 +241,7 @@ RULES = (
                 r"|hipErrorLaunchFailure"
             ),
         ),
+        needs_accelerator=True,
     ),
     Rule(
         id="worker-hangs",

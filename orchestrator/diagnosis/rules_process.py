@@ -67,6 +67,7 @@ RULES = (
                 r"Failed to find C compiler|Could not find nvcc|ninja: not found"
                 r"|Ninja is required to load C\+\+ extensions"
             ),
+            r"(?:^|[\s/:])(?:nvcc|hipcc|clang|gcc|cc|[cg]\+\+|clang\+\+): (?:command )?not found$",
         ),
     ),
     Rule(
@@ -193,6 +194,7 @@ RULES = (
         strength=Strength.SYMPTOM,
         quiet=texts(r"\[shutdown\] API server: shutdown triggered|Shutting down FastAPI HTTP server"),
         exit_codes=(143, 130),
+        served_exit_codes=(0,),
     ),
     Rule(
         id="aborted",

@@ -38,6 +38,10 @@ RULES = (
                 r"|placement group)"
             ),
             r"(?:HIP|CUDA) error: invalid device ordinal|device >= 0 && device < num_gpus",
+            (
+                r"local_world_size \((?P<asked>\d+)\) must be less than or equal to the number of visible devices "
+                r"\((?P<count>\d+)\)"
+            ),
             r"local rank \d+ is out of bounds|DP adjusted local rank \d+ is out of bounds",
             r"Not enough allowed NUMA nodes to bind threads of (?P<asked>\d+) ",
             r"ROCR_VISIBLE_DEVICES.*out of range",

@@ -24,7 +24,10 @@ RULES = (
             r"Selected backend \S+ is not valid for this configuration|No valid attention backend found",
             r"Head size (?P<size>\d+) is not supported|Unsupported head[_ ]?(?:size|dim)|head_size not supported",
             r"(?:Invalid|Unknown|Unsupported) attention backend|attention backend \S+ is not (?:supported|available)",
-            r"FlashAttention only supports Ampere GPUs or newer|FA[234] is only supported on devices",
+            (
+                r"FlashAttention only supports Ampere GPUs or newer|FA[234] is only supported on devices"
+                r"|Unsupported FA version: "
+            ),
             r"VLLM_ATTENTION_BACKEND is set to \w+, but",
             r"FlashMLA \S*is not (?:supported|available)|MLA (?:backend|attention) is not supported",
         ),

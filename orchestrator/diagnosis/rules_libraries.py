@@ -122,7 +122,10 @@ RULES = (
         ),
         log=texts(
             r"AttributeError: '_OpNamespace' '_\w+' object has no attribute",
-            r"(?:ModuleNotFound|Import)Error: No module named 'vllm\._\w*C'",
+            (
+                r"(?:ModuleNotFound|Import)Error: No module named 'vllm\.[\w.]*_\w*C'"
+                r"|cannot import name '_\w*C' from 'vllm"
+            ),
         ),
     ),
     Rule(
@@ -182,7 +185,7 @@ RULES = (
         ),
         log=texts(
             (
-                r"ModuleNotFoundError: No module named '(?P<module>(?!vllm\._|transformers\b"
+                r"ModuleNotFoundError: No module named '(?P<module>(?!vllm\.\S*_\w*C'|transformers\b"
                 r"|transformers_modules)[\w.]+)'"
             ),
             (
@@ -218,7 +221,11 @@ RULES = (
             r"ImportError: numpy\.core\.multiarray failed to import|Numba needs NumPy \S+ or less",
             r"TypeError: Descriptors cannot (?:not )?be created directly",
             r"operator torchvision::\w+ does not exist|PyTorch and torch\w+ were compiled with different CUDA",
-            r"VersionConflict: ",
+            (
+                r"VersionConflict: |TypeError: \w*(?:flash_attn|trtllm|flashinfer"
+                r"|cutlass)\w*\(\) got an unexpected keyword argument"
+            ),
+            r"TypeError: \w+(?:Attention|Prefill|Decode)\w*Wrapper\.\w+\(\) got an unexpected keyword argument",
         ),
     ),
 )

@@ -94,7 +94,10 @@ RULES = (
         log=texts(
             r"Can't load tokenizer for '(?P<path>/[^']*)'|Couldn't instantiate the backend tokenizer",
             r"Unable to load vocabulary from file|Found \d+ files matching the pattern: `?\S*(?:tekken|tokenizer)",
-            r"No tokenizer file found in|Error while initializing BPE|sentencepiece_processor\.cc\S* .*model_proto",
+            (
+                r"No tokenizer file found in|Error while initializing BPE"
+                r"|Converting from \w+ failed, if a converter for|sentencepiece_processor\.cc\S* .*model_proto"
+            ),
         ),
         source=texts(r"LoadFromFile\(.* → (?:TypeError: not a string|RuntimeError: Internal)"),
     ),

@@ -65,6 +65,11 @@ RULES = (
             r"There is no module or parameter named '?(?P<name>[\w.]+)'? in ",
             r"Following weights were not initialized from checkpoint|Attempted to load weight \(",
             r"Tried to load weights of size",
+            (
+                r"KeyError: '(?P<name>[\w.]*(?:layers|blocks)\.\d+\.[\w.]*(?:weight|bias|scale|qzeros|g_idx"
+                r"|absmax)\w*)'$"
+            ),
+            r"'(?:\w+Linear|FusedMoE|\w*Embedding|Parameter)' object has no attribute '\w*(?:weight|scale)\w*'",
             r"Error\(s\) in loading state_dict for",
         ),
         source=texts(

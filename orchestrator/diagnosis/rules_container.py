@@ -168,8 +168,8 @@ RULES = (
                 r"|ninja):)(?P<command>[\w./+-]+): (?:command )?not found$"
             ),
             (
-                r"^(?:/bin/)?sh: \d+: (?P<command>(?:[\w./+-]*/)?(?:vllm[\w.-]*|python[\d.]*|numactl|taskset|ray"
-                r"|env)): not found$"
+                r"^(?:/bin/)?sh: \d+: (?!/opt/dtk|\S*(?:nvcc|hipcc|clang|gcc|\+\+|/cc"
+                r"|ninja):)(?P<command>[\w./+-]+): not found$"
             ),
             (
                 r"^(?:orch|bash|sh|/bin/sh|/bin/bash): line \d+: (?!/opt/dtk)(?P<command>/[\w./+-]+): (?:No such "
@@ -189,6 +189,7 @@ RULES = (
             r"stat (?P<command>/\S+): no such file or directory",
         ),
         exit_codes=(127,),
+        before_vllm=True,
     ),
     Rule(
         id="source-missing",

@@ -16,6 +16,7 @@ RULES = (
         log=texts(r"(?:Error 802: |CUDA error: )?system not yet initialized|cudaErrorSystemNotReady"),
         engine=texts(r"fabric ?manager.*(?:not|fail)"),
         strength=Strength.CERTAIN,
+        needs_accelerator=True,
     ),
     Rule(
         id="device-busy",
@@ -33,6 +34,7 @@ RULES = (
             r"CUDA-capable device\(s\) is/are busy or unavailable|cudaErrorDevicesUnavailable",
             r"exclusive-thread device already in use|cudaErrorDeviceAlreadyInUse",
         ),
+        needs_accelerator=True,
     ),
     Rule(
         id="device-lost",
@@ -50,6 +52,7 @@ RULES = (
             r"Unable to determine the device handle for (?:GPU|gpu)",
         ),
         strength=Strength.CERTAIN,
+        needs_accelerator=True,
     ),
     Rule(
         id="accelerator-init-failed",
@@ -74,6 +77,7 @@ RULES = (
             r"NVMLError_Unknown\b|NVML: Unknown Error",
         ),
         strength=Strength.SYMPTOM,
+        needs_accelerator=True,
     ),
     Rule(
         id="blas-failed",
@@ -92,6 +96,7 @@ RULES = (
             "Try server.flags.enforce-eager: true, and an image for the node's driver.",
         ),
         log=texts(r"(?P<status>(?:CU|HIP|ROC)BLAS_STATUS_[A-Z_]+)", r"\bcublasLt\w* failed|hipblasLt error: "),
+        needs_accelerator=True,
     ),
     Rule(
         id="accelerator-fault",
@@ -123,5 +128,6 @@ RULES = (
                 r"|hipErrorLaunchFailure"
             ),
         ),
+        needs_accelerator=True,
     ),
 )

@@ -92,6 +92,7 @@ RULES = (
             r"Error 100: no (?:CUDA|ROCm)-capable device is detected|No (?:NPU|XPU) devices? (?:is|are) available",
             r"hipErrorNoDevice|cudaErrorNoDevice|NVML_ERROR_DRIVER_NOT_LOADED|NVMLError_DriverNotLoaded",
         ),
+        needs_accelerator=True,
     ),
     Rule(
         id="device-not-permitted",
@@ -109,6 +110,7 @@ RULES = (
             r"(?:Permission denied|Operation not permitted).*(?P<device>/dev/(?:kfd|mkfd|dri|nvidia))",
         ),
         strength=Strength.CERTAIN,
+        needs_accelerator=True,
     ),
     Rule(
         id="visible-devices-clash",
@@ -144,6 +146,7 @@ RULES = (
             r"device_ids?\b.* → ValueError: invalid literal for int",
             r"VISIBLE_DEVICES.* → ValueError: invalid literal for int",
         ),
+        needs_accelerator=True,
     ),
     Rule(
         id="driver-mismatch",
@@ -178,6 +181,7 @@ RULES = (
             r"requirement error: unsatisfied condition: \S+",
             r"Driver/library version mismatch",
         ),
+        needs_accelerator=True,
     ),
     Rule(
         id="no-code-for-device",
@@ -193,6 +197,7 @@ RULES = (
             r"(?:hip|cuda)ErrorInvalidDeviceFunction|hipErrorSharedObjectInitFailed|cudaErrorNoKernelImageForDevice",
         ),
         strength=Strength.CERTAIN,
+        needs_accelerator=True,
     ),
     Rule(
         id="rocm-kernels-missing",
@@ -213,6 +218,7 @@ RULES = (
             r"TensileLibrary\S*.*(?:not supported|No such file).*(?P<arch>gfx\w+)",
         ),
         strength=Strength.CERTAIN,
+        needs_accelerator=True,
     ),
     Rule(
         id="fork-after-init",
@@ -220,5 +226,6 @@ RULES = (
         why="A forked process cannot use a device that its parent has opened.",
         advice=("Set VLLM_WORKER_MULTIPROC_METHOD: spawn in server.env.",),
         log=texts(r"Cannot re-initialize (?:CUDA|HIP) in forked subprocess"),
+        needs_accelerator=True,
     ),
 )

@@ -144,6 +144,7 @@ RULES = (
             r"Could not run '\S+' with arguments from the '(?:CUDA|HIP)' backend",
         ),
         strength=Strength.SYMPTOM,
+        needs_accelerator=True,
     ),
     Rule(
         id="transformers-mismatch",

@@ -115,6 +115,7 @@ RULES = (
             r"peer access is not supported between|ErrorPeerAccess\w+|ErrorTooManyPeers",
             r"NCCL WARN .*(?:P2P|p2p).*(?:failed|not supported|Cuda failure)",
         ),
+        needs_accelerator=True,
     ),
     Rule(
         id="gloo-network",

@@ -71,6 +71,7 @@ RULES = (
         strength=Strength.SYMPTOM,
         quiet=texts(r"\[shutdown\] API server: shutdown triggered|Shutting down FastAPI HTTP server"),
         exit_codes=(143, 130),
+        served_exit_codes=(0,),
     ),
     Rule(
         id="aborted",

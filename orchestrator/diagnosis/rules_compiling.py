@@ -141,6 +141,5 @@ RULES = (
             r"(?:FileNotFound|JSONDecode|Unpickling|EOF)Error.*\.triton/",
             r"/torchinductor_\S+: file too short|/\.triton/cache/\S+: file too short",
         ),
-        strength=Strength.CERTAIN,
     ),
 )

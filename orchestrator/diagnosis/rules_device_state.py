@@ -15,7 +15,6 @@ RULES = (
         ),
         log=texts(r"(?:Error 802: |CUDA error: )?system not yet initialized|cudaErrorSystemNotReady"),
         engine=texts(r"fabric ?manager.*(?:not|fail)"),
-        strength=Strength.CERTAIN,
         needs_accelerator=True,
     ),
     Rule(
@@ -95,7 +94,7 @@ RULES = (
             "Leave more memory free: lower server.flags.gpu-memory-utilization.",
             "Try server.flags.enforce-eager: true, and an image for the node's driver.",
         ),
-        log=texts(r"(?P<status>(?:CU|HIP|ROC)BLAS_STATUS_[A-Z_]+)", r"\bcublasLt\w* failed|hipblasLt error: "),
+        log=texts(r"(?P<status>(?:CU|HIP|ROC)BLAS_STATUS_[A-Z_]+)"),
         needs_accelerator=True,
     ),
     Rule(

@@ -22,12 +22,9 @@ RULES = (
         ),
         log=texts(
             r"Selected backend \S+ is not valid for this configuration|No valid attention backend found",
-            r"Head size (?P<size>\d+) is not supported|Unsupported head[_ ]?(?:size|dim)|head_size not supported",
+            r"Head size (?P<size>\d+) is not supported|Unsupported head[_ ]?(?:size|dim)",
             r"(?:Invalid|Unknown|Unsupported) attention backend|attention backend \S+ is not (?:supported|available)",
-            (
-                r"FlashAttention only supports Ampere GPUs or newer|FA[234] is only supported on devices"
-                r"|Unsupported FA version: "
-            ),
+            r"FlashAttention only supports Ampere GPUs or newer|Unsupported FA version: ",
             r"VLLM_ATTENTION_BACKEND is set to \w+, but",
             r"FlashMLA \S*is not (?:supported|available)|MLA (?:backend|attention) is not supported",
         ),
@@ -45,8 +42,11 @@ RULES = (
         ),
         log=texts(
             r"[Ss]pec(?:ulative)?[ _][Dd]ecod(?:e|ing) is not (?:yet )?supported(?! by the V1 Engine)",
-            r"[Ss]peculative decoding (?:does not|is not compatible|cannot)",
-            r"not (?:yet )?support(?:ed)? (?:with )?speculative decoding|Unsupported speculative method",
+            r"(?:Error: |Value error, ).*[Ss]peculative decoding (?:does not|is not compatible|cannot)",
+            (
+                r"(?:Error: |Value error, ).*not (?:yet )?support(?:ed)? (?:with )?speculative decoding"
+                r"|Unsupported speculative method"
+            ),
         ),
     ),
     Rule(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.diagnosis.rule import Rule, Strength, texts
+from orchestrator.diagnosis.rule import Rule, texts
 
 RULES = (
     Rule(
@@ -20,7 +20,6 @@ RULES = (
             "Or put the model on the node, mount it with container.mounts and give its path as server.model.",
         ),
         log=texts(r"CERTIFICATE_VERIFY_FAILED|SSLCertVerificationError|certificate verify failed"),
-        strength=Strength.CERTAIN,
     ),
     Rule(
         id="hub-access-denied",
@@ -39,10 +38,9 @@ RULES = (
         ),
         log=texts(
             r"GatedRepoError|You are trying to access a gated repo|Access to model \S+ is restricted",
-            r"(?:401|403) Client Error: (?:Unauthorized|Forbidden) for url: https?://\S+/resolve/",
-            r"Invalid user token|Invalid username or password|token (?:is|seems) invalid",
+            r"Error: (?:401|403) Client Error: (?:Unauthorized|Forbidden) for url: https?://\S+/resolve/",
+            r"Error: .*(?:Invalid user token|Invalid username or password)",
         ),
-        strength=Strength.CERTAIN,
     ),
     Rule(
         id="hub-model-unknown",
@@ -68,7 +66,7 @@ RULES = (
                 r"(?:OSError|ValueError|EnvironmentError): (?P<name>[^/\s]\S*) is not a local folder and is not a "
                 r"valid model"
             ),
-            r"404 Client Error: Not Found for url: https?://\S+/resolve/",
+            r"Error: 404 Client Error: Not Found for url: https?://\S+/resolve/",
         ),
     ),
     Rule(

@@ -104,7 +104,6 @@ RULES = (
                 r"|DTK).*split\(.* → AttributeError: 'NoneType' object has no attribute 'split'"
             ),
         ),
-        strength=Strength.CERTAIN,
     ),
     Rule(
         id="kernels-missing",
@@ -126,6 +125,7 @@ RULES = (
                 r"(?:ModuleNotFound|Import)Error: No module named 'vllm\.[\w.]*_\w*C'"
                 r"|cannot import name '_\w*C' from 'vllm"
             ),
+            r"Could not run '(?:_\w*C\w*|vllm)::\w+' with arguments from the '\w+' backend",
         ),
     ),
     Rule(
@@ -141,7 +141,6 @@ RULES = (
         ),
         log=texts(
             r"AssertionError: Torch not compiled with (?:CUDA|XPU) enabled",
-            r"Could not run '\S+' with arguments from the '(?:CUDA|HIP)' backend",
         ),
         strength=Strength.SYMPTOM,
         needs_accelerator=True,
@@ -168,9 +167,12 @@ RULES = (
             r"ValueError: '[\w-]+' is already used by a Transformers (?:config|model), pick another name",
             r"cannot import name '(?P<name>\w+)' from '(?:transformers|vllm\.transformers_utils)[\w.]*'",
             r"module '?transformers[\w.]*'? has no attribute '(?P<name>\w+)'",
-            r"No module named 'transformers\.[\w.]+'",
+            r"ModuleNotFoundError: No module named 'transformers\.[\w.]+'",
             r"data did not match any variant of untagged enum \w+",
-            r"transformers\S* (?:>=|<|==)\S+ is required|[Rr]equires? transformers ?(?:>=|<|==|version)",
+            (
+                r"Error: transformers\S*(?:>=|<|==)\S+ is required|Error: .*[Rr]equires? transformers ?(?:>=|<|=="
+                r"|version)"
+            ),
         ),
     ),
     Rule(
@@ -197,9 +199,9 @@ RULES = (
             r"requires? (?:the )?[`']?(?P<module>\w+)[`']? library but it was not found in your environment",
             r"[`']?(?P<module>tiktoken|sentencepiece|protobuf)[`']? is required to read",
             r"need to have (?P<module>sentencepiece)(?: or tiktoken)? installed",
-            r"Failed to import (?P<module>[Rr]ay)\b(?!.*warn)",
-            r"but (?P<module>\w+) module was not found|(?P<package>\w+) is not installed(?:\.|,| )",
-            r"pip install (?P<module>[\w\[\].-]+).* to use",
+            r"Error: .*Failed to import (?P<module>[Rr]ay)\b",
+            r"Error: .*but (?P<module>\w+) module was not found|Error: .*\b(?P<package>\w+) is not installed",
+            r"Error: .*pip install (?P<module>[\w\[\].-]+).* to use",
         ),
         strength=Strength.SYMPTOM,
     ),

@@ -163,8 +163,8 @@ RULES = (
             "Use an image with the vLLM that the model's page names.",
         ),
         log=texts(
-            r"Unknown RoPE scaling type (?P<name>\w+)|`rope_scaling`(?:'s| must be| should)",
-            r"rope_(?:scaling|parameters) should have a '?\w+'? key",
+            r"Unknown RoPE scaling type (?P<name>\w+)|Error: .*`rope_scaling`(?:'s| must be| should)",
+            r"Error: .*rope_(?:scaling|parameters) should have a '?\w+'? key",
         ),
     ),
 )

@@ -54,7 +54,7 @@ RULES = (
         ),
         log=texts(
             r"Pipeline parallelism is not supported for this model",
-            r"[Pp]ipeline parallel\w* (?:is )?(?:only|not) (?:yet )?supported",
+            r"(?:Error: |Value error, ).*[Pp]ipeline parallel\w* (?:is )?(?:only|not) (?:yet )?supported",
         ),
     ),
     Rule(
@@ -69,7 +69,7 @@ RULES = (
         ),
         log=texts(
             r"Number of experts in the model must be greater than 0 when expert parallelism is enabled",
-            r"[Ee]xpert parallel\w* (?:is )?(?:only|not) (?:yet )?supported",
+            r"(?:Error: |Value error, ).*[Ee]xpert parallel\w* (?:is )?(?:only|not) (?:yet )?supported",
         ),
     ),
     Rule(
@@ -160,7 +160,7 @@ RULES = (
         log=texts(
             r"Timed out after \d+ seconds waiting for clients\. \d+/\d+ clients joined",
             r"(?:wait|Socket) [Tt]imeout after \d+ ?ms|client socket has timed out after \d+",
-            r"The client socket has failed to connect to (?:any network address|\S+)",
+            r"Error: The client socket has failed to connect to any network address",
         ),
         strength=Strength.SYMPTOM,
     ),

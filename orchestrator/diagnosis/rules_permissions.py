@@ -40,9 +40,9 @@ RULES = (
             r"what\(\): +(?:Operation not permitted|Resource temporarily unavailable)",
             r"pthread_create\S*: (?:Operation not permitted|Resource temporarily unavailable)",
             r"ThreadPoolBuildError|fork: (?:retry: )?Resource temporarily unavailable",
-            r"BlockingIOError: \[Errno 11\] Resource temporarily unavailable$",
             r"Can't create new thread|failed to create thread|unable to create new (?:native )?thread",
         ),
+        source=texts(r"fork\w*\(.* → BlockingIOError: "),
         notes={
             "Operation not permitted": "Operation not permitted is what a seccomp profile answers.",
             "Resource temporarily unavailable": (
@@ -77,7 +77,6 @@ RULES = (
         ),
         log=texts(
             r"ibv_(?:create_\w+|reg_\w+|modify_\w+|alloc_\w+) failed.*Cannot allocate memory",
-            r"memlock\w*.*(?:too (?:low|small)|insufficient)",
         ),
         strength=Strength.CERTAIN,
     ),
@@ -95,8 +94,8 @@ RULES = (
         ),
         log=texts(
             r"error while loading shared libraries: (?P<library>[^:\s]+): .*: Permission denied",
-            r"(?P<library>\S+\.so[\w.]*): cannot open shared object file: Permission denied",
-            r"(?P<library>\S+\.so[\w.]*): failed to map segment from shared object",
+            r"Error: .*?(?P<library>[\w/+.-]+\.so[\w.]*): cannot open shared object file: Permission denied",
+            r"Error: .*?(?P<library>[\w/+.-]+\.so[\w.]*): failed to map segment from shared object",
         ),
         strength=Strength.CERTAIN,
     ),

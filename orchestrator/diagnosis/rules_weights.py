@@ -69,7 +69,10 @@ RULES = (
                 r"KeyError: '(?P<name>[\w.]*(?:layers|blocks)\.\d+\.[\w.]*(?:weight|bias|scale|qzeros|g_idx"
                 r"|absmax)\w*)'$"
             ),
-            r"'(?:\w+Linear|FusedMoE|\w*Embedding|Parameter)' object has no attribute '\w*(?:weight|scale)\w*'",
+            (
+                r"AttributeError: '(?:\w+Linear|FusedMoE|\w*Embedding"
+                r"|Parameter)' object has no attribute '\w*(?:weight|scale)\w*'"
+            ),
             r"Error\(s\) in loading state_dict for",
         ),
         source=texts(

@@ -98,3 +98,39 @@ def test_the_apis_port_is_told_from_those_between_processes(text: str, cause: st
 )
 def test_a_library_is_missing_or_may_not_be_read_or_does_not_fit(text: str, cause: str) -> None:
     assert diagnose(Evidence(exit_code=1, log=f"Traceback (most recent call last):\n  x\n{text}")).cause == cause
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "`rope_scaling`'s beta_slow field must be a float, got 2",
+        "Unrecognized keys in `rope_scaling` for 'rope_type'='yarn': {'mscale_all_dim'}",
+        "WARNING 03-02 10:00:01 [cpu.py:224] Triton is not installed. triton-cpu is expected on x86 CPUs.",
+        "WARNING 03-02 10:00:01 [topk_topp_sampler.py:58] FlashInfer is not available. Falling back to PyTorch.",
+        (
+            "[W302 10:00:01.118 socket.cpp:755] [c10d] The client socket has failed to connect to [heron4]:29611 "
+            "(errno: 111 - Connection refused)."
+        ),
+        (
+            "ERROR 03-02 10:00:01 [config.py:131] Error retrieving safetensors: Repo id must be in the form "
+            "'repo_name' or 'namespace/repo_name': '/models/tern.gguf'. Use `repo_type` argument if needed."
+        ),
+        (
+            "ERROR 03-02 10:00:01 [fa_utils.py:57] Cannot use FA version 2 is not supported due to FA2 is only "
+            "supported on devices with compute capability >= 8"
+        ),
+        (
+            "heron4:71:71 [0] misc/cudawrap.cc:179 NCCL WARN Failed to find CUDA library libcuda.so (NCCL_CUDA_PATH='') : "
+            "libcuda.so: cannot open shared object file: No such file or directory"
+        ),
+        (
+            "libibverbs: Warning: couldn't load driver 'libtern.so': libtern.so: cannot open shared object "
+            "file: Permission denied"
+        ),
+        'INFO 03-02 10:00:01 [__init__.py:53] Failed to import from amdsmi with ModuleNotFoundError("No module")',
+        "hipblasLt error: Heuristic Fetch Failed!",
+        "sh: 1: lspci: not found",
+    ],
+)
+def test_what_harmless_starts_log_names_no_cause_of_a_server_that_needs_longer(line: str) -> None:
+    assert diagnose(Evidence(timed_out=True, log=f"{BANNER}\n{line}\n{BANNER}")).cause == "unknown"

@@ -166,6 +166,10 @@ RULES = (
             r"has no attribute '?all_special_tokens_extended",
             r"ValueError: '[\w-]+' is already used by a Transformers (?:config|model), pick another name",
             r"cannot import name '(?P<name>\w+)' from '(?:transformers|vllm\.transformers_utils)[\w.]*'",
+            (
+                r"'(?!Vllm|Model|Compilation|Parallel|Cache|Scheduler|Speculative|Load|Device|Attention"
+                r"|KV)\w+Config' object has no attribute "
+            ),
             r"module '?transformers[\w.]*'? has no attribute '(?P<name>\w+)'",
             r"ModuleNotFoundError: No module named 'transformers\.[\w.]+'",
             r"data did not match any variant of untagged enum \w+",
@@ -192,7 +196,7 @@ RULES = (
                 r"|transformers_modules)[\w.]+)'"
             ),
             (
-                r"(?:Import|ModuleNotFound|Value|Runtime)Error: .*[Pp]lease install (?:the "
+                r"(?:Import|ModuleNotFound|Value|Runtime)Error: .*[Pp]lease install (?:or update )?(?:the "
                 r")?[`']?(?P<module>[\w\[\].-]+)"
             ),
             r"packages that were not found in your environment: (?P<module>[\w., -]+)",

@@ -117,6 +117,7 @@ RULES = (
             r"The checkpoint you are trying to load has model type `[^`]*` but Transformers does not recognize",
             r"has no vLLM implementation|Cannot find model module",
         ),
+        source=texts(r"CONFIG_MAPPING\[.* → KeyError: '(?P<name>[\w-]+)'"),
     ),
     Rule(
         id="config-broken",

@@ -38,6 +38,7 @@ RULES = (
         ),
         log=texts(
             r"Cannot find the config file for (?P<method>[\w.-]+)",
+            r"Cannot find any of \[.*\] in the model's quantization config",
             (
                 r"Quantization method specified in the model config \((?P<found>[\w.-]+)\) does not match the "
                 r"quantization method specified in the `quantization` argument \((?P<method>[\w.-]+)\)"
@@ -47,8 +48,11 @@ RULES = (
     ),
     Rule(
         id="quantization-unsupported",
-        title="the quantization method does not work on this accelerator, or not with this dtype",
-        why="Each method has kernels for some devices and data types only.",
+        title="the quantization method does not work on this accelerator, with this dtype, or for this model",
+        why=(
+            "Each method has kernels for some devices and data types only, and some classes of models leave "
+            "methods out."
+        ),
         advice=(
             "Set server.flags.dtype to one of the supported: {dtypes}",
             (
@@ -66,6 +70,7 @@ RULES = (
                 r"is not supported for quantization method (?P<method>[\w.-]+)\. Supported dtypes: "
                 r"?(?P<dtypes>\[[^\]]*\])?"
             ),
+            r"does not support (?P<method>\w+) quantization yet",
             r"Quantization scheme is not supported for (?:the )?current GPU",
         ),
     ),

@@ -120,7 +120,7 @@ def test_a_library_is_missing_or_may_not_be_read_or_does_not_fit(text: str, caus
             "supported on devices with compute capability >= 8"
         ),
         (
-            "heron4:71:71 [0] misc/cudawrap.cc:179 NCCL WARN Failed to find CUDA library libcuda.so (NCCL_CUDA_PATH='') : "
+            "heron4:71:71 [0] misc/cudawrap.cc:179 NCCL WARN Failed to find CUDA library libcuda.so : "
             "libcuda.so: cannot open shared object file: No such file or directory"
         ),
         (

@@ -20,7 +20,9 @@ RULES = (
             "Check all of the profile's flags against the image at once: orch profile lint --image PROFILE",
             "The image has vLLM {version}.",
         ),
-        log=texts(r"error: unrecognized arguments: (?P<flag>\S.*)"),
+        log=texts(
+            r"error: unrecognized arguments: (?P<flag>\S.*)", r"error: ambiguous option: (?P<flag>\S+) could match"
+        ),
         notes=NOTES,
     ),
     Rule(

@@ -124,7 +124,7 @@ def _may_beat(root: RootCause | None, match: Match) -> bool:
         return True
     if where.number in root.lines or (root.chain and where.chain == root.chain):
         return True
-    if where.number > root.number or where.chain:
+    if where.chain:
         return _tells_the_same(where, root)
     return where.number < root.number
 
@@ -142,9 +142,10 @@ def _message_of(text: str) -> str:
 def _candidates(findings: Findings, root: RootCause | None, server: Server) -> Iterator[tuple[Rank, Match]]:
     own = root.lines if root else range(0)
     raised = {failure.line.number: failure for failure in findings.failures}
+    chains = {line.number: failure.chain for failure in findings.failures for line in failure.own_lines}
     for line in findings.messages:
         failure = raised.get(line.number)
-        text, chain = (failure.text, failure.chain) if failure else (line.text, 0)
+        text, chain = failure.text if failure else line.text, chains.get(line.number, 0)
         where = RootCause(text, line.number, line.process, chain=chain)
         words = text if failure and failure.quotes_program else line.text
         for match in _matches(_QUIET if line.is_quiet else _LOG, words, where):

@@ -51,7 +51,7 @@ DEATHS = re.compile(
     r"|[Gg]ot fatal signal from worker processes|Application startup failed"
     r"|Watchdog caught collective operation timeout"
     r"|Process group watchdog thread terminated|ActorDiedError|WorkerCrashedError|MQLLMEngine is already dead"
-    r"|[Bb]ackground task failed|AsyncEngineDeadError|Background loop is stopped"
+    r"|[Bb]ackground task failed|AsyncEngineDeadError|Background loop is stopped|error while attempting to bind"
 )
 """Signs in the log that a process of the server has died of itself."""
 SURVIVED = re.compile(

@@ -129,6 +129,7 @@ def test_a_library_is_missing_or_may_not_be_read_or_does_not_fit(text: str, caus
         ),
         'INFO 03-02 10:00:01 [__init__.py:53] Failed to import from amdsmi with ModuleNotFoundError("No module")',
         "hipblasLt error: Heuristic Fetch Failed!",
+        "A module that was compiled using NumPy 1.x cannot be run in",
         "sh: 1: lspci: not found",
     ],
 )

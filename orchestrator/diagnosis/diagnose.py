@@ -74,7 +74,7 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     part = last_part(log)
     lines = read_lines(part.data, part.first + evidence.first_line - 1)
     exit_code = None if evidence.timed_out else evidence.exit_code
-    findings = what_may_explain(take_apart(joined(lines)), Ending(exit_code, part.served))
+    findings = what_may_explain(take_apart(joined(lines)), Ending(exit_code, part.served, about.is_vllm))
     root = root_cause(findings)
     known = {"version": evidence.vllm_version or about.version}
     if evidence.oom_killed:

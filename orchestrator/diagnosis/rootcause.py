@@ -121,7 +121,8 @@ def _ranked(findings: Findings) -> list[RootCause]:
     builds = {line.number for line in build_errors(findings)}
     for line in findings.messages:
         if line.number in builds:
-            found.append(_Candidate(RootCause(line.text, line.number, line.process, REAL), is_quoted=True))
+            cause = RootCause(line.text, line.number, line.process, REAL, is_deadly=bool(deadly))
+            found.append(_Candidate(cause, is_quoted=True))
         elif line.number not in told and (tier := _message_tier(line)) is not None:
             ends = tier in (REAL, NATIVE_END) and not line.level
             found.append(_Candidate(RootCause(line.text, line.number, line.process, tier, is_deadly=ends)))

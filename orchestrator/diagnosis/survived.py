@@ -44,6 +44,8 @@ class Ending:
     """None while it runs."""
     served: bool
     """Whether it was ready before."""
+    is_vllm: bool = True
+    """Whether anything of vLLM was logged: if nothing was, all that there is may explain the end."""
 
     @property
     def from_outside(self) -> bool:
@@ -64,18 +66,19 @@ def is_deadly(failure: Failure) -> bool:
 
 def what_may_explain(findings: Findings, ending: Ending) -> Findings:
     """Return a log without the errors that the server lived through."""
+    if not ending.is_vllm:
+        return findings
     findings = _without_survived(findings, ending)
     if ending.served or ending.from_outside:
         findings = _until_shutdown(findings)
     if not (ending.served or ending.from_outside or ending.still_runs):
         return findings
-    if ending.from_outside and not _shows_death(findings):
+    shows_death = _shows_death(findings)
+    if ending.from_outside and not shows_death:
         return _only(findings, _is_certain, is_deadly)
     if ending.served:
         return _only(findings, _of_engine_or_certain, _of_engine)
-    if ending.from_outside or ending.still_runs:
-        return _after_progress(findings)
-    return findings
+    return findings if shows_death else _after_progress(findings)
 
 
 def _without_survived(findings: Findings, ending: Ending) -> Findings:

@@ -168,7 +168,6 @@ class _Apart:
             process=stream.process if keeps_name else "",
             chain=chain,
             opening=opening,
-            is_fatal=stream.follows and stream.is_fatal,
         )
 
     def _opening(self, line: Line) -> str:
@@ -193,7 +192,6 @@ class _Apart:
             failure=index,
             chain=stream.chain,
             opening=stream.opening,
-            is_fatal=stream.is_fatal,
         )
 
     def _detail(self, index: int, line: Line) -> None:
@@ -203,8 +201,11 @@ class _Apart:
             self._details.setdefault(index, []).append(line)
 
     def findings(self) -> Findings:
+        """Return what was found; if one exception of a chain was not caught, the chain ended its process."""
+        fatal = {failure.chain for failure in self.failures if failure.is_fatal}
         failures = (
-            replace(failure, details=tuple(self._details.get(index, ()))) for index, failure in enumerate(self.failures)
+            replace(failure, details=tuple(self._details.get(index, ())), is_fatal=failure.chain in fatal)
+            for index, failure in enumerate(self.failures)
         )
         return Findings(tuple(failures), tuple(self.messages))
 
@@ -221,7 +222,7 @@ def _frame(stream: _Stream, text: str) -> None:
     """Note a line inside a traceback: a frame, or the source line below one."""
     frame = _FRAME.match(text)
     if frame:
-        if stream.frames == 0 and not stream.follows:
+        if stream.frames == 0:
             stream.is_fatal = frame["function"] in _FIRST_FUNCTIONS
         stream.frames += 1
     else:

@@ -96,18 +96,19 @@ ENGINE_SIDE = re.compile(
     re.IGNORECASE,
 )
 """Names of processes that hold or run the model."""
-USAGE = re.compile(r"(?:[\w./-]+ ){1,4}?error: \S|[\w./-]+: error: \S")
+USAGE = re.compile(r"(?:[\w./-]+ ){1,4}?error: \S|(?:[\w./-]+ ){0,3}[\w./-]+: error: \S")
 """How argparse refuses."""
 NATIVE = re.compile(
     r"Fatal Python error|Segmentation fault|Bus error|Illegal instruction|Aborted|terminate called |Floating point exce"
-    r"|Memory access fault|symbol lookup error|double free|corrupted |env: |exec: |FATAL|panic:|Fatal glibc error"
+    r"|Memory access fault|.{0,200}symbol lookup error: |double free|corrupted |env: |exec: |\[?FATAL|panic:"
+    r"|Fatal glibc error"
     r"|\w{1,40}\(\): (?:invalid|corrupted|unaligned|double|memory)|free\(\): |malloc\(\): |pure virtual method called"
     r"|\*\*\* (?:SIG\w+|stack smashing|Aborted)|!{3,} ?(?:Segfault|\w+ encountered)|Assertion .* failed"
     r"|.{1,300}: Assertion [`']|thread '.{1,80}' panicked at|Failed: (?:Cuda|CUDA|HIP|Hip|NCCL|RCCL)"
     r"|\w{0,20}(?:CUDA|HIP|NCCL|RCCL|BLAS|blas|DNN|MIOpen|HSA|hsa)\w{0,12}(?:\(\w+\))?:? .{0,60}\b[Ee]rror\b"
     r"|HSA_STATUS_ERROR|:[01]:[\w.]{1,60} *: *\d+ *: .*(?:[Ff]ault|[Aa]bort|[Ee]rror|[Cc]annot)|GPU core dump"
     r"|what\(\): "
-    r"|pthread_create failed|error while loading shared libraries|.{1,200}: error while loading shared libraries"
+    r"|.{0,80}pthread_create failed|error while loading shared libraries|.{1,200}: error while loading shared libraries"
     r"|.{1,200} line \d+: +\d+ (?:Aborted|Segmentation|Bus error|Illegal|Floating)|LLVM ERROR|Intel MKL FATAL"
     r"|OMP: Error|libgomp: |ERROR; return code from pthread_create|\S{1,60} fault by GPU"
 )

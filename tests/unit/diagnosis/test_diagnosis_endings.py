@@ -10,9 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from diagnosis_fixtures import FIXTURES, Fixture
 from diagnosis_logs import FORMS, RAY, V0, V012, V085, failed_start, healthy, logged, ready, shutdown, start, uncaught
 
 from orchestrator.diagnosis import Evidence, diagnose
+from orchestrator.diagnosis.rule import Strength
+from orchestrator.diagnosis.rules import RULES
 
 if TYPE_CHECKING:
     from diagnosis_logs import Form
@@ -224,3 +227,21 @@ def test_a_server_that_was_ready_and_died_of_words_of_compiled_code_is_explained
     found = diagnosed([*start(form), *ready(form), f"{form.worker}{native}", *gone], "exit 0")
     assert (found.root_line, found.process) == (native, form.worker_name)
     assert found.cause != "engine-died"
+
+
+SYMPTOMS = {rule.id for rule in RULES if rule.strength is Strength.SYMPTOM}
+FATAL = [
+    one
+    for one in FIXTURES
+    if one.cause not in {*SYMPTOMS, *OUTSIDE.values()}
+    and any(begin in str(one.evidence.log) for begin in (", in <module>", ", in _bootstrap\\n", "error: unrecognized"))
+]
+"""Real logs that show that a process ended of itself."""
+
+
+@pytest.mark.parametrize("fixture", FATAL, ids=lambda fixture: fixture.name)
+@endings
+def test_a_real_log_of_a_failure_keeps_its_cause_in_every_ending(fixture: Fixture, ending: str) -> None:
+    given = ENDINGS[ending]
+    log = fixture.evidence.log
+    assert diagnose(Evidence(exit_code=given.exit_code, timed_out=given.timed_out, log=log)).cause == fixture.cause

@@ -308,7 +308,7 @@ def point_at(bench: Bench, plan: SearchPlan, load: int) -> Point:
     groups = bench.dataset.groups
     return dataclasses.replace(
         first,
-        num_prompts=math.ceil(max(FEWEST_PROMPTS, plan.prompts_per_step * load) / groups) * groups,
+        num_prompts=first.prompts_of(math.ceil(max(FEWEST_PROMPTS, plan.prompts_per_step * load) / groups) * groups),
         max_concurrency=load if plan.over == CONCURRENCY else None,
         request_rate="inf" if plan.over == CONCURRENCY else float(load),
         burstiness=POISSON if plan.over == CONCURRENCY else bench.burstiness,

@@ -69,7 +69,7 @@ class Point:
     @property
     def batch(self) -> int:
         """Return the guide's `batch`: requests in flight at most."""
-        return self.num_prompts if self.max_concurrency is None else self.max_concurrency
+        return self.requests if self.max_concurrency is None else self.max_concurrency
 
     @property
     def generates(self) -> bool:
@@ -98,9 +98,13 @@ class Point:
     @property
     def requests(self) -> int:
         """Return how many requests are sent: as many as prompts, unless one request holds several."""
-        options = json.loads(self.dataset_options)
-        size, query = int(options.get("batch_size", 1)), int(options.get("reranker") is False)
-        return math.ceil((self.num_prompts - query) / max(size - query, 1))
+        size, query = _texts(self.dataset_options)
+        return math.ceil((self.num_prompts - query) / (size - query))
+
+    def prompts_of(self, requests: int) -> int:
+        """Return how many prompts so many requests hold."""
+        size, query = _texts(self.dataset_options)
+        return requests * (size - query) + query
 
     @property
     def longest(self) -> int:
@@ -208,6 +212,12 @@ def _lengths(bench: Bench) -> list[tuple[int | None, int | None]]:
     return [(None, output)]
 
 
+def _texts(dataset_options: str) -> tuple[int, int]:
+    """Return the texts of a request, and how many of them are the same in all requests and count once."""
+    options = json.loads(dataset_options)
+    return int(options.get("batch_size", 1)), int(options.get("reranker") is False)
+
+
 def lengths_text(parameters: Mapping[str, Any]) -> str:
     """Return a point's lengths as people say them: `512/128`, `512/≤128`, `512`, or the dataset's name."""
     prompt, output = parameters["input_len"], parameters["output_len"]
@@ -279,7 +289,7 @@ def warmup(bench: Bench, point: Point) -> Measurement | None:
     output = None if point.output_len is None else min(point.output_len, WARMUP_OUTPUT)
     shape = dataclasses.replace(
         point,
-        num_prompts=prompts,
+        num_prompts=point.prompts_of(prompts),
         output_len=output,
         request_rate="inf",
         burstiness=POISSON,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Discriminator, Field, StrictBool, Tag
+from pydantic import Discriminator, Field, StrictBool, Tag, field_validator
 
 from orchestrator.profile.dataset_base import Dataset, Length
 from orchestrator.profile.values import Count, Section
+
+if TYPE_CHECKING:
+    from pydantic import ValidationInfo
 
 Ratio = Annotated[float, Field(ge=0, lt=1, strict=True)]
 
@@ -98,6 +101,13 @@ class RandomRerankDataset(_Drawn):
     reranker: StrictBool = True
     """The model takes query and document together; false for one that embeds each by itself, where `batch_size` and
     `num_prompts` count the query too."""
+
+    @field_validator("reranker")
+    @classmethod
+    def _batch_holds_the_query(cls, reranker: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic calls it
+        if not reranker and info.data.get("batch_size") == 1:
+            raise ValueError("without a reranker batch_size counts the query too, and must be 2 or more")
+        return reranker
 
     @property
     def needs_backend(self) -> tuple[str, ...]:

@@ -62,10 +62,10 @@ def unreached_concurrency(profile: Profile) -> Remarks:
     idle = [
         point
         for point in _points(profile)
-        if point.max_concurrency is not None and point.num_prompts < point.max_concurrency
+        if point.max_concurrency is not None and point.requests < point.max_concurrency
     ]
     if idle:
-        yield "bench.concurrency", f"{idle[0].max_concurrency} is never reached with {idle[0].num_prompts} requests"
+        yield "bench.concurrency", f"{idle[0].max_concurrency} is never reached with {idle[0].requests} requests"
 
 
 def solid_percentiles(profile: Profile) -> Remarks:

@@ -524,6 +524,7 @@ def test_the_rust_client_is_found_in_the_package_and_answers_for_itself(tmp_path
         assert (prepared["program"], prepared["version"], prepared["problem"]) == (str(carried), "0.32.0", "")
         assert prepared["options"] == ["--backend", "--dataset-name", "--random-input-len"]
         assert prepared["datasets"] == ["random", "custom"]
+        assert prepared["backends"] == ["vllm", "openai"]
         assert (prepared["fork"], prepared["reason"]) == (False, "it is a program of its own")
         assert driven.run("one", [str(carried), "bench", "serve"])["log"] == b"measured bench serve\n"
 

@@ -50,8 +50,8 @@ def _read_prompts(value: Any) -> Any:  # noqa: ANN401 - a validator sees whateve
     counts = as_list(value)
     if isinstance(counts, list | tuple) and any(item == ALL_PROMPTS for item in counts):
         raise ValueError(
-            "all of a dataset is no number that a complete measurement could be told by; count its prompts (those of a "
-            "custom dataset are its lines: wc -l) and write how many"
+            "all of a dataset is refused, because a measurement is complete only by a number; count its prompts (a "
+            "custom dataset has as many as lines: wc -l) and write how many"
         )
     return value
 

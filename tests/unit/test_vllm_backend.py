@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from samples import a_bench, a_measurement, a_profile, a_record, a_result
 
 from orchestrator.bench.judge import incompleteness
+from orchestrator.bench.session import wanted
 from orchestrator.objectives import metric_value, parse_objective
 from orchestrator.plan.estimate import point_seconds
 from orchestrator.sweep import Measurement, Point, points, warmup
@@ -345,6 +346,22 @@ def test_an_objective_on_what_does_not_exist_is_refused(objective: str) -> None:
     assert a_profile(bench=pooling, objectives=["p99_e2el_ms<8", "request_throughput>1"]).objectives
     with pytest.raises(ValidationError, match="does not exist where requests generate no tokens"):
         a_profile(bench=pooling, objectives=[objective])
+
+
+def test_a_name_on_the_hub_is_told_to_the_client_and_not_looked_for_in_the_container() -> None:
+    hub = {"lengths": None, "dataset": {"name": "hf", "path": "org/set", "split": "train", "output_len": 5}}
+    profile = a_profile(bench=hub)
+    assert profile.bench is not None
+    assert wanted(profile, profile.bench).dataset is None
+    local = a_profile(bench={**hub, "dataset": {"name": "hf", "path": "/d/set"}})
+    assert local.bench is not None
+    assert wanted(local, local.bench).dataset == "/d/set"
+    argv = argv_of(**hub)
+    start = argv.index("--dataset-name")
+    assert argv[start : argv.index("--num-prompts")] == [
+        *("--dataset-name", "hf", "--dataset-path", "org/set"),
+        *("--hf-output-len", "5", "--hf-split", "train", "--ignore-eos"),
+    ]
 
 
 def test_the_estimate_of_a_point_that_generates_nothing_has_no_tokens_in_it() -> None:

@@ -323,18 +323,12 @@ def build_target(builder: Builder, target: str, version: str | None) -> Iterator
         yield provide_base(builder)
     if target in ("stub", "all"):
         yield provide_stub(builder)
-    if target in ("cpu", "all"):
-        for each in EACH_LANDING if target == "all" else [version or DEFAULT_VLLM]:
-            yield provide_cpu(builder, each)
-    if target == "versions":
-        for each in known_versions():
-            yield provide_cpu(builder, each)
-    if target in ("client", "all"):
-        for each in [version] if version else CLIENTS:
-            yield provide_client(builder, each)
-    if target in ("sourced", "all"):
-        for each in [version] if version else SOURCED:
-            yield provide_sourced(builder, each)
+    servers = {"cpu": [version or DEFAULT_VLLM], "all": EACH_LANDING, "versions": known_versions()}
+    clients = {"client": [version] if version else CLIENTS, "all": CLIENTS}
+    sourced = {"sourced": [version] if version else SOURCED, "all": SOURCED}
+    for provide_one, versions in ((provide_cpu, servers), (provide_client, clients), (provide_sourced, sourced)):
+        for each in versions.get(target, ()):
+            yield provide_one(builder, each)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.vllm.results import LATENCIES, STATISTICS
+from orchestrator.vllm.results import LATENCIES, STATISTICS, WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 THROUGHPUTS = ("request_throughput", "output_throughput", "total_token_throughput", "request_goodput")
 METRICS = (*THROUGHPUTS, *(f"{statistic}_{latency}_ms" for latency in LATENCIES for statistic in STATISTICS))
 """What an objective can be about, as the wide table names it."""
-_FORM = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*(\d+(?:\.\d+)?)\s*")
+_FURTHER = re.compile(rf"(p\d{{1,2}}(?:\.\d+)?)_({'|'.join(LATENCIES)})_ms")
+"""A percentile that the client reports if it is asked to."""
+_OF_TOKENS = ("output_throughput", "request_goodput")
+"""Throughputs that there are only of requests that generate tokens."""
+_FORM = re.compile(r"\s*([\w.]+)\s*(<=|>=|<|>)\s*(\d+(?:\.\d+)?)\s*")
 _COMPARE = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 THIN_MARK = "~"
 """Stands before a percentile of too few requests to be relied on, wherever people are shown one."""
@@ -63,12 +67,31 @@ def parse_objective(text: str) -> Objective:
 
 def check_metric(name: str) -> str:
     """Return the name of a metric; raise ValueError with those there are for another one."""
-    if name not in METRICS:
+    if name not in METRICS and not _FURTHER.fullmatch(name):
         raise ValueError(
             f"'{name}' is not a metric; there are {', '.join(THROUGHPUTS)}, and latencies such as p99_ttft_ms, "
             f"made of {', '.join(STATISTICS)} and {', '.join(LATENCIES)}"
         )
     return name
+
+
+def unreported(name: str, percentiles: Collection[float], *, generates: bool) -> str | None:
+    """Return why a sweep's client does not report a metric, and what to do; None if it does.
+
+    Args:
+        name: The metric.
+        percentiles: Those that the client is asked for beside the usual ones.
+        generates: Requests generate tokens.
+    """
+    statistic, latency, _ = name.split("_") if name.endswith("_ms") else ("", "", "")
+    if not generates and (name in _OF_TOKENS or (latency and latency not in WHOLE)):
+        return (
+            f"'{name}' does not exist where requests generate no tokens; there are request_throughput, "
+            f"total_token_throughput, and latencies such as p99_{WHOLE[0]}_ms"
+        )
+    if statistic and statistic not in STATISTICS and float(statistic[1:]) not in percentiles:
+        return f"'{name}' is reported only if bench.percentiles asks for {statistic[1:]}"
+    return None
 
 
 def metric_value(name: str, metrics: Metrics) -> float | None:
@@ -77,7 +100,7 @@ def metric_value(name: str, metrics: Metrics) -> float | None:
         found = getattr(metrics, name)
     else:
         statistic, latency, _ = name.split("_")
-        found = getattr(getattr(metrics, f"{latency}_ms"), statistic)
+        found = getattr(metrics, f"{latency}_ms").value(statistic)
     return None if found is None else float(found)
 
 

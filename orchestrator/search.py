@@ -20,7 +20,7 @@ from orchestrator.objectives import Objective, goodput_bounds, is_thin, missed
 from orchestrator.profile.arrival import POISSON
 from orchestrator.runs.records import RunState
 from orchestrator.sweep import Point, canonical_json, measurement, points
-from orchestrator.validity import SAMPLES_FOR, Reason, Verdict, assess
+from orchestrator.validity import Reason, Verdict, assess, samples_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -149,7 +149,7 @@ class Found:
                 requests = item.record.metrics.completed if item.record.metrics else 0
                 fewest[metric] = min(requests, fewest.get(metric, requests))
         return [
-            f"{metric} rests on as few as {requests} requests, {SAMPLES_FOR[metric.partition('_')[0]]} make it reliable"
+            f"{metric} rests on as few as {requests} requests, {samples_for(metric.partition('_')[0])} make it reliable"
             for metric, requests in fewest.items()
         ]
 
@@ -303,12 +303,12 @@ def point_at(bench: Bench, plan: SearchPlan, load: int) -> Point:
     first = points(bench)[0]
     flags = {**bench.client_flags}
     bounds = goodput_bounds(plan.objectives)
-    if bounds:
+    if bounds and first.generates:
         flags["goodput"] = [f"{latency}:{bound:g}" for latency, bound in bounds.items()]
     groups = bench.dataset.groups
     return dataclasses.replace(
         first,
-        num_prompts=math.ceil(max(FEWEST_PROMPTS, plan.prompts_per_step * load) / groups) * groups,
+        num_prompts=first.prompts_of(math.ceil(max(FEWEST_PROMPTS, plan.prompts_per_step * load) / groups) * groups),
         max_concurrency=load if plan.over == CONCURRENCY else None,
         request_rate="inf" if plan.over == CONCURRENCY else float(load),
         burstiness=POISSON if plan.over == CONCURRENCY else bench.burstiness,

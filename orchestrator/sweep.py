@@ -6,12 +6,15 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.profile.arrival import POISSON
 from orchestrator.profile.bench import LengthProduct
-from orchestrator.profile.dataset import CustomDataset, PrefixRepetitionDataset, ShareGptDataset
+from orchestrator.profile.dataset_random import PrefixRepetitionDataset
+from orchestrator.vllm.backend import BACKENDS, COMPLETIONS
+from orchestrator.vllm.client import RANGE_FLAG
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 SEED_RANGE = 2**31
 MOST_WARMUP = 64
 WARMUP_OUTPUT = 32
-SHARED = frozenset({"sonnet", "prefix_repetition"})
+SHARED = frozenset({"sonnet", "prefix_repetition", "random-rerank"})
 """Datasets whose prompts are meant to begin alike."""
 
 
@@ -49,6 +52,14 @@ class Point:
     """How evenly requests arrive at the request rate; 1 is a Poisson process."""
     ramp_up: RampUp | None = None
     """A request rate that rises; the request rate is `inf` then."""
+    backend: str = COMPLETIONS
+    """The API that is asked."""
+    endpoint: str | None = None
+    """Path of the server; None for the backend's own."""
+    ignore_eos: bool | None = None
+    """Whether answers go on after their end; None for what follows from the output length."""
+    percentiles: tuple[float, ...] = ()
+    """What the client is to report beside the usual percentiles; no part of what the point is."""
 
     @property
     def id(self) -> str:
@@ -58,22 +69,53 @@ class Point:
     @property
     def batch(self) -> int:
         """Return the guide's `batch`: requests in flight at most."""
-        return self.num_prompts if self.max_concurrency is None else self.max_concurrency
+        return self.requests if self.max_concurrency is None else self.max_concurrency
+
+    @property
+    def generates(self) -> bool:
+        """Say whether answers are tokens; otherwise each request has one answer that is none."""
+        return BACKENDS[self.backend].generates
+
+    @property
+    def ignores_eos(self) -> bool:
+        """Say whether answers go on after their end until they have the output length."""
+        if not BACKENDS[self.backend].samples:
+            return False
+        return self.output_len is not None if self.ignore_eos is None else self.ignore_eos
+
+    @property
+    def most_output_tokens(self) -> int | None:
+        """Return how many tokens a measurement generates at most; None where the dataset decides, or lengths vary."""
+        if self.output_len is None or lengths_vary(self.parameters(), "output"):
+            return None
+        return self.num_prompts * self.output_len
 
     @property
     def output_tokens(self) -> int | None:
-        """Return how many tokens a complete measurement generates; None where the dataset decides, or lengths vary."""
-        if self.output_len is None or lengths_vary(self.parameters()):
-            return None
-        return self.num_prompts * self.output_len
+        """Return how many tokens a complete measurement generates; None where that is not known beforehand."""
+        return self.most_output_tokens if self.ignores_eos else None
+
+    @property
+    def requests(self) -> int:
+        """Return how many requests are sent: as many as prompts, unless one request holds several."""
+        size, query = _texts(self.dataset_options)
+        return math.ceil((self.num_prompts - query) / (size - query))
+
+    def prompts_of(self, requests: int) -> int:
+        """Return how many prompts so many requests hold."""
+        size, query = _texts(self.dataset_options)
+        return requests * (size - query) + query
 
     @property
     def longest(self) -> int:
         """Return the tokens of context that the longest request needs, as far as the profile says it."""
         options = json.loads(self.dataset_options)
-        most = 1.0 + options.get("range_ratio", 0.0)
-        prefix = options.get("prefix_len", 0) if self.dataset == "random" else 0
-        return prefix + int((self.input_len or 0) * most) + int((self.output_len or 0) * most)
+        prefix = options.get("prefix_len", 0) if self.dataset.startswith("random") else 0
+        prompt, output = (
+            int((length or 0) * (1.0 + range_ratio(options, side)))
+            for length, side in ((self.input_len, "input"), (self.output_len, "output"))
+        )
+        return int(prefix + prompt + output)
 
     @property
     def poisson(self) -> bool:
@@ -86,6 +128,9 @@ class Point:
             "dataset_options": json.loads(self.dataset_options),
             "burstiness": None if self.poisson else self.burstiness,
             "ramp_up": None if self.ramp_up is None else self.ramp_up.model_dump(),
+            "backend": None if self.backend == COMPLETIONS else self.backend,
+            "endpoint": self.endpoint,
+            "ignore_eos": self.ignore_eos,
         }
         return {
             "dataset": self.dataset,
@@ -96,13 +141,12 @@ class Point:
             "max_concurrency": self.max_concurrency,
             "request_rate": self.request_rate,
             "client_flags": json.loads(self.client_flags),
-            **{name: value for name, value in later.items() if value},
+            **{name: value for name, value in later.items() if value or value is False},
         }
 
     def label(self) -> str:
         """Return the point as people say it, such as `512/512 × 16 prompts, concurrency 8`."""
-        lengths = self.dataset if self.input_len is None else f"{self.input_len}/{self.output_len}"
-        parts = [f"{lengths} × {self.num_prompts} prompts"]
+        parts = [f"{lengths_text(self.parameters())} × {self.num_prompts} prompts"]
         if self.max_concurrency is not None:
             parts.append(f"concurrency {self.max_concurrency}")
         if self.request_rate != "inf":
@@ -111,6 +155,8 @@ class Point:
             parts.append(f"burstiness {self.burstiness:g}")
         if self.ramp_up is not None:
             parts.append(str(self.ramp_up))
+        if self.backend != COMPLETIONS:
+            parts.append(self.backend)
         return ", ".join(parts)
 
 
@@ -143,26 +189,59 @@ def points(bench: Bench) -> tuple[Point, ...]:
                 options,
                 POISSON if rate == "inf" else bench.burstiness,
                 bench.ramp_up,
+                bench.backend,
+                bench.asked_endpoint,
+                percentiles=bench.percentiles,
             )
+            if bench.ignore_eos not in (None, point.ignores_eos):
+                point = dataclasses.replace(point, ignore_eos=bench.ignore_eos)
             found[point] = None
     return tuple(found)
 
 
 def _lengths(bench: Bench) -> list[tuple[int | None, int | None]]:
-    """Return the pairs of input and output length, each None where the dataset decides."""
+    """Return the pairs of input and output length, each None where the dataset decides or there is no output."""
     dataset = bench.dataset
     if isinstance(bench.lengths, LengthProduct):
-        return list(itertools.product(bench.lengths.input, bench.lengths.output))
+        return list(itertools.product(bench.lengths.input, bench.lengths.output or (None,)))
+    if bench.lengths:
+        return list(bench.lengths)
+    output = dataset.asked_output_len if BACKENDS[bench.backend].generates else None
     if isinstance(dataset, PrefixRepetitionDataset):
-        return [(dataset.prefix_len + dataset.suffix_len, dataset.output_len)]
-    if isinstance(dataset, ShareGptDataset | CustomDataset):
-        return [(None, dataset.output_len)]
-    return list(bench.lengths or [(None, None)])
+        return [(dataset.prefix_len + dataset.suffix_len, output)]
+    return [(None, output)]
 
 
-def lengths_vary(parameters: Mapping[str, Any]) -> bool:
-    """Say whether a point's lengths are drawn from a range, so that no sum of them is known beforehand."""
-    return bool(parameters.get("dataset_options", {}).get("range_ratio"))
+def _texts(dataset_options: str) -> tuple[int, int]:
+    """Return the texts of a request, and how many of them are the same in all requests and count once."""
+    options = json.loads(dataset_options)
+    return int(options.get("batch_size", 1)), int(options.get("reranker") is False)
+
+
+def lengths_text(parameters: Mapping[str, Any]) -> str:
+    """Return a point's lengths as people say them: `512/128`, `512/≤128`, `512`, or the dataset's name."""
+    prompt, output = parameters["input_len"], parameters["output_len"]
+    if prompt is None:
+        return str(parameters["dataset"])
+    most = "≤" if parameters.get("ignore_eos") is False else ""
+    return str(prompt) if output is None else f"{prompt}/{most}{output}"
+
+
+def range_ratio(options: Mapping[str, Any], side: str) -> float:
+    """Return how far lengths vary, by the options of a dataset; the side is `input` or `output`."""
+    ratio = options.get("range_ratio", 0.0)
+    return float(ratio[side] if isinstance(ratio, dict) else ratio)
+
+
+def lengths_vary(parameters: Mapping[str, Any], side: str) -> bool:
+    """Say whether a point's lengths are drawn from a range, so that no sum of them is known beforehand.
+
+    Args:
+        parameters: The point's parameters.
+        side: `input` or `output`.
+    """
+    own = {name.replace("_", "-") for name in parameters["client_flags"]}
+    return RANGE_FLAG in own or range_ratio(parameters.get("dataset_options", {}), side) > 0
 
 
 def prompts_share(parameters: Mapping[str, Any]) -> bool:
@@ -210,7 +289,7 @@ def warmup(bench: Bench, point: Point) -> Measurement | None:
     output = None if point.output_len is None else min(point.output_len, WARMUP_OUTPUT)
     shape = dataclasses.replace(
         point,
-        num_prompts=prompts,
+        num_prompts=point.prompts_of(prompts),
         output_len=output,
         request_rate="inf",
         burstiness=POISSON,
@@ -232,7 +311,7 @@ def warmups(bench: Bench) -> tuple[Measurement, ...]:
     return tuple(found.values())
 
 
-OPTIONAL = frozenset({"dataset_options", "burstiness", "ramp_up"})
+OPTIONAL = frozenset({"dataset_options", "burstiness", "ramp_up", "backend", "endpoint", "ignore_eos", "percentiles"})
 """Parameters that are left out where they are as they always were."""
 
 

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.profile.arrival import POISSON
 from orchestrator.runs.records import RunState
 from orchestrator.sweep import lengths_vary, prompts_share
+from orchestrator.vllm.backend import BACKENDS, COMPLETIONS
 from orchestrator.vllm.client import is_rust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from orchestrator.runs.records import MeasurementRecord
+    from orchestrator.vllm.backend import Backend
     from orchestrator.vllm.results import Metrics
 
 SHORTEST_S = 1.0
@@ -64,6 +66,8 @@ TREND = 0.20
 """How far the time per output token may rise within a measurement."""
 SAMPLES_FOR = {"p90": 64, "p95": 130, "p99": 662}
 """Requests that a percentile needs to be bounded by a sample from above with 99 % confidence."""
+SURE = 0.99
+"""How surely a sample of so many has two values above the percentile."""
 
 
 class Verdict(str, enum.Enum):
@@ -84,6 +88,14 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class Note:
+    """What is to be known of figures, and is no doubt about them."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Assessment:
     """What is to be thought of a measurement."""
 
@@ -91,6 +103,7 @@ class Assessment:
     reasons: tuple[Reason, ...]
     thin: tuple[str, ...]
     """Percentiles for which there are too few requests, such as `p99`."""
+    notes: tuple[Note, ...] = ()
 
 
 def assess(records: Iterable[MeasurementRecord]) -> dict[tuple[str, int], Assessment]:
@@ -110,9 +123,29 @@ def assess(records: Iterable[MeasurementRecord]) -> dict[tuple[str, int], Assess
     return found
 
 
-def thin_percentiles(requests: int) -> tuple[str, ...]:
-    """Return the percentiles that so few requests cannot bear."""
-    return tuple(name for name, needed in SAMPLES_FOR.items() if requests < needed)
+def thin_percentiles(requests: int, metrics: Metrics | None = None) -> tuple[str, ...]:
+    """Return the percentiles that so few requests cannot bear; those of metrics as well that hold further ones."""
+    further = {} if metrics is None else metrics.e2el_ms.further
+    return tuple(name for name in (*SAMPLES_FOR, *further) if requests < samples_for(name))
+
+
+def samples_for(name: str) -> int:
+    """Return the requests that a percentile such as `p99.9` needs: so many that two lie above it, almost surely."""
+    if name in SAMPLES_FOR:
+        return SAMPLES_FOR[name]
+    below = max(float(name[1:]), 100.0 - float(name[1:])) / 100.0
+    low, high = 1, 2
+    while _two_above(high, below) < SURE:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if _two_above(middle, below) < SURE else (low, middle)
+    return high
+
+
+def _two_above(requests: int, below: float) -> float:
+    """Return how likely two of so many requests lie above what a part of all lies below."""
+    return 1.0 - below**requests - requests * (1.0 - below) * below ** (requests - 1)
 
 
 def _assessment(record: MeasurementRecord, shared: tuple[Reason, ...]) -> Assessment:
@@ -122,17 +155,20 @@ def _assessment(record: MeasurementRecord, shared: tuple[Reason, ...]) -> Assess
     own = tuple(reason for look in LOOKS if (reason := look(record, record.metrics)) is not None)
     reasons = own + shared
     verdict = Verdict.SUSPECT if reasons else Verdict.VALID
-    return Assessment(verdict, reasons, thin_percentiles(record.metrics.completed))
+    notes = tuple(note for look in NOTES if (note := look(record, record.metrics)) is not None)
+    return Assessment(verdict, reasons, thin_percentiles(record.metrics.completed, record.metrics), notes)
 
 
 def _over_repetitions(done: Sequence[MeasurementRecord]) -> tuple[Reason, ...]:
-    values = [record.metrics.output_throughput for record in sorted(done, key=_repetition) if record.metrics]
+    measured = [record.metrics for record in sorted(done, key=_repetition) if record.metrics]
+    name = "output" if all(metrics.output_throughput is not None for metrics in measured) else "request"
+    values = [getattr(metrics, f"{name}_throughput") for metrics in measured]
     if len(values) < 2:  # noqa: PLR2004 - nothing to compare
         return ()
     reasons = []
     spread = (max(values) - min(values)) / statistics.median(values)
     if spread >= SPREAD:
-        reasons.append(Reason("spread", f"output throughput differs by {spread:.0%} over {len(values)} repetitions"))
+        reasons.append(Reason("spread", f"{name} throughput differs by {spread:.0%} over {len(values)} repetitions"))
     rest = values[1:]
     if len(rest) > 1 and done and min(record.repetition for record in done) == 1:
         behind = 1.0 - values[0] / statistics.median(rest)
@@ -164,7 +200,8 @@ def _client_saturated(record: MeasurementRecord, _metrics: Metrics) -> Reason | 
 
 def _buffered(_record: MeasurementRecord, metrics: Metrics) -> Reason | None:
     ttft, e2el, tpot = metrics.ttft_ms.mean, metrics.e2el_ms.mean, metrics.tpot_ms.mean
-    if not ttft or not e2el or tpot is None or metrics.total_output_tokens <= BUFFERED_OUTPUT * metrics.completed:
+    tokens = metrics.total_output_tokens or 0
+    if not ttft or not e2el or tpot is None or tokens <= BUFFERED_OUTPUT * metrics.completed:
         return None
     if ttft / e2el <= BUFFERED or tpot > BUFFERED_TPOT_MS:
         return None
@@ -179,9 +216,22 @@ def _prefix_cache(record: MeasurementRecord, _metrics: Metrics) -> Reason | None
     if served.prefix_cache_hits is None or not served.prefix_cache_queries:
         return None
     cached = served.prefix_cache_hits / served.prefix_cache_queries  # of tokens or of blocks, as the version counts
-    if cached <= CACHED:
+    if cached <= CACHED + _templated_part(record):
         return None
     return Reason("prefix-cache", f"{cached:.0%} of the prompt tokens came from the prefix cache")
+
+
+def _backend(record: MeasurementRecord) -> Backend:
+    return BACKENDS[record.parameters.get("backend", COMPLETIONS)]
+
+
+def _templated_part(record: MeasurementRecord) -> float:
+    """Return the part of the prompt tokens that a chat template may have put around all prompts alike."""
+    asked, served = _asked_prompt(record.parameters), record.served
+    if not asked or served is None or record.metrics is None or not _backend(record).templated:
+        return 0.0
+    real = served.prompt_tokens / max(record.metrics.completed, served.requests)
+    return max(1.0 - asked / real, 0.0) if real else 0.0
 
 
 def _prompt_length(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
@@ -195,17 +245,19 @@ def _prompt_length(record: MeasurementRecord, metrics: Metrics) -> Reason | None
     real = min(lengths, key=lambda length: abs(length - expected))
     if not expected or abs(real / expected - 1.0) <= PROMPT_LENGTH:
         return None
+    if asked and real > expected and _backend(record).templated:  # how long a template is nobody has said
+        return None
     said = f"{asked} were asked for" if asked else f"the client counted {expected:.0f}"
     return Reason("prompt-length", f"prompts had {real:.0f} tokens on average, {said}")
 
 
 def _asked_prompt(parameters: dict[str, Any]) -> int | None:
-    """Return the tokens of a prompt; None where the dataset decides, lengths vary, or an input length is a limit."""
-    length = parameters["input_len"]
-    if not length or parameters["dataset"] == "sonnet" or lengths_vary(parameters):
+    """Return the tokens of a request; None where the dataset decides, lengths vary, or an input length is a limit."""
+    length, options = parameters["input_len"], parameters.get("dataset_options", {})
+    if not length or parameters["dataset"] == "sonnet" or lengths_vary(parameters, "input") or "reranker" in options:
         return None
-    prefix = parameters.get("dataset_options", {}).get("prefix_len", 0) if parameters["dataset"] == "random" else 0
-    return int(length + prefix)
+    prefix = options.get("prefix_len", 0) if parameters["dataset"].startswith("random") else 0
+    return int(length + prefix) * int(options.get("batch_size", 1))
 
 
 def _preempted(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
@@ -299,9 +351,20 @@ def _not_warm(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
     return Reason("not-warm", "the warm-up before it failed; what a server does only once may have been measured")
 
 
+def _is_split(record: MeasurementRecord) -> bool:
+    """Say whether the server may count several requests for one of the client's."""
+    parameters = record.parameters
+    several = "batch_size" in parameters.get("dataset_options", {})
+    return several or parameters.get("backend") in SPLIT
+
+
+SPLIT = frozenset({"vllm-rerank", "openai-audio"})
+"""Backends whose requests the server may serve in several pieces: documents, or parts of a long recording."""
+
+
 def _foreign_requests(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
     served = record.served
-    if served is None or not served.requests:
+    if served is None or not served.requests or _is_split(record):
         return None
     foreign = served.requests - metrics.completed - EXTRA_REQUESTS
     if foreign <= 0:
@@ -324,18 +387,33 @@ def _cut_off(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
     if served is None or not (served.requests or served.counts_requests):
         return None
     finished = served.requests - served.cut_off
+    if metrics.total_output_tokens is None and served.requests == 0.0:
+        return None  # a server that does not count what generates nothing
     received, made = metrics.total_output_tokens, served.generation_tokens
     if finished < metrics.completed:
         text = (
             f"the server finished {finished:.0f} of the {metrics.completed} requests that are complete for the client"
         )
-    elif finished == metrics.completed and received < (1.0 - CUT_OFF) * made:
+    elif finished == metrics.completed and received is not None and received < (1.0 - CUT_OFF) * made:
         text = f"the client received {received} of the {made:.0f} tokens that the server made"
     else:
         return None
     return Reason("cut-off", text)
 
 
+def _shorter(record: MeasurementRecord, metrics: Metrics) -> Note | None:
+    """Answers may end by themselves where nothing tells them to go on; throughputs then depend on where they do."""
+    parameters, tokens = record.parameters, metrics.total_output_tokens
+    asked = parameters["output_len"]
+    if parameters.get("ignore_eos") is not False or not asked or tokens is None or lengths_vary(parameters, "output"):
+        return None
+    reached = tokens / metrics.completed
+    text = f"answers had {reached:.1f} of at most {asked} output tokens on average; their ends were heeded"
+    return Note("shorter", text) if reached < asked else None
+
+
+NOTES: tuple[Callable[[MeasurementRecord, Metrics], Note | None], ...] = (_shorter,)
+"""Each looks at one measurement and returns a note, or None."""
 EXTRA_REQUESTS = 2
 """Requests that a client sends beside those it counts: the initial test of older versions, a probe of newer ones."""
 LOOKS: tuple[Callable[[MeasurementRecord, Metrics], Reason | None], ...] = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import EnvironmentFault
 from orchestrator.runs.records import DatasetFacts
 from orchestrator.sweep import points
-from orchestrator.vllm.client import dialect_of, unsupported
+from orchestrator.vllm.client import Known, dialect_of, unsupported
 
 if TYPE_CHECKING:
     from orchestrator.bench.session import Client
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 def check_abilities(bench: Bench, client: Client) -> None:
     """Raise EnvironmentFault, naming keys and options, if the client cannot do what the points ask."""
     dialect = dialect_of(client.name, client.vllm_version, client.options)
+    known = Known(client.options, client.datasets, client.backends, client.spread)
     found: dict[str, None] = {}
     for point in points(bench):
-        found |= dict.fromkeys(unsupported(point, dialect, client.options, client.datasets))
+        found |= dict.fromkeys(unsupported(point, dialect, known))
     if found:
         lines = "\n".join(f"  {line}" for line in found)
         raise EnvironmentFault(

@@ -102,17 +102,23 @@ def incompleteness(point: Point, metrics: Metrics) -> list[str]:
     gives completed requests with too few tokens, and too long a context is cut without a word.
     """
     reasons = []
-    if metrics.completed != point.num_prompts:
-        reasons.append(f"{metrics.completed} of {point.num_prompts} requests completed")
+    if metrics.completed != point.requests:
+        reasons.append(f"{metrics.completed} of {point.requests} requests completed")
     if metrics.failed:
         reasons.append(f"{metrics.failed} requests failed")
     if point.output_tokens is not None and metrics.total_output_tokens != point.output_tokens:
         reasons.append(f"{metrics.total_output_tokens} of {point.output_tokens} output tokens")
-    figures = {
+    most = point.most_output_tokens
+    if not reasons and most is not None and (metrics.total_output_tokens or 0) > most:
+        reasons.append(f"{metrics.total_output_tokens} output tokens, {most} at most were asked for")
+    figures: dict[str, float | None] = {
         "duration": metrics.duration_s,
-        "output throughput": metrics.output_throughput,
-        "mean TTFT": metrics.ttft_ms.mean,
+        "request throughput": metrics.request_throughput,
     }
+    if point.generates:
+        figures |= {"output throughput": metrics.output_throughput, "mean TTFT": metrics.ttft_ms.mean}
+    else:
+        figures["mean E2EL"] = metrics.e2el_ms.mean
     for name, value in figures.items() if not reasons else ():
         if value is None or not math.isfinite(value) or value <= 0:
             reasons.append(f"{name} is {value}")

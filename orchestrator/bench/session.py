@@ -68,6 +68,10 @@ class Client:
     """Every option that the client's parser knows; None where it could not be asked."""
     datasets: frozenset[str] | None
     """Every dataset that it knows by name; None where it could not be asked."""
+    backends: frozenset[str] | None
+    """Every API that it speaks, by its own name; None where it could not be asked."""
+    spread: bool | None
+    """Its range ratio r means lengths from X·(1 - r) to X·(1 + r); None where its help was not asked."""
     dataset: SeenFile | None
     """The file of prompts as it is in the container, if there is one."""
     fork: bool
@@ -134,7 +138,7 @@ def wanted(profile: Profile, bench: Bench) -> Wanted:
     target = client_target(profile)
     tokenizer = str(lookup(bench.client_flags, "tokenizer") or target.model)
     command = tuple(beside_server(profile, driver_argv()))
-    return Wanted(bench.client, bench.dataset.client_path, tokenizer, target.trust_remote_code, target.host, command)
+    return Wanted(bench.client, bench.dataset.container_path, tokenizer, target.trust_remote_code, target.host, command)
 
 
 class Driver:
@@ -220,6 +224,8 @@ class Driver:
                 python_version=hello["python"],
                 options=_set(prepared["options"]),
                 datasets=_set(prepared["datasets"]),
+                backends=_set(prepared["backends"]),
+                spread=prepared["spread"],
                 dataset=_seen(prepared["dataset"]),
                 fork=prepared["fork"],
                 reason=self._mask.text(prepared["reason"]),

@@ -167,6 +167,8 @@ def outcome_text(record: MeasurementRecord) -> str:
     metrics = record.metrics
     if record.state != RunState.DONE or metrics is None:
         return f"{record.state.value.upper()}: {'; '.join(record.reasons)}"
+    if metrics.output_throughput is None:
+        return f"{metrics.request_throughput:.1f} req/s, E2EL {_ms(metrics.e2el_ms.mean)}, {metrics.duration_s:.2f} s"
     return (
         f"{metrics.output_throughput:.1f} tok/s out, TTFT {_ms(metrics.ttft_ms.mean)}, "
         f"TPOT {_ms(metrics.tpot_ms.mean)}, {metrics.duration_s:.2f} s"

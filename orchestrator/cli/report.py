@@ -14,6 +14,7 @@ from orchestrator.report.repeated import repeated
 from orchestrator.report.table import Cell, Row, guide_rows, wide_rows
 from orchestrator.report.thin import LEGEND
 from orchestrator.runs.records import RunKind, RunState
+from orchestrator.sweep import lengths_text
 from orchestrator.validity import assess, thin_percentiles
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def missed_objectives(directory: RunDirectory) -> list[str]:
         f"MISSED: {record.label}, repetition {record.repetition}: {phrase}"
         for record in (directory.records() if objectives else [])
         if record.metrics is not None
-        for phrase in missed(objectives, record.metrics, thin_percentiles(record.metrics.completed))
+        for phrase in missed(objectives, record.metrics, thin_percentiles(record.metrics.completed, record.metrics))
     ]
 
 
@@ -162,6 +163,7 @@ def doubts(directory: RunDirectory) -> list[str]:
             lines.append(f"{record.state.value}: {name}")
         else:
             lines += [f"{assessment.verdict.value}: {name}: {reason.text}" for reason in assessment.reasons]
+            lines += [f"note: {name}: {note.text}" for note in assessment.notes]
         if record.state is RunState.FAILED:
             lines.append(f"         {directory.client_log(record)}")
     if any(assessment.thin for assessment in assessed.values()):
@@ -196,7 +198,7 @@ def _table(title: str, rows: Sequence[Row], columns: Sequence[tuple[str, str]], 
 
 
 def _lengths(row: Row) -> Cell:
-    return row.get("dataset") if row.get("input_len") is None else f"{row['input_len']}/{row['output_len']}"
+    return None if row.get("dataset") is None else lengths_text(row)
 
 
 def _text(value: Cell) -> str:

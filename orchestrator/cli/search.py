@@ -149,6 +149,9 @@ def _objectives(slos: tuple[str, ...], profile: Profile, over: str) -> tuple[Obj
         objectives = tuple(parse_objective(text) for text in texts)
     except ValueError as error:
         raise UsageError(str(error)) from error
+    unreported = [profile.bench.unreported(item.metric) for item in objectives] if profile.bench else []
+    if problems := list(dict.fromkeys(filter(None, unreported))):
+        raise UsageError("; ".join(problems), "Search for a metric that the client of this sweep reports.")
     if over != RATE and all(objective.from_below for objective in objectives):  # a rate can still be too high
         raise UsageError(
             f"{' and '.join(map(str, objectives))} would let the concurrency grow without end",

@@ -8,7 +8,8 @@ client that is running and ends.
     → {"prepare": "vllm", "vllm-rs" or the path of a client, "env": {…}, "direct": ["127.0.0.1", …],
        "dataset": "/path" or null, "tokenizer": "/path" or a hub name, "trust_remote_code": false, "sent": "/tmp/…"}
     ← {"fork": true, "reason": "", "options": ["--backend", …] or null, "datasets": ["random", …] or null,
-       "program": "/path" or null, "version": "0.32.0" or null, "file": {"sha256": "…", "size": 1} or null,
+       "backends": ["openai", …] or null, "spread": true, false or null, "program": "/path" or null,
+       "version": "0.32.0" or null, "file": {"sha256": "…", "size": 1} or null,
        "dataset": {"sha256": "…", "size": 1} or null, "sent": ["…", …], "problem": "", "seconds": 12.1}
     → {"id": "…", "argv": […], "folder": "/tmp/…", "result": "result.json", "mark": "/tmp/…", "deadline_s": 600}
     ← {"id": "…", "code": 0, "timed_out": false, "wall_s": 0.4, "cpu_s": 0.2,
@@ -19,7 +20,8 @@ seconds costs a fork a tenth of one. It stays a single thread without event loop
 the heap once, because a collection in each child would copy all of it. It does not fork where a device runtime has been
 initialised or other threads run; each client is then a process of its own. So is the Rust client, a program of its own
 that starts at once: `program` and `version` say which one it is, from its own answers. `file` is what a client that is
-a file holds.
+a file holds. `backends` are the APIs that the client speaks. A script is asked for its help, in a fork; `spread` then
+says whether its range ratio is drawn to both sides of a length.
 
 A client that is started leaves its mark in the container for as long as that lives; `sent` are the names of all marks.
 """
@@ -49,6 +51,7 @@ IDLE_S = 0.05
 GRACE_S = 5.0
 SAMPLE_S = 0.1
 MOST_SAMPLES = 256
+HELP_S = 60.0
 LOG = "client.log"
 VLLM = ["vllm", "bench", "serve"]
 RUST = "vllm-rs"
@@ -78,8 +81,45 @@ def pass_by_proxies(hosts: list[str]) -> None:  # noqa: D103 - see the module
 def ask_parser(said: dict[str, Any], parser: Any) -> None:  # noqa: ANN401, D103 - see the module
     known = parser._option_string_actions  # noqa: SLF001
     said["options"] = sorted(known)
-    choices = getattr(known.get("--dataset-name"), "choices", None)
-    said["datasets"] = None if choices is None else sorted(choices)
+    protocol = "--endpoint-type" if "--endpoint-type" in known else "--backend"
+    for name, option in (("datasets", "--dataset-name"), ("backends", protocol)):
+        choices = getattr(known.get(option), "choices", None)
+        said[name] = None if choices is None else sorted(choices)
+
+
+def ask_script(said: dict[str, Any], client: str) -> None:  # noqa: D103 - see the module
+    text = help_of(client)
+    options = set(re.findall(r"(?:^ +|, )(--[a-z][a-z0-9_-]*)", text, re.MULTILINE))
+    if not options:
+        return
+    said["options"] = sorted(options)
+    protocol = "--endpoint-type" if "--endpoint-type" in options else "--backend"
+    for name, option in (("datasets", "--dataset-name"), ("backends", protocol)):
+        values = re.search(r"^ +%s \{([^}]*)\}" % option, text, re.MULTILINE)  # noqa: UP031
+        said[name] = None if values is None else [word.strip() for word in values.group(1).split(",")]
+    ratio = re.search(r"^ +--random-range-ratio .*\n(?:^ {4,}[^- ].*\n)*", text, re.MULTILINE)
+    said["spread"] = None if ratio is None else "1 - " in ratio.group(0) or "symmetric" in ratio.group(0)
+
+
+def help_of(client: str) -> str:  # noqa: D103 - see the module
+    ours, theirs = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(ours)
+        os.environ["COLUMNS"] = "10000"
+        PREPARED["client"] = client
+        child(["python3", client, "--help"], theirs, forked=True)
+    os.close(theirs)
+    said, end = b"", time.monotonic() + HELP_S
+    while select.select([ours], [], [], max(end - time.monotonic(), 0.0))[0]:
+        piece = os.read(ours, 65536)
+        if not piece:
+            break
+        said += piece
+    os.close(ours)
+    signalled(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return said.decode(errors="replace")
 
 
 def ask_program(said: dict[str, Any], client: str) -> None:  # noqa: D103 - see the module
@@ -97,6 +137,8 @@ def ask_program(said: dict[str, Any], client: str) -> None:  # noqa: D103 - see 
     said["options"] = re.findall(r"^ +(--[a-z][a-z0-9-]*)", text, re.MULTILINE)
     values = re.search(r"^ +--dataset-name .*?\[possible values: ([^\]]*)\]", text, re.MULTILINE | re.DOTALL)
     said["datasets"] = None if values is None else values.group(1).split(", ")
+    values = re.search(r"^ +--backend .*?\[possible values: ([^\]]*)\]", text, re.MULTILINE | re.DOTALL)
+    said["backends"] = None if values is None else values.group(1).split(", ")
     said["reason"] = "it is a program of its own"
 
 
@@ -127,7 +169,7 @@ def prepare(message: dict[str, Any]) -> dict[str, Any]:  # noqa: D103 - see the 
     started = time.monotonic()
     pass_by_proxies(message.get("direct", []))
     said = {"fork": False, "reason": "", "problem": ""}  # type: dict[str, Any]
-    said.update(dict.fromkeys(("options", "datasets", "program", "version", "file", "dataset")))
+    said.update(dict.fromkeys(("options", "datasets", "backends", "spread", "program", "version", "file", "dataset")))
     os.makedirs(message["sent"], exist_ok=True)  # noqa: PTH103
     said["sent"] = os.listdir(message["sent"])  # noqa: PTH208
     if dataset is not None:
@@ -177,6 +219,8 @@ def load(said: dict[str, Any], client: str, message: dict[str, Any]) -> None:  #
         said["reason"] = "importing vLLM has started Python threads"
     else:
         said["fork"] = True
+        if client != "vllm":
+            ask_script(said, client)
         PREPARED["client"] = client
         gc.collect()
         gc.freeze()

@@ -57,10 +57,10 @@ def estimate(profile: Profile) -> Estimated:
 
 def point_seconds(point: Point, bench: Bench) -> float:
     """Return how long one measurement of a point takes, without the client's start."""
-    output = point.output_len or UNKNOWN_OUTPUT
-    waves = math.ceil(point.num_prompts / (point.max_concurrency or point.num_prompts))
+    output = (point.output_len or UNKNOWN_OUTPUT) if point.generates else 1
+    waves = math.ceil(point.requests / (point.max_concurrency or point.requests))
     busy = waves * (bench.estimate.ttft + (output - 1) * bench.estimate.tpot)
-    return max(busy, point.num_prompts * _mean_gap_s(point))
+    return max(busy, point.requests * _mean_gap_s(point))
 
 
 def _mean_gap_s(point: Point) -> float:

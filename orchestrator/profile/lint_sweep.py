@@ -6,8 +6,17 @@ from typing import TYPE_CHECKING
 
 from orchestrator.profile.lint_server import as_int
 from orchestrator.sweep import points
-from orchestrator.validity import SAMPLES_FOR
-from orchestrator.vllm.client import VLLM, dialect_of, longest_prompt, unsupported, version_in_image
+from orchestrator.validity import SAMPLES_FOR, samples_for
+from orchestrator.vllm.backend import BACKENDS
+from orchestrator.vllm.client import (
+    VLLM,
+    Known,
+    dialect_of,
+    longest_prompt,
+    parse_version,
+    unsupported,
+    version_in_image,
+)
 from orchestrator.vllm.flags import lookup
 
 if TYPE_CHECKING:
@@ -25,7 +34,7 @@ def context_length(profile: Profile) -> Remarks:
     limit = as_int(lookup(profile.server.flags, "max-model-len"))
     lengths = [(point.longest - (point.output_len or 0), point.output_len or 0) for point in _points(profile)]
     prompt, output = max(lengths, key=sum, default=(0, 0))
-    if limit is None:
+    if limit is None or not all(point.generates for point in _points(profile)):  # longer texts are cut for those
         return
     grown = longest_prompt(prompt, version_in_image(profile.container.image))
     if prompt + output > limit:
@@ -53,16 +62,18 @@ def unreached_concurrency(profile: Profile) -> Remarks:
     idle = [
         point
         for point in _points(profile)
-        if point.max_concurrency is not None and point.num_prompts < point.max_concurrency
+        if point.max_concurrency is not None and point.requests < point.max_concurrency
     ]
     if idle:
-        yield "bench.concurrency", f"{idle[0].max_concurrency} is never reached with {idle[0].num_prompts} requests"
+        yield "bench.concurrency", f"{idle[0].max_concurrency} is never reached with {idle[0].requests} requests"
 
 
 def solid_percentiles(profile: Profile) -> Remarks:
     """Percentiles from too few requests."""
-    fewest = min((point.num_prompts for point in _points(profile)), default=max(SAMPLES_FOR.values()))
-    weak = [f"{name.upper()} ({needed})" for name, needed in SAMPLES_FOR.items() if fewest < needed]
+    fewest = min((point.requests for point in _points(profile)), default=max(SAMPLES_FOR.values()))
+    further = () if profile.bench is None else (f"p{each:g}" for each in profile.bench.percentiles)
+    needs = {name: samples_for(name) for name in (*SAMPLES_FOR, *further)}
+    weak = [f"{name.upper()} ({needed})" for name, needed in needs.items() if fewest < needed]
     if weak and profile.bench is not None:
         key = "num_prompts" if profile.bench.num_prompts is not None else "prompts_per_concurrency"
         yield f"bench.{key}", f"{fewest} requests are too few for {', '.join(weak)} to be solid"
@@ -93,13 +104,48 @@ def unmeasurable(profile: Profile, parsers: ImageParsers) -> Remarks:
     if profile.bench is None or profile.bench.client != VLLM or parsers.bench.problem:
         return
     names = frozenset(parsers.bench.by_name)
-    option = parsers.bench.option("dataset-name")
-    datasets = frozenset(option.choices) if option is not None and option.choices else None
     dialect = dialect_of(VLLM, parsers.vllm, names)
-    found = (line for point in points(profile.bench) for line in unsupported(point, dialect, names, datasets))
+    protocol = dialect.protocol[0].lstrip("-")
+    known = Known(names, _choices(parsers, "dataset-name"), _choices(parsers, protocol))
+    found = (line for point in points(profile.bench) for line in unsupported(point, dialect, known))
     for line in dict.fromkeys(found):
         key, _, text = line.partition(": ")
         yield key, f"vLLM {parsers.vllm} of the image cannot: {text}"
+
+
+def _choices(parsers: ImageParsers, flag: str) -> frozenset[str] | None:
+    option = parsers.bench.option(flag)
+    return frozenset(option.choices) if option is not None and option.choices else None
+
+
+def absent_backend(profile: Profile) -> Remarks:
+    """An API that the client of the version that the image names is known to lack."""
+    bench, version = profile.bench, parse_version(version_in_image(profile.container.image) or "")
+    if bench is None or bench.client != VLLM or version is None:
+        return
+    newest = BACKENDS[bench.backend].absent
+    if version <= newest:
+        text = f"`vllm bench serve` of vLLM {'.'.join(map(str, version))} has no {bench.backend}"
+        yield "bench.backend", f"{text}; take a newer image, or bench.client: the path of a script that has it"
+
+
+def fetched_prompts(profile: Profile) -> Remarks:
+    """Prompts that the client fetches from within the container."""
+    dataset = None if profile.bench is None else profile.bench.dataset
+    if dataset is None or dataset.client_path is None or dataset.container_path is not None:
+        return
+    text = f"the client fetches {dataset.client_path} from the hub: the container needs a way to it, or a cache"
+    yield "bench.dataset.path", f"{text} that is mounted and named by HF_HOME in container.env"
+
+
+def template_twice(profile: Profile) -> Remarks:
+    """Prompts that get the chat template from the client, and from the server once more."""
+    bench = profile.bench
+    if bench is None or not BACKENDS[bench.backend].templated or bench.dataset.name != "custom":
+        return
+    if "skip_chat_template" not in bench.dataset.options():
+        text = f"the client puts the chat template around prompts, and with {bench.backend} the server does it again"
+        yield "bench.dataset.skip_chat_template", f"{text}; true leaves it to the server"
 
 
 def _points(profile: Profile) -> tuple[Point, ...]:
@@ -109,4 +155,5 @@ def _points(profile: Profile) -> tuple[Point, ...]:
 RULES = (
     *(context_length, queueing, unreached_concurrency, solid_percentiles),
     *(repetitions, cold_start, uncounted_goodput),
+    *(absent_backend, fetched_prompts, template_twice),
 )

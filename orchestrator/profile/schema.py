@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, StrictBool, field_validator, model_v
 from orchestrator.objectives import parse_objective
 from orchestrator.profile.bench import Bench  # noqa: TC001 - pydantic looks it up when it runs
 from orchestrator.profile.dataset import place_of
-from orchestrator.profile.together import checked
+from orchestrator.profile.together import checked, raise_all
 from orchestrator.profile.units import Duration, Size  # noqa: TC001 - pydantic looks these up when it runs
 from orchestrator.profile.values import (
     IPC_PATTERN,
@@ -45,7 +45,7 @@ from orchestrator.profile.vary import Vary  # noqa: TC001 - pydantic looks it up
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pydantic import ModelWrapValidatorHandler, ValidatorFunctionWrapHandler
+    from pydantic import ModelWrapValidatorHandler, ValidationInfo, ValidatorFunctionWrapHandler
 
     from orchestrator.profile.together import Problem
 
@@ -181,6 +181,13 @@ class Profile(Section):
     objectives: tuple[ObjectiveText, ...] = ()
     """What each measurement must keep to, such as `p99_ttft_ms<2000`; a run that misses one ends with exit code 4."""
 
+    @field_validator("objectives")
+    @classmethod
+    def _metrics_are_reported(cls, objectives: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        bench = info.data.get("bench")
+        raise_all([] if bench is None else _unreported_objectives(objectives, bench))
+        return objectives
+
     def secrets(self) -> dict[str, SecretRef]:
         """Return the secrets by environment variable; the server's own win over the container's."""
         merged = {**self.container.env, **self.server.env}
@@ -192,6 +199,13 @@ class Profile(Section):
         problems = [*_mount_over_the_dataset(data), *_secrets_without_the_supervisor(data)]
         made: Profile = checked(data, handler, problems)
         return made
+
+
+def _unreported_objectives(objectives: tuple[str, ...], bench: Bench) -> Iterator[Problem]:
+    for number, text in enumerate(objectives):
+        problem = bench.unreported(parse_objective(text).metric)
+        if problem is not None:
+            yield (number,), problem
 
 
 def _at(data: Any, *keys: str) -> Any:  # noqa: ANN401 - whatever a profile's data holds

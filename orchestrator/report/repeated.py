@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.interval import CONFIDENCE, mean_interval
 from orchestrator.objectives import is_thin, marked, metric_value
 from orchestrator.runs.records import RunState
-from orchestrator.validity import thin_percentiles
+from orchestrator.validity import samples_for
+from orchestrator.vllm.backend import BACKENDS
 
 if TYPE_CHECKING:
     from orchestrator.interval import Interval
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from orchestrator.runs.directory import RunDirectory
 
 USUAL_METRIC = "output_throughput"
+OTHER_METRIC = "request_throughput"
+"""Of requests that generate no tokens."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,19 @@ def repeated(directory: RunDirectory) -> list[Repeated]:
         if record.state is RunState.DONE and record.metrics and value is not None:
             measured.setdefault((record.point, record.label), []).append((value, record.metrics.completed))
     return [
-        Repeated(point, label, metric, interval, thin_percentiles(min(requests for _, requests in known)))
+        Repeated(point, label, metric, interval, _thin(metric, min(requests for _, requests in known)))
         for (point, label), known in measured.items()
         if (interval := mean_interval([value for value, _ in known])) is not None
     ]
 
 
+def _thin(metric: str, requests: int) -> tuple[str, ...]:
+    """Return the metric's percentile, if so few requests cannot bear it."""
+    name = metric.partition("_")[0]
+    return (name,) if name[1:2].isdigit() and requests < samples_for(name) else ()
+
+
 def _metric(bench: Bench | None) -> str:
-    return USUAL_METRIC if bench is None or isinstance(bench.repetitions, int) else bench.repetitions.auto.metric
+    if bench is not None and not isinstance(bench.repetitions, int):
+        return bench.repetitions.auto.metric
+    return USUAL_METRIC if bench is None or BACKENDS[bench.backend].generates else OTHER_METRIC

@@ -14,11 +14,13 @@ from orchestrator.profile.arrival import RampUp
 from orchestrator.runs.records import Manifest, MeasurementRecord, RunState
 from orchestrator.sweep import required_parameters
 from orchestrator.validity import Assessment, assess
-from orchestrator.vllm.results import LATENCIES, STATISTICS
+from orchestrator.vllm.backend import COMPLETIONS
+from orchestrator.vllm.results import LATENCIES, PERCENTILES, STATISTICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from orchestrator.profile.schema import Profile
     from orchestrator.runs.directory import RunDirectory
     from orchestrator.runs.study import Study
 
@@ -72,6 +74,7 @@ def wide_row(manifest: Manifest, record: MeasurementRecord, assessment: Assessme
         "reasons": "; ".join(record.reasons) or None,
         "verdict": assessment.verdict.value if assessment else None,
         "doubts": "; ".join(f"{reason.id}: {reason.text}" for reason in assessment.reasons) if assessment else None,
+        "notes": "; ".join(f"{note.id}: {note.text}" for note in assessment.notes) if assessment else None,
         "thin_percentiles": " ".join(assessment.thin) if assessment else None,
         "tensor_parallel_size": manifest.tensor_parallel_size,
         "dtype": manifest.dtype,
@@ -84,6 +87,8 @@ def wide_row(manifest: Manifest, record: MeasurementRecord, assessment: Assessme
         "request_rate": parameters["request_rate"],
         "burstiness": parameters.get("burstiness"),
         "ramp_up": _ramp_up(parameters.get("ramp_up")),
+        "backend": parameters.get("backend", COMPLETIONS),
+        "ignore_eos": parameters.get("ignore_eos"),
         "seed": record.seed,
     }
     metrics = record.metrics if record.state == RunState.DONE else None
@@ -96,6 +101,7 @@ def wide_row(manifest: Manifest, record: MeasurementRecord, assessment: Assessme
         values = getattr(metrics, f"{latency}_ms", None)
         for statistic in STATISTICS:
             row[f"{statistic}_{latency}_ms"] = getattr(values, statistic, None)
+        row |= {f"{name}_{latency}_ms": value for name, value in (values.further if values else {}).items()}
     served, peak = record.served, record.peak
     row["server_prompt_tokens"] = served.prompt_tokens if served else None
     row["server_generation_tokens"] = served.generation_tokens if served else None
@@ -144,7 +150,7 @@ def _one_line(cell: Cell) -> Cell:
 
 def summary_csv(directory: RunDirectory) -> str:
     """Return the wide table of a run as CSV text."""
-    return write_csv(wide_rows(directory), _wide_columns(directory.manifest()))
+    return write_csv(wide_rows(directory), _wide_columns(directory.manifest(), directory.profile()))
 
 
 def guide_csv(directory: RunDirectory) -> str:
@@ -154,7 +160,7 @@ def guide_csv(directory: RunDirectory) -> str:
 
 def study_csv(study: Study) -> str:
     """Return the wide table of a study as CSV text."""
-    return write_csv(study_rows(study), _wide_columns(study.runs[0].manifest()))
+    return write_csv(study_rows(study), _wide_columns(study.runs[0].manifest(), study.runs[0].profile()))
 
 
 def study_guide_csv(study: Study) -> str:
@@ -162,8 +168,15 @@ def study_guide_csv(study: Study) -> str:
     return write_csv(guide_rows(study_rows(study)), list(GUIDE_COLUMNS))
 
 
-def _wide_columns(manifest: Manifest) -> list[str]:
+def _wide_columns(manifest: Manifest, profile: Profile) -> list[str]:
     """Return the columns of the wide table, whether or not anything was measured."""
     nothing = dict.fromkeys(required_parameters())
     record = MeasurementRecord(point="", repetition=1, label="", parameters=nothing, seed=0, state=RunState.PLANNED)
-    return list(wide_row(manifest, record, None))
+    columns = []
+    further = () if profile.bench is None else profile.bench.percentiles
+    for column in wide_row(manifest, record, None):
+        columns.append(column)
+        statistic, _, metric = column.partition("_")
+        if statistic == STATISTICS[-1] and metric.removesuffix("_ms") in LATENCIES:
+            columns += [f"p{percentile:g}_{metric}" for percentile in further if percentile not in PERCENTILES]
+    return columns

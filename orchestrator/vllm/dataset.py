@@ -6,6 +6,7 @@ Sources: the argument parsers of `vllm bench serve` and benchmark_serving.py 0.8
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 class DatasetFlags:
     """How one dataset is described."""
 
-    output_len: str
-    """Output tokens of each request."""
+    output_len: str | None
+    """Output tokens of each request; None for a dataset whose requests have no output."""
     input_len: str | None = None
     """Prompt tokens of each request."""
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -31,7 +32,29 @@ FLAGS: Mapping[str, DatasetFlags] = {
     "random": DatasetFlags(
         "--random-output-len",
         "--random-input-len",
-        {"range_ratio": ("--random-range-ratio",), "prefix_len": ("--random-prefix-len",)},
+        {
+            "range_ratio": ("--random-range-ratio",),
+            "prefix_len": ("--random-prefix-len",),
+            "batch_size": ("--random-batch-size",),
+        },
+    ),
+    "random-mm": DatasetFlags(
+        "--random-output-len",
+        "--random-input-len",
+        {
+            "range_ratio": ("--random-range-ratio",),
+            "prefix_len": ("--random-prefix-len",),
+            "items": ("--random-mm-base-items-per-request",),
+        },
+    ),
+    "random-rerank": DatasetFlags(
+        None,
+        "--random-input-len",
+        {
+            "range_ratio": ("--random-range-ratio",),
+            "batch_size": ("--random-batch-size",),
+            "reranker": ("--no-reranker",),
+        },
     ),
     "sharegpt": DatasetFlags("--sharegpt-output-len"),
     "sonnet": DatasetFlags("--sonnet-output-len", "--sonnet-input-len", {"prefix_len": ("--sonnet-prefix-len",)}),
@@ -48,7 +71,25 @@ FLAGS: Mapping[str, DatasetFlags] = {
         options={"skip_chat_template": ("--skip-chat-template", "--custom-skip-chat-template")},
         own_output="-1",
     ),
+    **dict.fromkeys(("custom_image", "custom_audio"), DatasetFlags("--custom-output-len")),
+    "hf": DatasetFlags(
+        "--hf-output-len",
+        options={
+            "subset": ("--hf-subset",),
+            "split": ("--hf-split",),
+            "hf_name": ("--hf-name",),
+            "stream": ("--no-stream",),
+            "skip_chat_template": ("--skip-chat-template",),
+        },
+    ),
+    "spec_bench": DatasetFlags("--spec-bench-output-len", options={"category": ("--spec-bench-category",)}),
+    "speed_bench": DatasetFlags(
+        "--speed-bench-output-len",
+        options={"subset": ("--speed-bench-dataset-subset",), "category": ("--speed-bench-category",)},
+    ),
 }
+SHARED_NAMES = frozenset({"hf", "spec_bench", "speed_bench", "random-mm"})
+"""Datasets whose flags may stand in `bench.client_flags` as well, unless their key is given."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +108,12 @@ class Said:
 
 
 def said_of_dataset(
-    dataset: str, input_len: int | None, output_len: int | None, options: Mapping[str, object]
+    dataset: str,
+    input_len: int | None,
+    output_len: int | None,
+    options: Mapping[str, object],
+    *,
+    generates: bool = True,
 ) -> list[Said]:
     """Return what a client is told about a point's prompts, without the name of the dataset and its file.
 
@@ -76,33 +122,42 @@ def said_of_dataset(
         input_len: Prompt tokens of each request, where the profile says.
         output_len: Output tokens of each request, where the profile says.
         options: The dataset's other keys.
+        generates: Requests have an output.
     """
     flags = FLAGS.get(dataset)
     if flags is None:
         return []
     said = []
-    if flags.input_len is not None:
+    if flags.input_len is not None and input_len is not None:
         said.append(Said("bench.lengths", (flags.input_len,), str(input_len)))
-    output = flags.own_output if output_len is None else str(output_len)
-    if output is not None:
+    output = (flags.own_output if generates else None) if output_len is None else str(output_len)
+    if output is not None and flags.output_len is not None:
         key = "bench.dataset.output_len" if flags.input_len is None else "bench.lengths"
         said.append(Said(key, (flags.output_len,), output))
     for name, value in options.items():
-        shown = None if value is True else str(value)
-        said.append(Said(f"bench.dataset.{name}", flags.options[name], shown))
-    if output_len is not None:
-        said.append(Said("bench.dataset", ("--ignore-eos",)))
+        said.append(Said(f"bench.dataset.{name}", flags.options[name], _shown(value)))
     return said
 
 
+def _shown(value: object) -> str | None:
+    """Return how a key's value is written; None for a switch, whose flag stands alone."""
+    if isinstance(value, bool):
+        return None
+    return json.dumps(value, separators=(",", ":")) if isinstance(value, dict) else str(value)
+
+
 def owned_flags() -> dict[str, str]:
-    """Return every flag of these datasets without its dashes, and the key of the profile that sets it."""
+    """Return every flag that only a dataset's key may set, without its dashes, and that key of the profile."""
     owned = {}
-    for flags in FLAGS.values():
+    for name, flags in FLAGS.items():
+        if name in SHARED_NAMES:
+            continue
         output = "bench.dataset.output_len" if flags.input_len is None else "bench.lengths"
-        owned[flags.output_len] = output
+        if flags.output_len is not None:
+            owned[flags.output_len] = output
         if flags.input_len is not None:
             owned[flags.input_len] = output
-        owned |= {name: f"bench.dataset.{key}" for key, names in flags.options.items() for name in names}
+        options = flags.options.items()
+        owned |= {flag: f"bench.dataset.{key}" for key, names in options for flag in names}
     del owned["--skip-chat-template"]  # datasets beyond this table know it too
     return {name.removeprefix("--"): key for name, key in owned.items()}

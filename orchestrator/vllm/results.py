@@ -7,13 +7,23 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import statistics
+from collections.abc import Mapping  # noqa: TC003 - pydantic looks it up when it runs
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 LATENCIES = ("ttft", "tpot", "itl", "e2el")
+WHOLE = ("e2el",)
+"""The latencies of a request whose answer comes in one piece."""
 PERCENTILES = (50, 90, 95, 99)
 FIGURES = {
     "duration_s": ("duration",),
@@ -28,7 +38,11 @@ FIGURES = {
 }
 """The keys under which versions write each figure, the newest first."""
 UNREPORTED = ("failed", "request_goodput")
-"""Figures that some versions do not write: the failed requests up to 0.11.0, the goodput without objectives."""
+"""Figures that not every result has: the failed requests up to 0.11.0 and of requests that generate nothing, the
+goodput without objectives."""
+OF_TOKENS = ("total_output_tokens", "output_throughput")
+"""Figures that there are only of requests that generate tokens."""
+PERCENTILE_KEY = re.compile(r"(p\d+(?:\.\d+)?)_[a-z0-9]+_ms")
 STATISTICS = ("mean", "median", "std", *(f"p{percentile}" for percentile in PERCENTILES))
 
 
@@ -51,6 +65,17 @@ class Latency(BaseModel):
     p90: float | None
     p95: float | None
     p99: float | None
+    further: Mapping[str, float] = Field(default_factory=dict)
+    """Further percentiles that were asked for, such as `p99.9`."""
+
+    @model_serializer(mode="wrap")
+    def _without_further_that_are_none(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if name != "further" or value}
+
+    def value(self, statistic: str) -> float | None:
+        """Return a statistic by its name, or None if the client did not report it."""
+        found: float | None = getattr(self, statistic) if statistic in STATISTICS else self.further.get(statistic)
+        return found
 
 
 class Metrics(BaseModel):
@@ -65,11 +90,12 @@ class Metrics(BaseModel):
     failed: int | None
     """Requests that failed; null where the version does not say."""
     total_input_tokens: int
-    total_output_tokens: int
+    total_output_tokens: int | None
+    """Null for requests that generate nothing."""
     request_throughput: float
     """Requests per second."""
-    output_throughput: float
-    """Generated tokens per second."""
+    output_throughput: float | None
+    """Generated tokens per second; null for requests that generate nothing."""
     total_token_throughput: float
     """Prompt and generated tokens per second."""
     request_goodput: float | None
@@ -150,9 +176,22 @@ def _tpot_trend(itls: list[list[float]]) -> float | None:
 
 def _figure(data: dict[str, Any], figure: str, keys: tuple[str, ...]) -> Any:  # noqa: ANN401 - the model checks it
     known = next((key for key in keys if key in data), None)
-    return data[known or keys[0]] if known or figure not in UNREPORTED else None
+    if known is None and (figure in UNREPORTED or (figure in OF_TOKENS and not _generates(data))):
+        return None
+    found = data[known or keys[0]]
+    if found is None and figure in OF_TOKENS:
+        raise TypeError(f"{figure} is null")
+    return found
+
+
+def _generates(data: dict[str, Any]) -> bool:
+    """Say whether a result is one of requests that generate tokens, which alone have a time to the first one."""
+    return any(key.endswith("_ttft_ms") for key in data)
 
 
 def _latency(data: dict[str, Any], name: str) -> Latency:
     values = {statistic: data.get(f"{statistic}_{name}_ms") for statistic in STATISTICS}
-    return Latency(**{key: value if value is None or math.isfinite(value) else None for key, value in values.items()})
+    usual = {key: value if value is None or math.isfinite(value) else None for key, value in values.items()}
+    names = (PERCENTILE_KEY.fullmatch(key) for key in data if key.endswith(f"_{name}_ms"))
+    further = {match[1]: data[match[0]] for match in names if match and match[1] not in STATISTICS}
+    return Latency(**usual, further={key: value for key, value in further.items() if math.isfinite(value)})

@@ -114,6 +114,7 @@ def test_a_command_line_that_cannot_be_meant(
         (("down", "x", "--all"), "orch: --all ends every deployment, x names one"),
         ((*SEARCH, "p99_ttft_ms<9", "--from", "8", "--to", "2"), "orch: --to 2 is less than --from 8"),
         ((*SEARCH, "output_throughput>5"), "orch: output_throughput>5 would let the concurrency grow without end"),
+        ((*SEARCH, "p99.9_ttft_ms<5"), "orch: 'p99.9_ttft_ms' is reported only if bench.percentiles asks for 99.9"),
         ((*RATES, "--for", "2h"), "orch: each rate lasts 2h 00m, and bench.deadline ends a measurement after 5m"),
         ((*RATES, "--for", "0s"), "orch: --for must be longer than nothing"),
     ],

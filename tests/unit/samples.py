@@ -177,6 +177,8 @@ def a_client(**fields: object) -> Client:
         "vllm_version": "0.32.0",
         "file": None,
         "python_version": "3.11.2",
+        "backends": None,
+        "spread": None,
         "options": frozenset({"--random-input-len", "--random-output-len", "--ignore-eos"}),
         "datasets": frozenset({"random"}),
         "dataset": None,

@@ -407,6 +407,38 @@ def test_a_script_is_imported_once_and_run_in_each_fork(tmp_path: Path) -> None:
             assert (answer["code"], answer["log"]) == (5, b"sibling ['--seed', '1']\n")
 
 
+ASKING = """
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--backend", choices=["vllm", "openai", "openai-chat"], default="vllm")
+parser.add_argument("--dataset-name", choices=["random", "sharegpt"], default="random")
+parser.add_argument("--random-range-ratio", type=float, default=1.0, help="%s")
+parser.add_argument("-n", "--num-prompts", type=int, help="how many")
+if __name__ == "__main__":
+    parser.parse_args()
+"""
+
+
+@pytest.mark.parametrize(("words", "spread"), [
+    ("Sampled ratio of lengths, from length * range_ratio to length.", False),
+    ("A symmetric range [length * (1 - range_ratio), length * (1 + range_ratio)].", True),
+])  # fmt: skip
+def test_a_script_is_asked_what_it_knows(tmp_path: Path, words: str, *, spread: bool) -> None:
+    script = str(tmp_path / "site" / "scripts" / "serving.py")
+    with driving(tmp_path, {"scripts/serving.py": ASKING % words}) as driven:
+        driven.receive()
+        prepared = driven.prepare(script)
+        assert prepared["fork"]
+        assert set(prepared["options"]) == {
+            "--help", "--backend", "--dataset-name", "--random-range-ratio", "--num-prompts"
+        }  # fmt: skip
+        assert prepared["datasets"] == ["random", "sharegpt"]
+        assert prepared["backends"] == ["vllm", "openai", "openai-chat"]
+        assert prepared["spread"] is spread
+        assert driven.run("one", ["python3", script, "--num-prompts", "2"])["code"] == 0
+        assert driven.run("two", ["python3", script, "--nope"])["code"] == 2
+
+
 THREAD = "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()"
 CANNOT_FORK = {
     "there is no vLLM": ({}, "ModuleNotFoundError"),
@@ -492,6 +524,7 @@ def test_the_rust_client_is_found_in_the_package_and_answers_for_itself(tmp_path
         assert (prepared["program"], prepared["version"], prepared["problem"]) == (str(carried), "0.32.0", "")
         assert prepared["options"] == ["--backend", "--dataset-name", "--random-input-len"]
         assert prepared["datasets"] == ["random", "custom"]
+        assert prepared["backends"] == ["vllm", "openai"]
         assert (prepared["fork"], prepared["reason"]) == (False, "it is a program of its own")
         assert driven.run("one", [str(carried), "bench", "serve"])["log"] == b"measured bench serve\n"
 

@@ -61,6 +61,20 @@ def test_header_and_rows_have_the_same_columns(run: RunDirectory) -> None:
         assert len({len(row) for row in csv.reader(io.StringIO(text))}) == 1
 
 
+def test_further_percentiles_have_columns_of_their_own_beside_the_usual_ones(tmp_path: Path) -> None:
+    profile = a_profile(bench={"num_prompts": [2], "warmup": 0, "percentiles": [99.9, 99]})
+    assert profile.bench is not None
+    directory = a_run(tmp_path, profile)
+    header = summary_csv(directory).splitlines()[0].split(",")
+    assert header[header.index("p99_ttft_ms") + 1] == "p99.9_ttft_ms"
+    assert header[header.index("p99_e2el_ms") + 1] == "p99.9_e2el_ms"
+    reported = read_metrics(result_bytes(**{"p99.9_ttft_ms": 8.5}))
+    directory.write_record(a_record(sweep(profile.bench)[0], metrics=reported))
+    (row,) = rows_of(summary_csv(directory))
+    assert (row["p99.9_ttft_ms"], row["p99.9_e2el_ms"], row["backend"]) == ("8.5", "", "openai")
+    assert row["thin_percentiles"] == "p90 p95 p99"
+
+
 def test_the_wide_table_has_everything_of_every_measurement_that_has_begun(run: RunDirectory) -> None:
     done, failed, _ = rows_of(summary_csv(run))
     assert (done["state"], done["reasons"], done["completed"], done["p99_itl_ms"]) == ("done", "", "8", "3.5")

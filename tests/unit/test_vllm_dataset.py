@@ -9,7 +9,7 @@ import pytest
 from samples import a_bench, a_measurement
 
 from orchestrator.sweep import Measurement, points
-from orchestrator.vllm.client import RUST, VLLM, Target, client_argv, dialect_of, unsupported
+from orchestrator.vllm.client import RUST, VLLM, Known, Target, client_argv, dialect_of, unsupported
 
 TARGET = Target("127.0.0.1", 8000, "/models/m", "/models/m", trust_remote_code=False)
 RAMP = {"strategy": "exponential", "from": 1, "to": 8}
@@ -159,13 +159,13 @@ def test_what_a_client_cannot_do_is_named_with_the_key_that_asks_for_it(
     client: str, version: str, bench: dict[str, Any], options: frozenset[str] | None, expected: list[str]
 ) -> None:
     (point,) = points(a_bench(**bench))
-    assert unsupported(point, dialect_of(client, version), options, None) == expected
+    assert unsupported(point, dialect_of(client, version), Known(options)) == expected
 
 
 def test_a_dataset_that_the_client_does_not_know_is_named_with_those_that_it_does() -> None:
     (point,) = points(a_bench(lengths=None, dataset={"name": "hf", "path": "/d/x"}))
     dialect = dialect_of(VLLM, "0.8.5")
-    assert unsupported(point, dialect, EVERYTHING, frozenset({"random", "custom"})) == [
+    assert unsupported(point, dialect, Known(EVERYTHING, frozenset({"random", "custom"}))) == [
         "bench.dataset.name: no dataset 'hf'; it knows custom, random"
     ]
-    assert unsupported(point, dialect, EVERYTHING, frozenset({"random", "hf"})) == []
+    assert unsupported(point, dialect, Known(EVERYTHING, frozenset({"random", "hf"}))) == []

@@ -10,16 +10,17 @@ from profile_folder import GOOD
 
 from orchestrator.profile.bench import Bench
 from orchestrator.profile.dataset import (
-    FOLDER,
     NAMED,
     CustomDataset,
     Dataset,
     OtherDataset,
-    PrefixRepetitionDataset,
     RandomDataset,
     ShareGptDataset,
     SonnetDataset,
 )
+from orchestrator.profile.dataset_base import FOLDER, NAMES
+from orchestrator.profile.dataset_hub import HubDataset, SpecBenchDataset
+from orchestrator.profile.dataset_random import PrefixRepetitionDataset
 from orchestrator.profile.dump import dump_profile
 from orchestrator.profile.load import load_profile
 from orchestrator.vllm.dataset import FLAGS
@@ -47,7 +48,19 @@ KINDS: list[tuple[dict[str, Any], type[Dataset], str | None, dict[str, Any]]] = 
         "/d/p.jsonl",
         {"skip_chat_template": True},
     ),
-    ({"name": "hf"}, OtherDataset, None, {}),
+    (
+        {"name": "hf", "path": "org/set", "split": "train", "stream": False},
+        HubDataset,
+        "org/set",
+        {"split": "train", "stream": False},
+    ),
+    ({"name": "hf", "path": "/d/set"}, HubDataset, "/d/set", {}),
+    (
+        {"name": "spec_bench", "file": "/d/q.jsonl", "category": "math"},
+        SpecBenchDataset,
+        f"{FOLDER}/q.jsonl",
+        {"category": "math"},
+    ),
     ({"name": "burstgpt", "file": "/d/b.csv"}, OtherDataset, f"{FOLDER}/b.csv", {}),
 ]
 
@@ -63,7 +76,7 @@ def test_a_dataset_is_of_the_kind_that_its_name_says(
 
 
 def test_every_dataset_with_keys_of_its_own_has_flags_for_them() -> None:
-    assert set(NAMED) == set(FLAGS)
+    assert set(NAMED) == set(FLAGS) == set(NAMES)
     shared = set(OtherDataset.model_fields) | {"output_len"}
     for name, kind in NAMED.items():
         assert set(kind.model_fields) - shared == set(FLAGS[name].options), name
@@ -75,9 +88,13 @@ def test_every_dataset_of_a_client_of_vllm_is_accepted() -> None:
     names = {choice for option in options if option is not None for choice in option.choices or ()}
     assert names >= {*NAMED, "hf", "burstgpt", "random-mm", "custom_audio", "speed_bench"}
     for name in names:
-        file = {} if name in ("random", "prefix_repetition") else {"path": "/d/f.jsonl"}
-        lengths = {"lengths": [[8, 4]]} if name in ("random", "sonnet") else {}
-        bench = Bench.model_validate({"dataset": {"name": name, **file}, "num_prompts": 10, **lengths})
+        file = {} if name.startswith("random") or name == "prefix_repetition" else {"path": "/d/f.jsonl"}
+        lengths = {"lengths": [[8, 4]]} if name in ("random", "random-mm", "sonnet") else {}
+        rerank = {"backend": "vllm-rerank", "lengths": {"input": [8]}} if name == "random-rerank" else {}
+        chat = {"backend": "openai-chat"} if name in ("random-mm", "custom_image", "custom_audio") else {}
+        bench = Bench.model_validate(
+            {"dataset": {"name": name, **file}, "num_prompts": 10, **lengths, **rerank, **chat}
+        )
         assert type(bench.dataset) is NAMED.get(name, OtherDataset)
 
 

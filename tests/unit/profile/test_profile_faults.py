@@ -118,7 +118,7 @@ def test_faults_of_the_container_are_told_in_plain_words(folder: Folder, lines: 
         ("server: {model: m}\nname: a b", ["p.yaml:4:7 name — must be letters, digits, '.', '_' and '-', a letter or digit first"]),
         ("server: {model: m}\nbnech: {}", ["p.yaml:4:1 bnech — unknown key; did you mean 'bench'?"]),
         ("server: {model: m}\nimage: x", ["p.yaml:4:1 image — unknown key here; 'image' belongs to container"]),
-        ("server: {model: m}\ninput: x", ["p.yaml:4:1 input — unknown key here; 'input' belongs to bench.lengths"]),
+        ("server: {model: m}\ninput: x", ["p.yaml:4:1 input — unknown key here; 'input' belongs to bench.lengths or bench.dataset.range_ratio"]),
         ("server: {model: m}\nsource: x", ["p.yaml:4:1 source — unknown key here; 'source' belongs to container or container.devices or container.mounts"]),
         ("server: {model: m}\nzzz: x", ["p.yaml:4:1 zzz — unknown key; known here: name, description, container, server, health, bench, vary, objectives, extends"]),
         ("server: {model: m}\nextends: 5", ["p.yaml:4:10 extends — must be a profile's name, a path, or a list of them"]),
@@ -159,7 +159,7 @@ def test_faults_of_the_other_sections_are_told_in_plain_words(folder: Folder, li
         ("{num_prompts: 1, lengths: [[1, 1]], client_flags: {result-dir: x}}", ["p.yaml:3:59 bench.client_flags.result-dir — 'result-dir' is set by orch itself"]),
         ("{num_prompts: 1, lengths: [[1, 1]], client_flags: {base-url: x, metric_percentiles: 50}}", [
             "p.yaml:3:59 bench.client_flags.base-url — 'base-url' is set by server.host",
-            "p.yaml:3:72 bench.client_flags.metric_percentiles — 'metric_percentiles' is set by orch itself",
+            "p.yaml:3:72 bench.client_flags.metric_percentiles — 'metric_percentiles' is set by bench.percentiles",
         ]),
         ("{num_prompts: 1, lengths: [[1, 1]], repetitions: 1001}", ["p.yaml:3:57 bench.repetitions — must be 1000 or less"]),
         ("{num_prompts: 1, lengths: [[1, 1]], deadline: 400d}", ["p.yaml:3:54 bench.deadline — must be 31622400 or less"]),

@@ -131,6 +131,22 @@ def test_remarks_on_the_server(changes: dict[str, Any], expected: list[str]) -> 
         ({"bench": {"repetitions": 1}}, ["bench.repetitions: 1 shows no spread; a comparison then cannot tell a change from noise"]),
         ({"bench": {"warmup": 0}}, ["bench.warmup: 0 makes the first point pay for compilation and cold caches"]),
         ({"bench": {"lengths": None, "dataset": {"name": "sharegpt", "path": "/data/s.json"}}}, []),
+        ({"bench": {"percentiles": [99.9]}}, ["bench.num_prompts: 700 requests are too few for P99.9 (6636) to be solid"]),
+        ({"bench": {"backend": "openai-embeddings", "lengths": {"input": [8000]}}, "container": {"image": "repo/vllm:0.9.2"}}, [
+            "bench.backend: `vllm bench serve` of vLLM 0.9.2 has no openai-embeddings; take a newer image, or bench.client: the path of a script that has it"
+        ]),
+        ({"bench": {"backend": "openai-chat"}, "container": {"image": "repo/vllm:0.8.5"}}, [
+            "bench.backend: `vllm bench serve` of vLLM 0.8.5 has no openai-chat; take a newer image, or bench.client: the path of a script that has it"
+        ]),
+        ({"bench": {"backend": "openai-chat", "client": "/s.py"}, "container": {"image": "repo/vllm:0.8.5"}}, []),
+        ({"bench": {"lengths": None, "dataset": {"name": "hf", "path": "org/set"}}}, [
+            "bench.dataset.path: the client fetches org/set from the hub: the container needs a way to it, or a cache that is mounted and named by HF_HOME in container.env"
+        ]),
+        ({"bench": {"lengths": None, "dataset": {"name": "hf", "path": "/d/set"}}}, []),
+        ({"bench": {"lengths": None, "backend": "openai-chat", "dataset": {"name": "custom", "path": "/p.jsonl"}}}, [
+            "bench.dataset.skip_chat_template: the client puts the chat template around prompts, and with openai-chat the server does it again; true leaves it to the server"
+        ]),
+        ({"bench": {"lengths": None, "backend": "openai-chat", "dataset": {"name": "custom", "path": "/p.jsonl", "skip_chat_template": True}}}, []),
         ({"objectives": ["p99_ttft_ms<9", "request_goodput>1"]}, [
             "objectives: request_goodput is not reported, and so missed, without bench.client_flags.goodput"
         ]),

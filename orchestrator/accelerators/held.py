@@ -66,8 +66,9 @@ def holding(profile: Profile, around: Surroundings | None = None) -> Held:
         return Held(names, (f"{together(names) or 'nothing'}: container.holds",))
     around = around or Surroundings()
     lines: dict[str, set[str]] = defaultdict(set)
+    variables = _server_variables(profile, around)
     for vendor, given in _by_vendor(_reached(container, around)).items():
-        cards, why = _kept(given, _choice(vendor, _server_variables(profile), around))
+        cards, why = _kept(given, _choice(vendor, variables, around))
         lines[why].update((ALL,) if cards is None else cards)
     if any(ALL in found for found in lines.values()):
         lines = {why: {ALL} for why, found in lines.items() if ALL in found}
@@ -86,7 +87,8 @@ def _reached(container: Container, around: Surroundings) -> list[Given]:
     found += by_gpus(container.gpus)
     found += [each for rule in getattr(container, "device_cgroup_rules", ()) for each in by_cgroup_rule(rule)]
     variables = _variables(container.env, "container.env")
-    return [*found, *by_runtime(container.runtime, variables, around.default_runtime, around.image_env)]
+    image_env = None if _env_files(container) else around.image_env
+    return [*found, *by_runtime(container.runtime, variables, around.default_runtime, image_env)]
 
 
 def _by_vendor(found: Sequence[Given]) -> dict[Vendor | None, list[Given]]:
@@ -131,9 +133,16 @@ def _choice(vendor: Vendor | None, variables: Mapping[str, Variable], around: Su
     return Choice(cards, by, unknown)
 
 
-def _server_variables(profile: Profile) -> dict[str, Variable]:
-    """Return the variables that the server sees; one that its command may set itself is not known."""
+def _env_files(container: Container) -> tuple[str, ...]:
+    """Return the files that set variables of the container, of which nothing is known before the start."""
+    return tuple(getattr(container, "env_file", ()))
+
+
+def _server_variables(profile: Profile, around: Surroundings) -> dict[str, Variable]:
+    """Return the variables that the server sees; what a file, the image or its command may set is not known."""
     found = {
+        **{name: Variable("the image", None) for name in FILTERS if name in (around.image_env or {})},
+        **{name: Variable("container.env_file", None) for name in FILTERS if _env_files(profile.container)},
         **_variables(profile.container.env, "container.env"),
         **_variables(profile.server.env, "server.env"),
     }

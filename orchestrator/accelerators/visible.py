@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from orchestrator.accelerators.names import ONE, by_number, by_uuid
 from orchestrator.accelerators.vendors import CUDA, VENDORS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping
 
     from orchestrator.accelerators.vendors import Vendor
 
@@ -68,23 +69,30 @@ def items(text: str) -> int | None:
     return None if cards is None else len(cards)
 
 
+def innermost(lists: Container[str]) -> set[str]:
+    """Return those of the variables that are set within which no other one of their vendor counts."""
+    groups = [_groups(vendor, lists) for vendor in VENDORS]
+    outer = {name for of_one in groups for group in of_one[:-1] for name in group}
+    return {name for of_one in groups for group in of_one for name in group if name not in outer}
+
+
 def disagreements(lists: Mapping[str, str]) -> Iterator[tuple[str, str, int]]:
     """Yield each variable that names a number which the one it counts within does not leave, that one, how many."""
-    told = set()
+    pairs: dict[tuple[str, str], None] = {}
     for vendor in VENDORS:
-        groups = [tuple(name for name in vendor.gives if name in lists)[:1], *vendor.filters]
-        for place, group in enumerate(groups):
-            for inner, outer in ((inner, outer) for inner in group for outer in _before(groups, place)):
-                if inner in lists and outer in lists and (inner, outer) not in told:
-                    told.add((inner, outer))
-                    view, cards = chosen(lists[outer], ""), chosen(lists[inner], "")
-                    beyond = view and cards and any(len(view) <= _number(card) < MOST for card in cards)
-                    if view and beyond and vendor.counted != "module":
-                        yield inner, outer, len(view)
+        for outer_group, inner_group in pairwise(_groups(vendor, lists) if vendor.counted != "module" else []):
+            pairs |= dict.fromkeys((inner, outer) for inner in inner_group for outer in outer_group)
+    for inner, outer in pairs:
+        view, cards = chosen(lists[outer], ""), chosen(lists[inner], "")
+        if view and any(len(view) <= _number(card) < MOST for card in cards or ()):
+            yield inner, outer, len(view)
 
 
-def _before(groups: Sequence[tuple[str, ...]], place: int) -> Iterator[str]:
-    return (name for group in groups[:place] for name in group)
+def _groups(vendor: Vendor, lists: Container[str]) -> list[tuple[str, ...]]:
+    """Return a vendor's variables that are set, each group counting within the one before it."""
+    given = tuple(name for name in vendor.gives if name in lists)[:1]
+    found = (given, *(tuple(name for name in group if name in lists) for group in vendor.filters))
+    return [group for group in found if group]
 
 
 def left_by(vendor: Vendor, variables: Mapping[str, Variable], *, unlike_cards: bool) -> Choice:
@@ -107,9 +115,11 @@ def left_by(vendor: Vendor, variables: Mapping[str, Variable], *, unlike_cards: 
             cards = _filtered(name, variable.value, vendor, variables, unlike_cards=unlike_cards)
             picks.append(_within(view, cards))
             (unknown if cards is None else by).append(f"{name} in {variable.key}")
-        if picks and None not in picks:
-            view = tuple(dict.fromkeys(card for pick in picks for card in pick or ()))
-    return Choice(view, tuple(by), tuple(unknown))
+        if picks and all(pick == () for pick in picks):
+            return Choice((), tuple(by))
+        if picks:
+            view = None if None in picks else tuple(dict.fromkeys(card for pick in picks for card in pick or ()))
+    return Choice(None if unknown else view, tuple(by), tuple(unknown))  # what counts within an unknown list is unknown
 
 
 def _read(item: str, numbering: str) -> list[str] | None:

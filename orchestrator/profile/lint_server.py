@@ -6,8 +6,8 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING
 
-from orchestrator.accelerators.vendors import COUNTING
-from orchestrator.accelerators.visible import disagreements, items
+from orchestrator.accelerators.vendors import COUNTING, OTHERS
+from orchestrator.accelerators.visible import disagreements, innermost, items
 from orchestrator.vllm.flags import lookup
 
 if TYPE_CHECKING:
@@ -63,13 +63,13 @@ def visible_devices(profile: Profile) -> Remarks:
     size = 1
     for names in PARALLEL_FLAGS:
         size *= as_int(lookup(profile.server.flags, *names)) or 1
-    lists: dict[str, tuple[str, str]] = {}
-    for key, name, value in environment(profile):
-        if name in COUNTING and isinstance(value, str):
-            lists[name] = (key, value)
-            count = items(value)
-            if count is not None and count != size:
-                yield key, f"names {_devices(count)}, the server's parallel sizes use {_devices(size)}"
+    variables = {name: (key, value) for key, name, value in environment(profile) if name in COUNTING}
+    lists = {name: (key, value) for name, (key, value) in variables.items() if isinstance(value, str)}
+    judged = innermost(lists) | set(OTHERS)
+    for name, (key, value) in lists.items():
+        count = items(value) if name in judged else None
+        if count is not None and count != size:
+            yield key, f"names {_devices(count)}, the server's parallel sizes use {_devices(size)}"
     _, hip = lists.get("HIP_VISIBLE_DEVICES", ("", None))
     key, cuda = lists.get("CUDA_VISIBLE_DEVICES", ("", None))
     if None not in (hip, cuda) and hip != cuda:

@@ -188,6 +188,9 @@ def test_cards_that_are_named_are_held_and_no_others(
 
 UNTOLD: list[tuple[dict[str, Any], dict[str, Any]]] = [
     *((ROCM, {name: SECRET}) for name in ("HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES")),
+    (ROCM, {"ROCR_VISIBLE_DEVICES": SECRET, "HIP_VISIBLE_DEVICES": "0"}),
+    (ROCM, {"ROCR_VISIBLE_DEVICES": "0,1", "HIP_VISIBLE_DEVICES": SECRET}),
+    (ROCM, {"CUDA_VISIBLE_DEVICES": "0", "HIP_VISIBLE_DEVICES": SECRET}),
     ({"gpus": "all"}, {"CUDA_VISIBLE_DEVICES": SECRET}),
     ({"gpus": "all"}, {"CUDA_VISIBLE_DEVICES": "zero"}),
     ({"gpus": "all"}, {"CUDA_VISIBLE_DEVICES": "0 1"}),
@@ -229,10 +232,23 @@ def test_a_rule_for_device_nodes_gives_what_they_may_be() -> None:
         assert [each.cards for each in by_cgroup_rule(rule)] == [None], rule
     for rule in ("c 1:3 r", "b 8:* r", "c 231:* rwm", "c 10:200 rwm"):
         assert by_cgroup_rule(rule) == [], rule
-    container = a_profile().container
-    ruled = SimpleNamespace(**{**dict(container), "device_cgroup_rules": ("c 511:* rwm",)})
-    profile: Any = SimpleNamespace(container=ruled, server=a_profile().server)
-    assert held_by(profile) == EVERYTHING
+    assert held_by(with_keys(a_profile(), device_cgroup_rules=("c 511:* rwm",))) == EVERYTHING
+
+
+def test_files_of_variables_may_say_anything() -> None:
+    files = {"env_file": ("/srv/vllm.env",)}
+    profile = a_profile(container=ROCM, server={"env": {"HIP_VISIBLE_DEVICES": "0"}})
+    assert held_by(profile) == names(0)
+    assert held_by(with_keys(profile, **files)) == EVERYTHING, "a list that the first counts within may stand there"
+    assert held_by(with_keys(a_profile(), **files)) == ()
+    on_nvidia = Surroundings("nvidia", {"NVIDIA_VISIBLE_DEVICES": "void"})
+    assert holding(with_keys(a_profile(), **files), on_nvidia).names == EVERYTHING
+
+
+def with_keys(profile: Any, **keys: object) -> Any:  # noqa: ANN401 - a profile with keys of its container
+    """A profile as it is with further keys of docker in its container section."""
+    container = SimpleNamespace(**{**dict(profile.container), **keys})
+    return SimpleNamespace(container=container, server=profile.server)
 
 
 WHY: list[tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = [
@@ -285,6 +301,8 @@ AROUND: list[tuple[dict[str, Any], dict[str, Any], Surroundings, tuple[str, ...]
     ({"runtime": "runc"}, {}, Surroundings("nvidia", {"NVIDIA_VISIBLE_DEVICES": "all"}), ()),
     (told(NVIDIA_VISIBLE_DEVICES="1"), {}, Surroundings("nvidia", {"NVIDIA_VISIBLE_DEVICES": "all"}), names(1)),
     (told(NVIDIA_VISIBLE_DEVICES="1"), {}, Surroundings("runc", {}), names(1)),
+    (ROCM, {"HIP_VISIBLE_DEVICES": "0"}, Surroundings(image_env={"ROCR_VISIBLE_DEVICES": "4,5"}), EVERYTHING),
+    (ROCM, {"HIP_VISIBLE_DEVICES": "0"}, Surroundings(image_env={"HIP_VISIBLE_DEVICES": "4,5"}), names(0)),
     ({"gpus": "all"}, {"CUDA_VISIBLE_DEVICES": "1"}, Surroundings(unlike_cards=True), EVERYTHING),
     (
         {"gpus": "all"},

@@ -89,7 +89,7 @@ def status(name: str | None, as_json: bool) -> int:
 @click.command()
 @options.json_output
 def ps(as_json: bool) -> None:
-    """List the deployments on this node: what is up, whose it is, since when and until when."""
+    """List the deployments on this node: what is up, whose it is, since when and until when, what it holds and why."""
     from orchestrator.cli.output import emit, emit_json, emit_table
     from orchestrator.deployment.registry import deployments
     from orchestrator.engine import connect
@@ -103,6 +103,8 @@ def ps(as_json: bool) -> None:
             "status": deployment.status,
             "age_s": round(now - deployment.created),
             "held": deployment.held(now),
+            "holds": list(deployment.holds),
+            "holds_why": list(deployment.holds_why),
             "owned": deployment.tenure.owned,
             "until": deployment.tenure.until if deployment.tenure.known and not deployment.tenure.owned else None,
             "container": deployment.container[:12],
@@ -168,6 +170,7 @@ def _facts(engine: Engine, deployment: Listed) -> dict[str, Any]:
         "oom_killed": state.oom_killed,
         "started": state.started_at,
         "held": deployment.held(time.time()),
+        "holds": "; ".join(deployment.holds_why),
     }
 
 
@@ -205,8 +208,10 @@ def _ps_table(rows: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - rich is impo
 
     from orchestrator.profile.units import format_duration
 
-    table = Table("name", "profile", "container", "status", "age", "held", box=box.SIMPLE_HEAD, pad_edge=False)
+    columns = ("name", "profile", "container", "status", "age", "held", "holds")
+    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         age = format_duration(row["age_s"])
-        table.add_row(row["name"], row["profile"], row["container"], row["status"], age, row["held"])
+        cells = (row["name"], row["profile"], row["container"], row["status"], age, row["held"])
+        table.add_row(*cells, "\n".join(row["holds_why"]))
     return table

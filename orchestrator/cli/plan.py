@@ -103,6 +103,7 @@ def _as_data(profile: Profile, made: Plan) -> dict[str, object]:
             }
             for planned in made.measurements
         ],
+        "holds": {"names": list(made.held.names), "why": list(made.held.why)},
         "weakenings": list(made.weakenings),
         "flags": list(made.flags),
         "secrets": list(made.spec.secrets),
@@ -141,6 +142,7 @@ def _lines(profile: Profile, made: Plan) -> list[str]:
     for index, planned in enumerate(made.measurements, start=1):
         point, repetition = planned.measurement.point, planned.measurement.repetition
         lines += [f"# {index}. {point.label()} (point {point.id}, repetition {repetition})", planned.command]
+    lines += ["", "# Held, so that no other deployment of the node uses it", *(f"# - {line}" for line in made.held.why)]
     if made.weakenings:
         lines += [
             "",

@@ -22,17 +22,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.accelerators import held_by
 from orchestrator.access import may_be_mounted, may_exist
 from orchestrator.atomic import make_folder, write_atomic
 from orchestrator.deployment.folder import logs_folder, make_deployment_folder, new_identity
 from orchestrator.deployment.guard import guarded
 from orchestrator.deployment.hold import take
+from orchestrator.deployment.surroundings import held_on
 from orchestrator.errors import EnvironmentFault, OutputError
 from orchestrator.inside import parsers, program_text
 from orchestrator.mask import NOTHING_HIDDEN, Mask
 from orchestrator.plan import labels
 from orchestrator.plan.container import Identity, container_argv, container_spec
+from orchestrator.profile.devices import CdiDevice
 from orchestrator.profile.schema import Container
 from orchestrator.profile.secrets import readable_secrets
 from orchestrator.vllm.parser import ImageParsers
@@ -40,9 +41,11 @@ from orchestrator.vllm.parser import ImageParsers
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from orchestrator.accelerators import Held
     from orchestrator.engine import Engine, ImageFacts
     from orchestrator.interruption import Interruption
     from orchestrator.plan.container import ContainerSpec
+    from orchestrator.profile.devices import DeviceSpec
     from orchestrator.profile.schema import Profile
 
 ASK_S = 600.0
@@ -93,7 +96,8 @@ class Asker:
 
     def _answer(self, profile: Profile, image: ImageFacts) -> ImageParsers:
         who = f"pid {os.getpid()}, asking the image {profile.container.image}"
-        hold = take(held_by(profile), self.locks, self.engine, who, None, lambda _: None)
+        held = held_on(self.engine, profile)
+        hold = take(held.names, self.locks, self.engine, who, None, lambda _: None)
         try:
             identity = new_identity(self.state, f"{profile.name}-ask")
             identity = dataclasses.replace(identity, name=f"{identity.name}-{identity.launch}")
@@ -101,7 +105,7 @@ class Asker:
             make_deployment_folder(self.state, identity, profile, secrets)
             log = make_folder(logs_folder(self.state)) / "watchdog.log"
             with guarded(self.engine, identity, self.interruption, self.environ, log, hold) as guard:
-                container = guard.create(asking_spec(profile, image, identity))
+                container = guard.create(asking_spec(profile, image, identity, held))
                 self.engine.start(container)
                 return read_answer(profile.container.image, *self._wait(container), Mask(secrets.values()))
         finally:
@@ -124,7 +128,7 @@ def known_parsers(cache: Path, profile: Profile, image: ImageFacts) -> ImagePars
         return None
 
 
-def asking_spec(profile: Profile, image: ImageFacts, identity: Identity) -> ContainerSpec:
+def asking_spec(profile: Profile, image: ImageFacts, identity: Identity, held: Held | None = None) -> ContainerSpec:
     """Return a container with the question in the server's place, of what the profile asks for and this node has."""
     asked = profile.container
     mounts = [
@@ -132,7 +136,7 @@ def asking_spec(profile: Profile, image: ImageFacts, identity: Identity) -> Cont
     ]
     container = Container(
         image=asked.image,
-        devices=tuple(device for device in asked.devices if may_exist(Path(device.source))),
+        devices=tuple(device for device in asked.devices if _may_be_given(device)),
         gpus=asked.gpus,
         mounts=tuple(mounts),
         shm_size=asked.shm_size,
@@ -145,11 +149,15 @@ def asking_spec(profile: Profile, image: ImageFacts, identity: Identity) -> Cont
     )
     asking = profile.model_copy(update={"container": container})
     entrypoint, *command = container_argv(asking, ["python3", "-c", program_text(parsers)])
-    spec = container_spec(asking, identity)
+    spec = container_spec(asking, identity, held)
     kept = {name: value for name, value in spec.labels.items() if name != labels.PROFILE_HASH}  # no server runs in it
     return dataclasses.replace(
         spec, image=image.id, entrypoint=entrypoint, command=tuple(command), labels=kept, publish=None, secrets=()
     )
+
+
+def _may_be_given(device: DeviceSpec | CdiDevice) -> bool:
+    return isinstance(device, CdiDevice) or may_exist(Path(device.source))
 
 
 def read_answer(image: str, code: int | None, output: bytes, mask: Mask = NOTHING_HIDDEN) -> ImageParsers:

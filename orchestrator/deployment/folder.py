@@ -49,6 +49,8 @@ class Record(BaseModel):
     """Name of the profile; the resolved profile lies beside the record."""
     run: str | None = None
     """Run directory, for one that lives only as long as its run."""
+    holds_why: tuple[str, ...] = ()
+    """What it holds and why, a line for each reason."""
     docker_run: str = ""
     """The line that makes the same container by hand, once there is one."""
     container: str | None = None

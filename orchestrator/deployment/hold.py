@@ -3,6 +3,9 @@
 Each name is a file in a folder that all users share; holding is an exclusive kernel lock on it. The watchdog inherits
 the locks, so a killed orch still holds what its container may still use. A deployment that was handed over has no
 process to hold a lock; its container's label says what it holds, and is looked at under the lock.
+
+A card may have several names, of which no lock of one knows another. So whoever takes accelerators takes the door lock
+first, and looks through the locks of all names that may mean the same; two that come together go one after the other.
 """
 
 from __future__ import annotations
@@ -15,13 +18,14 @@ import time
 from typing import TYPE_CHECKING
 
 from orchestrator.accelerators import ALL, collide
+from orchestrator.accelerators.names import ONE, is_card
 from orchestrator.atomic import make_folder
 from orchestrator.deployment.queue import queued
 from orchestrator.deployment.registry import deployments
 from orchestrator.errors import Busy, EnvironmentFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -30,6 +34,10 @@ if TYPE_CHECKING:
     from orchestrator.engine import Engine
 
 UNKNOWN = "another orch process"
+DOOR = ".door"
+"""The lock that is held while accelerators are being taken, and at no other time."""
+DOOR_S = 30.0
+"""How long one that takes accelerators lets others before it do so; each needs a moment."""
 LOOKS = 40
 LOOK_S = 0.025
 """How often, and how long apart, one that is refused looks who is in the way."""
@@ -125,18 +133,47 @@ def take(
 
 def _try(names: tuple[str, ...], folder: Path, who: str) -> Hold:
     _make_shared(folder)
+    # Whoever wants single accelerators shares the lock on all of them, so that one who wants all must wait.
+    single = any(is_card(name) for name in names)
     files: list[int] = []
     try:
-        # Whoever wants single accelerators shares the lock on all of them, so that one who wants all must wait.
-        single = any(name.startswith("accelerator-") for name in names)
-        for name in sorted({*names, *([ALL] if single else [])}):
-            shared = name == ALL and ALL not in names
-            files.append(_lock(folder / name.replace("/", "-"), who, shared=shared))
+        with _door(folder) if single or ALL in names else contextlib.nullcontext():
+            for name in sorted({*names, *([ALL] if single else [])}):
+                shared = name == ALL and ALL not in names
+                files.append(_lock(folder / name.replace("/", "-"), who, shared=shared))
+            _refuse_other_names(names, folder)
     except BaseException:
         for file in files:
             os.close(file)
         raise
     return Hold(names, tuple(files))
+
+
+@contextlib.contextmanager
+def _door(folder: Path) -> Iterator[None]:
+    """Let nobody else take accelerators meanwhile; raise Busy if somebody else has been at it for too long."""
+    file = _open_shared(folder / DOOR)
+    try:
+        end = time.monotonic() + DOOR_S
+        while not _granted(file, shared=False):
+            if time.monotonic() > end:
+                raise Busy(f"accelerators are being taken by {UNKNOWN}", "Is one stopped?  See: ps aux | grep orch")
+            time.sleep(LOOK_S)
+        os.utime(file)
+        yield
+    finally:
+        os.close(file)
+
+
+def _refuse_other_names(names: tuple[str, ...], folder: Path) -> None:
+    """Raise Busy if somebody holds what may be one of these accelerators by another name."""
+    cards = {name.replace("/", "-") for name in names if is_card(name)}
+    for path in sorted(folder.glob(f"{ONE}*")) if cards else ():
+        alike = next((name for name in sorted(cards) if collide((name,), (path.name,))), "")
+        if alike and path.name not in cards and (holder := _holder_if_held(path)):
+            raise Busy(
+                f"{path.name}, which may be {alike}, is held by {holder}", "See: orch ps   Or queue for it: --wait 2h"
+            )
 
 
 def _lock(path: Path, who: str, *, shared: bool) -> int:
@@ -182,14 +219,17 @@ def _in_the_way(path: Path, file: int, *, shared: bool) -> str:
 
 def _any_holder(everything: Path) -> str:
     """Return who is in the way of one who wants all accelerators: whoever has all of them, or has one."""
-    for path in (everything, *sorted(everything.parent.glob("accelerator-*"))):
-        file = _open_shared(path)
-        try:
-            if not _granted(file, shared=path == everything):
-                return _holder(path)
-        finally:
-            os.close(file)
-    return UNKNOWN
+    paths = (everything, *sorted(everything.parent.glob(f"{ONE}*")))
+    return next(filter(None, (_holder_if_held(path, shared=path == everything) for path in paths)), UNKNOWN)
+
+
+def _holder_if_held(path: Path, *, shared: bool = False) -> str:
+    """Return who holds a lock; nothing where nobody does."""
+    file = _open_shared(path)
+    try:
+        return "" if _granted(file, shared=shared) else _holder(path)
+    finally:
+        os.close(file)
 
 
 def _holder(path: Path) -> str:

@@ -9,13 +9,13 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from orchestrator.accelerators import held_by
 from orchestrator.atomic import make_folder
 from orchestrator.deployment.ask import known_parsers
 from orchestrator.deployment.folder import Record, logs_folder, make_deployment_folder, new_identity, write_record
 from orchestrator.deployment.guard import Guard, guarded
 from orchestrator.deployment.preflight import check_node, check_port, ensure_image
 from orchestrator.deployment.registry import Listed, deployments
+from orchestrator.deployment.surroundings import held_on
 from orchestrator.deployment.up import Deployment, bring_up
 from orchestrator.errors import Busy
 from orchestrator.profile.flags import warnings
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from orchestrator.accelerators import Held
     from orchestrator.deployment.hold import Hold, Holds
     from orchestrator.deployment.up import OnStarted, Progress
     from orchestrator.engine import Engine, ImageFacts
@@ -75,8 +76,9 @@ def refuse_if_up(engine: Engine, name: str) -> None:
 class Prepared:
     """What was found in order before anything is made."""
 
-    hold: Hold
+    held: Held
     """What the launch keeps for itself."""
+    hold: Hold
     image: ImageFacts
     secrets: Mapping[str, str] = field(repr=False)
     """Values by variable name."""
@@ -99,7 +101,8 @@ def prepare(launch: Launch, folders: Sequence[Path], progress: Progress, say: Ca
     check_node(profile, launch.state, *folders)
     secrets = read_secrets(profile, launch.environ)
     who = f"{_user()}, pid {os.getpid()}, deployment {launch.name}"
-    hold = launch.holds.take(held_by(profile), launch.locks, launch.engine, who, launch.wait_s, say)
+    held = held_on(launch.engine, profile)
+    hold = launch.holds.take(held.names, launch.locks, launch.engine, who, launch.wait_s, say)
     refuse_if_up(launch.engine, launch.name)
     check_port(server.host, server.port)
     progress(Phase.IMAGE, profile.container.image)
@@ -108,7 +111,7 @@ def prepare(launch: Launch, folders: Sequence[Path], progress: Progress, say: Ca
     )
     for line in warnings(profile, known_parsers(launch.cache, profile, image)):
         say(f"warning: {line}")
-    return Prepared(hold, image, secrets)
+    return Prepared(held, hold, image, secrets)
 
 
 @contextlib.contextmanager
@@ -141,6 +144,7 @@ def launched(
         engine=launch.engine.url,
         profile=launch.profile.name,
         run=str(run.path) if run else None,
+        holds_why=ready.held.why,
     )
     write_record(folder, record)
     logs = make_folder(logs_folder(launch.state))
@@ -149,7 +153,7 @@ def launched(
     with guarded(
         launch.engine, identity, interruption, launch.environ, logs / "watchdog.log", ready.hold, path
     ) as guard:
-        deployment = bring_up(guard, launch.profile, ready.image, server_log, progress, on_started)
+        deployment = bring_up(guard, launch.profile, ready.held, ready.image, server_log, progress, on_started)
         seen = {
             "container": deployment.container,
             "docker_run": deployment.docker_run,

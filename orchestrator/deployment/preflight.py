@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.access import is_file, may_exist
 from orchestrator.errors import EnvironmentFault, ImageMissing, PortTaken, UsageError
+from orchestrator.profile.devices import nodes
 from orchestrator.sweep import points
 from orchestrator.vllm.flags import lookup
 
@@ -99,7 +100,7 @@ def ensure_image(
 
 
 def _missing(container: Container) -> Iterator[str]:
-    for device in container.devices:
+    for device in nodes(container.devices):
         if not may_exist(Path(device.source)):
             yield f"container.devices: {device.source} does not exist"
     for mount in container.mounts:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.accelerators import together
 from orchestrator.deployment.folder import Record, drop_folder, read_record
 from orchestrator.deployment.lease import Tenure, read_tenure
 from orchestrator.deployment.teardown import teardown
@@ -43,6 +44,11 @@ class Listed:
     """What it keeps for itself."""
     tenure: Tenure
     record: Record | None
+
+    @property
+    def holds_why(self) -> tuple[str, ...]:
+        """Return what it holds and why, a line for each reason; without a reason where none is recorded."""
+        return (self.record.holds_why if self.record else ()) or (together(self.holds) or "nothing",)
 
     def held(self, now: float) -> str:
         """Return by whom and until when it is wanted, in words."""

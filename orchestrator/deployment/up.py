@@ -21,6 +21,7 @@ from orchestrator.vllm.phases import Phase
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from orchestrator.accelerators import Held
     from orchestrator.deployment.guard import Guard
     from orchestrator.engine import ImageFacts
     from orchestrator.plan.container import Identity
@@ -53,6 +54,7 @@ class Deployment:
 def bring_up(
     guard: Guard,
     profile: Profile,
+    held: Held,
     image: ImageFacts,
     log_path: Path,
     progress: Progress,
@@ -68,7 +70,7 @@ def bring_up(
     """
     engine, identity, server = guard.engine, guard.identity, profile.server
     progress(Phase.CONTAINER, identity.container)
-    spec = with_known_groups(guard, container_spec(profile, identity))
+    spec = with_known_groups(guard, container_spec(profile, identity, held))
     try:
         container = guard.create(spec)
         engine.start(container)

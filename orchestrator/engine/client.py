@@ -106,6 +106,21 @@ class Engine:
             raise ImageMissing(f"the image {reference} is not on this node", f"docker pull {reference}") from None
         return ImageFacts(found["Id"], tuple(found.get("RepoDigests") or ()))
 
+    def image_env(self, reference: str) -> dict[str, str] | None:
+        """Return the variables that a local image sets; None if the image is not there."""
+        try:
+            with translated(f"looking for the image {reference}"):
+                found: dict[str, Any] = self._api.inspect_image(reference)  # type: ignore[no-untyped-call]
+        except docker.errors.NotFound:
+            return None
+        pairs = (line.partition("=") for line in (found.get("Config") or {}).get("Env") or ())
+        return {name: value for name, _, value in pairs}
+
+    def default_runtime(self) -> str:
+        """Return the name of the OCI runtime that containers get which ask for none."""
+        with translated("asking for its default runtime"):
+            return str(self._api.info().get("DefaultRuntime") or "runc")
+
     def pull(self, reference: str, deadline_s: float, progress: Callable[[str], None]) -> None:
         """Pull an image within a deadline; raise ImageMissing when no registry has it or none answers."""
         end = time.monotonic() + deadline_s

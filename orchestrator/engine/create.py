@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from docker.types import DeviceRequest, Mount, Ulimit
 
 from orchestrator.errors import EnvironmentFault
+from orchestrator.profile.devices import cdi_names, nodes
 
 if TYPE_CHECKING:
     import docker
 
     from orchestrator.plan.container import ContainerSpec
+    from orchestrator.profile.devices import GpuRequest
 
 
 SPACE_OR_STRING = re.compile(r'("(?:\\.|[^"\\])*")|\s+')
@@ -36,7 +38,7 @@ def create_arguments(api: docker.APIClient, spec: ContainerSpec) -> dict[str, An
         network_mode=spec.network,
         port_bindings=bindings,
         mounts=[Mount(mount.target, mount.source, type="bind", read_only=mount.read_only) for mount in spec.mounts],
-        devices=[f"{device.source}:{device.target}:{device.permissions}" for device in spec.devices],
+        devices=[f"{device.source}:{device.target}:{device.permissions}" for device in nodes(spec.devices)],
         device_requests=_device_requests(spec),
         shm_size=spec.shm_size,
         ipc_mode=spec.ipc,
@@ -84,12 +86,28 @@ def _security_option(option: str) -> str:
 
 
 def _device_requests(spec: ContainerSpec) -> list[DeviceRequest] | None:
-    match spec.gpus:
-        case None:
-            return None
+    """Return what the docker client sends for `--gpus` and for CDI devices, in its order (docker/cli, opts/gpus.go)."""
+    requests = [] if spec.gpus is None else [_gpus(spec.gpus)]
+    if names := cdi_names(spec.devices):
+        requests.append(DeviceRequest(driver="cdi", device_ids=list(names)))
+    return requests or None
+
+
+def _gpus(gpus: str | int | tuple[str, ...] | GpuRequest) -> DeviceRequest:
+    match gpus:
         case "all":
-            return [DeviceRequest(count=-1, capabilities=[["gpu"]])]
-        case int() as count:
-            return [DeviceRequest(count=count, capabilities=[["gpu"]])]
-        case ids:
-            return [DeviceRequest(device_ids=list(ids), capabilities=[["gpu"]])]
+            return DeviceRequest(count=-1, capabilities=[["gpu"]])
+        case int():
+            return DeviceRequest(count=gpus, capabilities=[["gpu"]])
+        case tuple():
+            return DeviceRequest(device_ids=list(gpus), capabilities=[["gpu"]])
+        case str():
+            raise AssertionError(gpus)
+    count = gpus.count if gpus.count is not None else 0 if gpus.device_ids else 1
+    return DeviceRequest(
+        driver=gpus.driver,
+        count=count,
+        device_ids=list(gpus.device_ids),
+        capabilities=[[*gpus.capabilities, "gpu"]],
+        options=dict(gpus.options),
+    )

@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orchestrator import __version__
-from orchestrator.accelerators import held_by
+from orchestrator.accelerators import Held, holding
 from orchestrator.inside import entrance, program_text, supervisor
 from orchestrator.plan import labels
-from orchestrator.profile.values import DeviceSpec, MountSpec, UlimitSpec
+from orchestrator.profile.values import MountSpec, UlimitSpec
 from orchestrator.sweep import canonical_json
 from orchestrator.vllm.flags import to_argv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from orchestrator.profile.devices import CdiDevice, DeviceSpec, GpuRequest
     from orchestrator.profile.schema import Profile
     from orchestrator.profile.values import Env
 
@@ -68,12 +69,12 @@ class ContainerSpec:
     labels: Mapping[str, str]
     env: Mapping[str, str]
     mounts: tuple[MountSpec, ...]
-    devices: tuple[DeviceSpec, ...]
+    devices: tuple[DeviceSpec | CdiDevice, ...]
     ulimits: Mapping[str, UlimitSpec]
     network: str
     publish: tuple[str, int] | None
     """Address and port of the node that the same port of the container answers at; None on the node's own network."""
-    gpus: str | int | tuple[str, ...] | None = None
+    gpus: str | int | tuple[str, ...] | GpuRequest | None = None
     shm_size: int | None = None
     ipc: str | None = None
     privileged: bool = False
@@ -90,8 +91,8 @@ class ContainerSpec:
     """Names of the variables that the supervisor adds from the deployment's folder."""
 
 
-def container_spec(profile: Profile, identity: Identity) -> ContainerSpec:
-    """Return the container of a profile."""
+def container_spec(profile: Profile, identity: Identity, held: Held | None = None) -> ContainerSpec:
+    """Return the container of a profile; `held` is what it holds, where more is known of that than the profile says."""
     container = profile.container
     argv = container_argv(profile)
     cap_add, cap_drop = capabilities(container.cap_add, container.cap_drop)
@@ -106,7 +107,7 @@ def container_spec(profile: Profile, identity: Identity) -> ContainerSpec:
         labels={
             labels.DEPLOYMENT: identity.name,
             labels.FOLDER: identity.folder,
-            labels.HOLDS: ",".join(held_by(profile)),
+            labels.HOLDS: ",".join((held or holding(profile)).names),
             labels.LAUNCH: identity.launch,
             labels.PROFILE: profile.name,
             labels.PROFILE_HASH: serving_hash(profile),

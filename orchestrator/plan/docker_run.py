@@ -7,10 +7,13 @@ import io
 import shlex
 from typing import TYPE_CHECKING
 
+from orchestrator.profile.devices import cdi_names, nodes
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from orchestrator.plan.container import ContainerSpec
+    from orchestrator.profile.devices import GpuRequest
     from orchestrator.profile.values import MountSpec
 
 
@@ -42,7 +45,8 @@ def _options(spec: ContainerSpec) -> list[tuple[str, ...]]:
     )
     repeated: tuple[tuple[str, Iterable[str]], ...] = (
         ("--label", [f"{name}={value}" for name, value in spec.labels.items()]),
-        ("--device", [f"{device.source}:{device.target}:{device.permissions}" for device in spec.devices]),
+        ("--device", [f"{device.source}:{device.target}:{device.permissions}" for device in nodes(spec.devices)]),
+        ("--device", cdi_names(spec.devices)),
         ("--mount", [_mount(mount) for mount in spec.mounts]),
         ("--security-opt", spec.security_opt),
         ("--group-add", spec.group_add),
@@ -58,9 +62,13 @@ def _options(spec: ContainerSpec) -> list[tuple[str, ...]]:
 
 
 def _mount(mount: MountSpec) -> str:
-    buffer = io.StringIO()
     fields = ["type=bind", f"source={mount.source}", f"target={mount.target}"]
-    csv.writer(buffer, lineterminator="\n").writerow(fields + (["readonly"] if mount.read_only else []))
+    return _csv(fields + (["readonly"] if mount.read_only else []))
+
+
+def _csv(fields: Iterable[str]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(fields)
     return buffer.getvalue().removesuffix("\n")
 
 
@@ -68,5 +76,14 @@ def _publish(host: str, port: int) -> str:
     return f"{f'[{host}]' if ':' in host else host}:{port}:{port}"
 
 
-def _gpus(gpus: str | int | tuple[str, ...]) -> str:
-    return f'"device={",".join(gpus)}"' if isinstance(gpus, tuple) else str(gpus)
+def _gpus(gpus: str | int | tuple[str, ...] | GpuRequest) -> str:
+    if isinstance(gpus, tuple):
+        return f'"device={",".join(gpus)}"'
+    if isinstance(gpus, str | int):
+        return str(gpus)
+    lists = (("device", gpus.device_ids), ("capabilities", gpus.capabilities))
+    fields = [f"driver={gpus.driver}"] if gpus.driver else []
+    fields += [f"count={gpus.count}"] if gpus.count is not None else []
+    fields += [f"{key}={','.join(words)}" for key, words in lists if words]
+    fields += [f"options={_csv(f'{name}={value}' for name, value in gpus.options.items())}"] if gpus.options else []
+    return _csv(fields)

@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.accelerators import Held, holding
 from orchestrator.plan.bench_command import bench_argv, client_target
 from orchestrator.plan.container import BY_HAND, ContainerSpec, Identity, container_spec, server_argv
 from orchestrator.plan.docker_run import docker_run_line
@@ -42,6 +43,8 @@ class Plan:
     """The version is a guess, because the image's name does not say."""
     warmups: tuple[PlannedMeasurement, ...]
     measurements: tuple[PlannedMeasurement, ...]
+    held: Held
+    """What no other deployment of the node may hold meanwhile; the node may add to it."""
     weakenings: tuple[str, ...]
     flags: tuple[str, ...]
     """Flags that the version which the image's name tells does not know, or not for long."""
@@ -70,6 +73,7 @@ def plan(profile: Profile, name: str, folder: str) -> Plan:
         assumed=named is None,
         warmups=tuple(warm),
         measurements=tuple(planned),
+        held=holding(profile),
         weakenings=tuple(weakenings(profile.container)),
         flags=tuple(warnings(profile, None)),
         estimate=estimate(profile),

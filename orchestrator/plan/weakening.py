@@ -8,6 +8,8 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
+from orchestrator.profile.devices import nodes
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -58,7 +60,7 @@ def weakenings(container: Container) -> list[str]:
 
 
 def _devices(container: Container) -> Iterator[str]:
-    for device in container.devices:
+    for device in nodes(container.devices):
         source = posixpath.normpath(device.source)
         if source == "/dev" or source.startswith(DISK_DEVICES):
             yield f"device {device.source}: the node's disks or memory"

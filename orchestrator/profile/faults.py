@@ -34,6 +34,7 @@ _PATTERNS = {
     values.PROFILE_NAME_PATTERN: "must be letters, digits, '.', '_' and '-', a letter or digit first",
     values.DEVICE_PERMISSIONS_PATTERN: "must be of the letters r, w and m",
     values.HELD_PATTERN: "must be letters, digits, '.', '_' and '-', a letter or digit first",
+    values.CDI_PATTERN: "must be a CDI device, such as nvidia.com/gpu=0",
     values.ULIMIT_NAME_PATTERN: "must be a limit's name, such as memlock",
     values.AXIS_PATTERN: "must be a key below server or container, such as server.flags.max-num-seqs; "
     "the bench section has axes of its own, give it lists",

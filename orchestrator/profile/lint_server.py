@@ -6,7 +6,8 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING
 
-from orchestrator.accelerators import VISIBLE
+from orchestrator.accelerators.vendors import COUNTING, OTHERS
+from orchestrator.accelerators.visible import disagreements, innermost, items
 from orchestrator.vllm.flags import lookup
 
 if TYPE_CHECKING:
@@ -62,17 +63,19 @@ def visible_devices(profile: Profile) -> Remarks:
     size = 1
     for names in PARALLEL_FLAGS:
         size *= as_int(lookup(profile.server.flags, *names)) or 1
-    lists: dict[str, tuple[str, str]] = {}
-    for key, name, value in environment(profile):
-        if name in VISIBLE and isinstance(value, str):
-            lists[name] = (key, value)
-            count = len([item for item in value.split(",") if item.strip()])
-            if count != size:
-                yield key, f"names {_devices(count)}, the server's parallel sizes use {_devices(size)}"
+    variables = {name: (key, value) for key, name, value in environment(profile) if name in COUNTING}
+    lists = {name: (key, value) for name, (key, value) in variables.items() if isinstance(value, str)}
+    judged = innermost(lists) | set(OTHERS)
+    for name, (key, value) in lists.items():
+        count = items(value) if name in judged else None
+        if count is not None and count != size:
+            yield key, f"names {_devices(count)}, the server's parallel sizes use {_devices(size)}"
     _, hip = lists.get("HIP_VISIBLE_DEVICES", ("", None))
     key, cuda = lists.get("CUDA_VISIBLE_DEVICES", ("", None))
     if None not in (hip, cuda) and hip != cuda:
         yield key, "differs from HIP_VISIBLE_DEVICES; vLLM on ROCm stops at that. Set HIP_VISIBLE_DEVICES alone"
+    for inner, outer, count in disagreements({name: value for name, (_, value) in lists.items()}):
+        yield lists[inner][0], f"counts within the {_devices(count)} that {outer} leaves, from 0; it names others"
 
 
 def environment(profile: Profile) -> list[tuple[str, str, EnvValue | None]]:

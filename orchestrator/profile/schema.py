@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, StrictBool, field_validator, model_v
 from orchestrator.objectives import parse_objective
 from orchestrator.profile.bench import Bench  # noqa: TC001 - pydantic looks it up when it runs
 from orchestrator.profile.dataset import place_of
+from orchestrator.profile.devices import Device, Gpus, Holds  # noqa: TC001 - pydantic looks these up when it runs
 from orchestrator.profile.together import checked, raise_all
 from orchestrator.profile.units import Duration, Size  # noqa: TC001 - pydantic looks these up when it runs
 from orchestrator.profile.values import (
@@ -22,13 +23,10 @@ from orchestrator.profile.values import (
     PROFILE_NAME_PATTERN,
     ULIMIT_NAME_PATTERN,
     AbsolutePath,
-    Device,
     Env,
     Flags,
     FromEnv,
     FromFile,
-    Gpus,
-    Holds,
     Mount,
     SecretRef,
     Section,
@@ -66,9 +64,9 @@ class Container(Section):
     pull: Literal["missing", "always", "never"] = "missing"
     """When to pull the image."""
     devices: tuple[Device, ...] = ()
-    """Device nodes given to the container."""
+    """Device nodes given to the container, and CDI devices such as `nvidia.com/gpu=0`."""
     gpus: Gpus | None = None
-    """NVIDIA devices by the container toolkit: `all`, a count, or a list of device ids."""
+    """Devices by the engine's driver: `all`, a count, a list of device ids, or what docker's `--gpus` takes."""
     mounts: tuple[Mount, ...] = ()
     """Folders and files of the node that the container sees."""
     shm_size: Size | None = None
@@ -102,7 +100,8 @@ class Container(Section):
     env: Env = Field(default_factory=dict)
     """Environment of every process in the container."""
     holds: Holds = "auto"
-    """What no other deployment of this node may hold meanwhile; `auto` is the accelerators that it makes visible."""
+    """What no other deployment of this node may hold meanwhile; `auto` is every accelerator that can reach the
+    container, less what variables such as `HIP_VISIBLE_DEVICES` hide. `orch plan` says which, and why."""
     source: tuple[AbsolutePath, ...] = ()
     """Shell files of the image that are sourced by bash before the server starts, such as the DTK's env.sh, and before
     whatever runs beside it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import (
     BaseModel,
@@ -38,13 +38,17 @@ ABSOLUTE_PATH_PATTERN = "^/"
 DEVICE_PATH_PATTERN = rf"^/[^:]*{END}"
 """Docker takes a device as text in which colons separate."""
 DEVICE_PERMISSIONS_PATTERN = rf"^[rwm]{{1,3}}{END}"
+CDI_PATTERN = (
+    r"^[A-Za-z]([A-Za-z0-9_.-]*[A-Za-z0-9])?/[A-Za-z]([A-Za-z0-9_-]*[A-Za-z0-9])?"
+    rf"=[A-Za-z0-9]([A-Za-z0-9_.:-]*[A-Za-z0-9])?{END}"
+)
+"""A qualified name: cncf-tags/container-device-interface, pkg/parser."""
 HELD_PATTERN = rf"^[A-Za-z0-9][A-Za-z0-9_.-]{{0,63}}{END}"
 ULIMIT_NAME_PATTERN = rf"^[a-z]+{END}"
 AXIS_PATTERN = rf"^(server|container)\.\S+{END}"
 IPC_PATTERN = rf"^(private|shareable|host|none|container:.+){END}"
 
 AbsolutePath = Annotated[str, Field(pattern=ABSOLUTE_PATH_PATTERN)]
-DevicePath = Annotated[str, Field(pattern=DEVICE_PATH_PATTERN)]
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1, le=10**9, strict=True)]
 
@@ -159,30 +163,6 @@ def mounted_twice(mounts: Any) -> Iterator[Problem]:  # noqa: ANN401 - sees what
         seen.add(target)
 
 
-def _read_device(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
-    if not isinstance(value, str):
-        return value
-    if value.endswith(":"):
-        raise ValueError(f"'{value}' is not a device; write /on/the/node or /on/the/node:/in/the/container:rwm")
-    source, _, rest = value.partition(":")
-    target, _, permissions = rest.partition(":")
-    return {"source": source, "target": target or source, "permissions": permissions or "rwm"}
-
-
-class DeviceSpec(Section):
-    """A device node of the node; also written `/dev/kfd` or `/dev/a:/dev/b:rwm`."""
-
-    source: DevicePath
-    """Path of the device, or of a folder of devices, on the node."""
-    target: DevicePath
-    """Path in the container."""
-    permissions: Annotated[str, Field(pattern=DEVICE_PERMISSIONS_PATTERN)] = "rwm"
-    """What the container may do: read, write, make nodes."""
-
-
-Device = Annotated[DeviceSpec, BeforeValidator(_read_device, json_schema_input_type=str | DeviceSpec)]
-
-
 def _read_ulimit(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
     return {"soft": value, "hard": value} if isinstance(value, int | str) else value
 
@@ -205,31 +185,6 @@ class UlimitSpec(Section):
 
 
 Ulimit = Annotated[UlimitSpec, BeforeValidator(_read_ulimit, json_schema_input_type=int | UlimitSpec)]
-
-
-def _gpus_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
-    if isinstance(value, list | tuple):
-        return "<ids>"
-    return "<all>" if isinstance(value, str) else "<count>"
-
-
-Gpus = Annotated[
-    Annotated[Literal["all"], Tag("<all>")]
-    | Annotated[Count, Tag("<count>")]
-    | Annotated[tuple[TextOrNumber, ...], Tag("<ids>")],
-    Discriminator(_gpus_kind),
-]
-
-
-def _holds_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
-    return "<auto>" if isinstance(value, str) else "<names>"
-
-
-Holds = Annotated[
-    Annotated[Literal["auto"], Tag("<auto>")]
-    | Annotated[tuple[Annotated[str, Field(pattern=HELD_PATTERN)], ...], Tag("<names>")],
-    Discriminator(_holds_kind),
-]
 
 
 SHORT_FORMS = {

@@ -71,6 +71,21 @@ CASES: dict[str, dict[str, Any]] = {
     "all gpus": {"gpus": "all"},
     "two gpus": {"gpus": 2},
     "gpus by id": {"gpus": [0, "GPU-3a5f"]},
+    "gpus as docker's option names them": {"gpus": "device=0,2"},
+    "gpus of a driver": {"gpus": "driver=nvidia,count=2"},
+    "gpus with capabilities": {"gpus": "all,capabilities=utility"},
+    "gpus by id, with capabilities and options": {
+        "gpus": {
+            "driver": "nvidia",
+            "device_ids": [0, 1],
+            "capabilities": ["compute", "utility"],
+            "options": {"a": "b,c", "d": 'e"f', "g": ""},
+        }
+    },
+    "gpus of a driver that is not asked for a count": {"gpus": "driver=nvidia"},
+    "devices by their CDI names": {"devices": ["nvidia.com/gpu=0", "/dev/null:r", "amd.com/gpu=all"]},
+    "devices by their CDI names beside gpus": {"devices": ["nvidia.com/gpu=0"], "gpus": 1},
+    "a folder of devices": {"devices": ["/dev/net/", "//dev/./null:/dev/n"]},
     "a runtime": {"runtime": "runc"},
     "a user": {"user": "1000:1000"},
     "sourced files": {"source": ["/opt/dtk/env.sh", "/opt/it's $(me)/env.sh"]},

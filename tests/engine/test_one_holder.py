@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import time
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import pytest
 from engine.kit import containers
@@ -32,6 +32,64 @@ def test_of_twenty_racers_one_wins_and_the_others_name_it(orch: Orch) -> None:
             assert f"deployment {winner}" in done[name].stderr
             assert "--wait" in done[name].stderr
             assert not list(orch.runs.glob(f"*-{name}-????")), "who may not begin has no run"
+
+
+WAYS: dict[str, dict[str, Any]] = {
+    "by its index, to a runtime": {"container": {"env": {"NVIDIA_VISIBLE_DEVICES": "0"}}},
+    "by its UUID, to a runtime": {"container": {"env": {"NVIDIA_VISIBLE_DEVICES": "GPU-3a5f77aa"}}},
+    "by its index, to the server": {
+        "container": {"mounts": ["/dev:/dev-of-the-node"]},
+        "server": {"env": {"HIP_VISIBLE_DEVICES": "0"}},
+    },
+    "by a mount": {"container": {"mounts": ["/dev/null:/var/run/nvidia-container-devices/0"]}},
+    "not at all": {"container": {"mounts": ["/dev:/dev-of-the-node"]}},
+}
+"""Ways to name one card that need none on the node."""
+
+
+def test_of_racers_that_name_one_card_in_several_ways_one_wins(orch: Orch) -> None:
+    slow = {"env": {"STUB_STARTUP_S": "8"}}
+    names = []
+    for number, way in enumerate(2 * list(WAYS.values())):
+        env = {**slow["env"], **way.get("server", {}).get("env", {})}
+        names.append(orch.profile(f"racer{number}", container=way["container"], server={"env": env}))
+    done = together(lambda name: orch("run", name), names, len(names))
+    codes = [done[name].returncode for name in names]
+    assert sorted(codes) == [0, *[75] * (len(names) - 1)], "\n".join(done[name].stderr for name in names)
+    winner = names[codes.index(0)]
+    for name in names:
+        assert name == winner or f"deployment {winner}" in done[name].stderr
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_card_that_is_up_is_refused_however_the_next_one_names_it(way: str, orch: Orch) -> None:
+    up = orch.profile("up", container={"env": {"NVIDIA_VISIBLE_DEVICES": "0"}})
+    orch.ok("up", up)
+    next_one = orch.profile("next", **WAYS[way])
+    refused = orch("run", next_one)
+    assert refused.returncode == 75
+    assert f"accelerator-0 is held by the deployment {up} (until orch down)" in refused.stderr
+    orch.ok("down", up)
+    orch.ok("run", next_one)
+
+
+def test_two_that_name_different_cards_are_up_at_once_and_say_what_they_hold(orch: Orch) -> None:
+    first, second = (
+        orch.profile(name, container={"env": {"NVIDIA_VISIBLE_DEVICES": card}})
+        for name, card in (("first", "0,1"), ("second", "2"))
+    )
+    orch.ok("up", first)
+    orch.ok("up", second)
+    rows = {row["name"]: (row["holds"], row["holds_why"]) for row in orch.json("ps")["deployments"]}
+    assert rows[first][0] == ["accelerator-0", "accelerator-1"]
+    assert rows[second] == (["accelerator-2"], ["accelerator-2: NVIDIA_VISIBLE_DEVICES in container.env"])
+    assert "accelerator-0…1: NVIDIA_VISIBLE_DEVICES in container.env" in orch.ok("ps")
+    assert orch.json("plan", second)["holds"] == {"names": rows[second][0], "why": rows[second][1]}
+    assert "# - accelerator-2: NVIDIA_VISIBLE_DEVICES in container.env" in orch.ok("plan", second)
+    third = orch("run", orch.profile("third", container={"privileged": True}))
+    assert third.returncode == 75
+    orch.ok("down", first)
+    orch.ok("down", second)
 
 
 def test_with_wait_the_second_follows_the_first(orch: Orch) -> None:

@@ -103,6 +103,31 @@ def test_gpus_are_asked_for_as_devices(api: docker.APIClient, gpus: object, requ
     assert not host(api).get("DeviceRequests")
 
 
+REQUESTS: list[tuple[object, dict[str, Any]]] = [
+    ("count=all,driver=nvidia", {"Driver": "nvidia", "Count": -1}),
+    ("driver=nvidia", {"Driver": "nvidia", "Count": 1}),
+    ("all,capabilities=utility", {"Count": -1, "Capabilities": [["utility", "gpu"]]}),
+    ('count=2,"capabilities=compute,utility"', {"Count": 2, "Capabilities": [["compute", "utility", "gpu"]]}),
+    ('all,"options=a=b,c"', {"Count": -1, "Options": {"a": "b", "c": ""}}),
+    ({"device_ids": [0, "GPU-3a5f"], "capabilities": ["compute"]}, {"DeviceIDs": ["0", "GPU-3a5f"], "Count": 0}),
+]
+
+
+@pytest.mark.parametrize(("gpus", "said"), REQUESTS, ids=str)
+def test_what_docker_s_gpus_says_beyond_a_count_reaches_the_engine(
+    api: docker.APIClient, gpus: object, said: dict[str, Any]
+) -> None:
+    (asked,) = host(api, gpus=gpus)["DeviceRequests"]
+    assert asked.items() >= said.items()
+
+
+def test_cdi_devices_are_one_more_request_and_no_device_nodes(api: docker.APIClient) -> None:
+    asked = host(api, gpus=1, devices=["nvidia.com/gpu=0", "/dev/null:r", "amd.com/gpu=all"])
+    gpus, cdi = asked["DeviceRequests"]
+    assert (gpus["Count"], cdi["Driver"], cdi["DeviceIDs"]) == (1, "cdi", ["nvidia.com/gpu=0", "amd.com/gpu=all"])
+    assert asked["Devices"] == [{"PathOnHost": "/dev/null", "PathInContainer": "/dev/null", "CgroupPermissions": "r"}]
+
+
 @pytest.mark.parametrize(
     "option", ["seccomp=unconfined", "seccomp=builtin", "label=disable", "no-new-privileges", "apparmor:x"]
 )

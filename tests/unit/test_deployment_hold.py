@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fake_engine import FakeEngine, deployed
 from processes import python, started
-from samples import a_profile
 
-from orchestrator.accelerators import collide, held_by, node_accelerators
+from orchestrator.accelerators import collide, node_accelerators
+from orchestrator.deployment import hold as hold_module
 from orchestrator.deployment import queue as module
-from orchestrator.deployment.hold import Hold, Holds, take
+from orchestrator.deployment.hold import DOOR, Hold, Holds, take
 from orchestrator.deployment.lease import Lease, in_use
 from orchestrator.errors import Busy, EnvironmentFault, ExitCode, Interrupted
 
@@ -55,7 +55,8 @@ for number in range(20):
         os.close(end)
         os.read(start, 1)
         try:
-            hold = take(("accelerators",), Path(sys.argv[1]), Engine(), f"racer {number}", None, print)
+            names = sys.argv[2:]
+            hold = take((names[number % len(names)],), Path(sys.argv[1]), Engine(), f"racer {number}", None, print)
             said = "won"
         except Busy:
             said = "lost"
@@ -109,6 +110,43 @@ def test_all_accelerators_and_one_of_them_exclude_each_other(tmp_path: Path) -> 
     everything.release()
 
 
+@pytest.mark.parametrize("other", ["GPU-3a5f", "renderD128", "nvidia0", "left"])
+def test_what_may_be_the_same_card_by_another_name_is_not_held_twice(tmp_path: Path, other: str) -> None:
+    other = f"accelerator-{other}"
+    for one, two in ((other, "accelerator-0"), ("accelerator-0", other)):
+        hold = take_at_once(tmp_path, one)
+        with pytest.raises(Busy, match=f"{one}, which may be {two}, is held by me, pid 1 since"):
+            take_at_once(tmp_path, two)
+        hold.release()
+        take_at_once(tmp_path, two).release()
+
+
+def test_cards_that_one_numbering_tells_apart_are_held_beside_each_other(tmp_path: Path) -> None:
+    held = [take_at_once(tmp_path, name) for name in ("accelerator-GPU-3a5f", "accelerator-GPU-77aa")]
+    with pytest.raises(Busy, match="accelerator-GPU-3a5f, which may be accelerator-GPU-3a, is held"):
+        take_at_once(tmp_path, "accelerator-GPU-3a")
+    for hold in held:
+        hold.release()
+
+
+def test_whoever_takes_accelerators_waits_for_one_that_is_at_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_at_once(tmp_path, "accelerator-0").release()
+    door = os.open(tmp_path / DOOR, os.O_RDWR)
+    fcntl.flock(door, fcntl.LOCK_EX)
+    take_at_once(tmp_path, "card").release()
+    passing = after(0.05, lambda: os.close(door))
+    take_at_once(tmp_path, "accelerator-0").release()
+    passing.join()
+    door = os.open(tmp_path / DOOR, os.O_RDWR)
+    fcntl.flock(door, fcntl.LOCK_EX)
+    monkeypatch.setattr(hold_module, "DOOR_S", 0.05)
+    with pytest.raises(Busy, match="accelerators are being taken by another orch process"):
+        take_at_once(tmp_path, "accelerator-0")
+    os.close(door)
+
+
 def test_nothing_is_always_granted(tmp_path: Path) -> None:
     assert take_at_once(tmp_path / "locks").files == ()
     assert not (tmp_path / "locks").exists()
@@ -143,8 +181,17 @@ def test_a_hold_is_not_inherited_by_others(tmp_path: Path) -> None:
         child.kill()
 
 
-def test_of_twenty_racers_one_wins(tmp_path: Path) -> None:
-    argv = python("-c", RACE, str(tmp_path))
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("accelerators",),
+        ("accelerator-0", "accelerator-GPU-3a5f", "accelerator-renderD128", "accelerator-nvidia0"),
+        ("accelerators", "accelerator-0", "accelerator-GPU-3a5f"),
+    ],
+    ids=str,
+)
+def test_of_twenty_racers_one_wins_however_each_names_the_card(tmp_path: Path, names: tuple[str, ...]) -> None:
+    argv = python("-c", RACE, str(tmp_path), *names)
     with started(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as race:
         assert race.stdout is not None
         said = [race.stdout.readline() for _ in range(20)]
@@ -326,32 +373,6 @@ def test_whoever_only_looks_for_a_holder_is_not_in_the_way(tmp_path: Path) -> No
     looking = after(0.05, lambda: os.close(look))
     take_at_once(tmp_path, "accelerator-0").release()
     looking.join()
-
-
-DCU = {"devices": ["/dev/kfd", "/dev/dri"]}
-HELD: list[tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = [
-    ({}, {}, ()),
-    (DCU, {}, ("accelerators",)),
-    ({"privileged": True}, {}, ("accelerators",)),
-    ({"gpus": "all"}, {}, ("accelerators",)),
-    ({"gpus": 2}, {}, ("accelerators",)),
-    ({"gpus": ["1", 0]}, {}, ("accelerator-0", "accelerator-1")),
-    (DCU, {"HIP_VISIBLE_DEVICES": "0, 2,"}, ("accelerator-0", "accelerator-2")),
-    ({**DCU, "env": {"HIP_VISIBLE_DEVICES": "0"}}, {"HIP_VISIBLE_DEVICES": "1"}, ("accelerator-1",)),
-    (DCU, {"ROCR_VISIBLE_DEVICES": "3", "CUDA_VISIBLE_DEVICES": "4"}, ("accelerator-4",)),
-    (DCU, {"HIP_VISIBLE_DEVICES": ""}, ("accelerators",)),
-    ({"devices": ["/dev/nvidia0"]}, {"CUDA_VISIBLE_DEVICES": "0"}, ("accelerator-0",)),
-    ({}, {"CUDA_VISIBLE_DEVICES": "0"}, ()),
-    ({**DCU, "holds": ["node", "a", "a"]}, {}, ("a", "node")),
-    ({**DCU, "holds": []}, {}, ()),
-]
-
-
-@pytest.mark.parametrize(("container", "env", "names"), HELD, ids=str)
-def test_a_deployment_keeps_the_accelerators_that_it_makes_visible(
-    container: dict[str, Any], env: dict[str, Any], names: tuple[str, ...]
-) -> None:
-    assert held_by(a_profile(container=container, server={"env": env})) == names
 
 
 @pytest.mark.parametrize(

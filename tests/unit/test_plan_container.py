@@ -28,8 +28,9 @@ from orchestrator.plan.container import (
     serving_hash,
 )
 from orchestrator.plan.docker_run import docker_run_line
+from orchestrator.profile.devices import DeviceSpec
 from orchestrator.profile.load import load_profile
-from orchestrator.profile.values import DeviceSpec, MountSpec, UlimitSpec
+from orchestrator.profile.values import MountSpec, UlimitSpec
 
 if TYPE_CHECKING:
     from orchestrator.profile.schema import Profile

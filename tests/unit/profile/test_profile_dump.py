@@ -58,7 +58,7 @@ def profiles(draw: st.DrawFn) -> Profile:
             "image": draw(some_text),
             "mounts": [{"source": "/" + draw(texts), "target": "/t", "read_only": draw(st.booleans())}],
             "shm_size": draw(st.none() | st.integers(0, 2**60)),
-            "gpus": draw(st.none() | st.just("all") | counts | st.lists(some_text, max_size=2)),
+            "gpus": draw(st.none() | st.just("all") | counts | st.lists(st.from_regex(r"[A-Za-z0-9:-]{1,9}", fullmatch=True), min_size=1, max_size=2)),
             "group_add": draw(st.lists(some_text, max_size=2)),
             "user": draw(st.none() | some_text),
             "ulimits": draw(st.dictionaries(st.from_regex("[a-z]{1,9}", fullmatch=True), st.just({"soft": 1, "hard": -1}), max_size=2)),

@@ -91,6 +91,18 @@ ONE_NODE = (
         ]),
         ({**PARALLEL, "server": {"flags": {"tensor-parallel-size": 2}, "env": {"HIP_VISIBLE_DEVICES": "0,1"}}}, []),
         ({"server": {"env": {"HIP_VISIBLE_DEVICES": "0", "CUDA_VISIBLE_DEVICES": "0"}}}, []),
+        ({"server": {"env": {"ASCEND_RT_VISIBLE_DEVICES": "0-3"}}}, ["server.env.ASCEND_RT_VISIBLE_DEVICES: names 4 devices, the server's parallel sizes use 1 device"]),
+        ({"container": {"env": {"HABANA_VISIBLE_DEVICES": "0,1"}}}, ["container.env.HABANA_VISIBLE_DEVICES: names 2 devices, the server's parallel sizes use 1 device"]),
+        ({"container": {"env": {"NVIDIA_VISIBLE_DEVICES": "all"}}, "server": {"env": {"MUSA_VISIBLE_DEVICES": "1"}}}, []),
+        ({"server": {"env": {"MLU_VISIBLE_DEVICES": "0,1"}}}, ["server.env.MLU_VISIBLE_DEVICES: names 2 devices, the server's parallel sizes use 1 device"]),
+        ({"server": {"env": {"ROCR_VISIBLE_DEVICES": "4,5", "HIP_VISIBLE_DEVICES": "1"}}}, []),
+        ({"server": {"env": {"ROCR_VISIBLE_DEVICES": "4,5", "HIP_VISIBLE_DEVICES": "5"}}}, [
+            "server.env.HIP_VISIBLE_DEVICES: counts within the 2 devices that ROCR_VISIBLE_DEVICES leaves, from 0; it names others"
+        ]),
+        ({"container": {"env": {"ASCEND_VISIBLE_DEVICES": "6"}}, "server": {"env": {"ASCEND_RT_VISIBLE_DEVICES": "6"}}}, [
+            "server.env.ASCEND_RT_VISIBLE_DEVICES: counts within the 1 device that ASCEND_VISIBLE_DEVICES leaves, from 0; it names others"
+        ]),
+        ({"container": {"env": {"NVIDIA_VISIBLE_DEVICES": "2,3"}}, "server": {"env": {"CUDA_VISIBLE_DEVICES": "GPU-3a5f"}}}, []),
         ({"server": {"env": {"CUDA_VISIBLE_DEVICES": "1"}}, "container": {"env": {"HIP_VISIBLE_DEVICES": "0"}}}, [
             "server.env.CUDA_VISIBLE_DEVICES: differs from HIP_VISIBLE_DEVICES; vLLM on ROCm stops at that. Set HIP_VISIBLE_DEVICES alone"
         ]),

@@ -356,7 +356,10 @@ def after(seconds: float, do: Callable[[], object]) -> threading.Timer:
 
 
 @pytest.mark.parametrize("before", ["", '{"who": "the last holder", "since": 0}'])
-def test_whoever_has_only_just_got_it_is_named_and_not_the_one_before(tmp_path: Path, before: str) -> None:
+def test_whoever_has_only_just_got_it_is_named_and_not_the_one_before(
+    tmp_path: Path, before: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.deployment.hold.LOOK_S", 0.5)  # longer than a busy machine keeps a thread waiting
     hold = take_at_once(tmp_path, "a")
     (tmp_path / "a").write_text(before, encoding="utf-8")
     writing = after(0.01, lambda: (tmp_path / "a").write_text('{"who": "the new holder", "since": 0}'))

@@ -37,10 +37,10 @@ _LEVELS = r"(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL)"
 _LEVEL = re.compile(
     rf"{_LEVELS} (?:\d{{4}}-)?\d\d-\d\d \d\d:\d\d:\d\d[\d.,]* \[?(?P<file>[\w./-]{{1,120}}):\d{{1,6}}\] ?"
 )
-_PLAIN_LEVEL = re.compile(rf"{_LEVELS}: {{1,8}}(?P<file>)")
+_PLAIN_LEVEL = re.compile(rf"{_LEVELS}:(?: {{1,8}}|[\w.]{{1,120}}:)(?P<file>)")
 """Level of uvicorn: on the first line of a message alone, as in the formats of Python's logging."""
 _LOGGING_LEVEL = re.compile(
-    rf"(?:\| |- )?(?P<file>)(?:[\w./-]{{1,120}} - )?\[?{_LEVELS}\]? {{0,4}}"
+    rf"(?:\| |- )?(?P<file>)(?:[\w./-]{{1,120}} (?:- )?)?\[?{_LEVELS}\]? {{0,4}}"
     r"(?: - |: |\| [\w.:<>-]{1,160} - |[\w./-]{1,120}\.py:\d{1,6}(?: --|\]|:) )"
 )
 """What follows a time stamp in the formats of Python's logging, of Ray and of loguru."""

@@ -102,12 +102,13 @@ def best_match(findings: Findings, root: RootCause | None, server: Server) -> Ma
     rank, best = min(fitting, key=lambda item: item[0], default=(None, None))
     if rank is not None and rank[0] < Strength.SYMPTOM:
         return best
-    died = root is not None and root.is_deadly and root.tier <= NATIVE_END
+    died = root is not None and root.is_deadly and root.tier == REAL
+    crashed = root is not None and root.tier == NATIVE_END
     by_code = next((rule for rule in RULES if server.exit_code in rule.exit_codes), None)
-    if by_code is not None and not (died and server.exit_code in FROM_OUTSIDE):
+    if by_code is not None and not died and not (crashed and server.exit_code in FROM_OUTSIDE):
         if best is not None and best.rule is by_code:
             return best
-        return Match(by_code, root if root is not None and root.tier == NATIVE_END else None, {})
+        return Match(by_code, root if crashed else None, {})
     if rank is None and (root is None or root.tier >= CONSEQUENCE):
         return next((Match(rule, None, {}) for rule in RULES if server.has_ended_as(rule)), None)
     return best if root is None or root.tier > LOGGED or (rank is not None and rank[3] in root.lines) else None

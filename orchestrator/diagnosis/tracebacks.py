@@ -34,6 +34,8 @@ _EXCEPTION = re.compile(
 _PROCESS = re.compile(r"Process (?P<name>[\w.:-]{1,60}):$")
 _FRAME = re.compile(r' *File "(?P<file>[^"]{1,400})", line \d+(?:, in (?P<function>.{1,200}))?')
 _PLACE_IN_PROGRAM = re.compile(r"(?:[\w.]{1,80}: ?)?at \d{1,6}:\d{1,6}:$")
+_GROUP_MARK = re.compile(r" *(?:\| ?|\+(?:-[+-]+.*| )?)")
+"""What stands before each line of a group of exceptions."""
 _FIRST_FUNCTIONS = ("<module>", "_bootstrap", "_run_module_as_main")
 """Where a program or a process begins."""
 _FORWARDED = re.compile(r"RayTaskError|RayActorError|ray::")
@@ -132,11 +134,27 @@ class _Apart:
         self.messages: list[Line] = []
         self._details: dict[int, list[Line]] = {}
         self._streams: dict[str, _Stream] = {}
+        self._groups: set[str] = set()
+        """Streams that are inside an exception group."""
         self._last: dict[str, Line] = {}
         """The last message of each process."""
         self._chains = 0
 
     def read(self, line: Line) -> None:
+        """Take the next line of the log."""
+        if line.text.endswith(HEADER) and "Exception Group" in line.text:
+            self._groups.add(line.stream)
+        if line.stream in self._groups:
+            mark = _GROUP_MARK.match(line.text)
+            if mark is None:
+                self._groups.discard(line.stream)
+            elif not (text := line.text[mark.end() :]):
+                return
+            else:
+                line = replace(line, text=text)
+        self._read(line)
+
+    def _read(self, line: Line) -> None:
         stream = self._streams.setdefault(line.stream, _Stream())
         text = line.text
         if text.endswith(HEADER):

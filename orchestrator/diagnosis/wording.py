@@ -25,7 +25,8 @@ WRAPPERS = re.compile(
     r"|Ninja build failed|Error building extension|CalledProcessError\b"
     r"|Shutting down because of|Error in [Ee]ngine|[Ff]ailed to initialize (?:the )?engine\b"
     r"|DP Coordinator process failed"
-    r"|Traceback \(most recent call last\)|Ray (?:task|actor) \w* ?(?:failed|died)|ActorDiedError|WorkerCrashedError"
+    r"|Traceback \(most recent call last\)|ExceptionGroup\b"
+    r"|Ray (?:task|actor) \w* ?(?:failed|died)|ActorDiedError|WorkerCrashedError"
 )
 """Messages that say that another process, or an earlier error, is the cause."""
 _CONSEQUENCES = re.compile(

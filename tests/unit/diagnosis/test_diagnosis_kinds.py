@@ -264,3 +264,25 @@ def test_advice_that_the_profile_follows_already_is_left_out() -> None:
     assert any("server.flags.enforce-eager: true" in line for line in told)
     assert not any("enforce-eager" in line for line in left)
     assert any("eave out kernel switches in server.env" in line for line in left)
+
+
+def test_of_a_group_of_exceptions_the_first_member_is_the_root() -> None:
+    group = [
+        "  + Exception Group Traceback (most recent call last):",
+        '  |   File "/usr/local/bin/vllm", line 10, in <module>',
+        "  |     sys.exit(main())",
+        "  | ExceptionGroup: unhandled errors in a TaskGroup (1 sub-exception)",
+        "  +-+---------------- 1 ----------------",
+        "    | Traceback (most recent call last):",
+        '    |   File "/srv/nest.py", line 3, in connect',
+        "    |     raise",
+        "    | OSError: the nest is empty",
+        "    +------------------------------------",
+    ]
+    found = diagnosed([*start(V024)[:3], *(f"{V024.api}{line}" for line in group)])
+    assert (found.root_line, found.process) == ("OSError: the nest is empty", "APIServer")
+
+
+def test_a_crash_at_the_very_end_does_not_hide_what_the_engine_failed_by() -> None:
+    lines = [*failed_start(V024, ["ValueError: the wings are wet"]), "Segmentation fault (core dumped)"]
+    assert diagnosed(lines, 139).root_line == "ValueError: the wings are wet"

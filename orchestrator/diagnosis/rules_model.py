@@ -95,7 +95,7 @@ RULES = (
             r"Can't load tokenizer for '(?P<path>/[^']*)'|Couldn't instantiate the backend tokenizer",
             r"Unable to load vocabulary from file|Found \d+ files matching the pattern: `?\S*(?:tekken|tokenizer)",
             (
-                r"No tokenizer file found in|Error while initializing BPE"
+                r"No tokenizer file found|Error while initializing BPE"
                 r"|Converting from \w+ failed, if a converter for|sentencepiece_processor\.cc\S* .*model_proto"
             ),
         ),

@@ -39,6 +39,8 @@ RULES = (
             r"pthread_create failed|can't start new thread|[Tt]hread creation failed",
             r"what\(\): +(?:Operation not permitted|Resource temporarily unavailable)",
             r"pthread_create\S*: (?:Operation not permitted|Resource temporarily unavailable)",
+            r"(?:Operation not permitted|Resource temporarily unavailable) \(src/thread\.cpp",
+            r"^RuntimeError: (?:Operation not permitted|Resource temporarily unavailable)$",
             r"ThreadPoolBuildError|fork: (?:retry: )?Resource temporarily unavailable",
             r"Can't create new thread|failed to create thread|unable to create new (?:native )?thread",
         ),

@@ -32,7 +32,7 @@ images: engine  ## Build the images of each landing that are not there: vLLM on 
 	@$(PYTHON) docker/build.py all
 
 .PHONY: versions
-versions: $(VENV)/test images  ## Try every vLLM version, not only those of each landing (an hour, 40 GB); V=0.9.2 tries one
+versions: $(VENV)/test images  ## Try every vLLM version, not only those of each landing (an hour, 55 GB); V=0.9.2 tries one
 	@$(PYTHON) docker/build.py $(if $(V),cpu --vllm-version $(V),versions) >/dev/null
 	@$(BIN)/python -m pytest -m e2e tests/e2e/test_versions.py $(if $(V),-k '[$(V)]') $(ARGS)
 

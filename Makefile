@@ -28,8 +28,13 @@ engine:  ## Install and start a Docker engine if none answers
 	@docker/engine.sh
 
 .PHONY: images
-images: engine  ## Build the images that are not there: real vLLM on CPU, clients between its versions, the test stub
+images: engine  ## Build the images of each landing that are not there: vLLM on CPU, other versions' clients, the test stub
 	@$(PYTHON) docker/build.py all
+
+.PHONY: versions
+versions: $(VENV)/test images  ## Try every vLLM version, not only those of each landing (an hour, 40 GB); V=0.9.2 tries one
+	@$(PYTHON) docker/build.py $(if $(V),cpu --vllm-version $(V),versions) >/dev/null
+	@$(BIN)/python -m pytest -m e2e tests/e2e/test_versions.py $(if $(V),-k '[$(V)]') $(ARGS)
 
 .PHONY: demo
 demo: $(BIN)/orch engine  ## The whole job on this machine's CPU: real vLLM, a sweep, a table and a CSV
@@ -41,7 +46,7 @@ kill-matrix: $(VENV)/test images  ## Kill orch N=1000 times at random moments an
 	@$(BIN)/python tests/engine/kill_matrix.py --kills $(or $(N),1000)
 
 .PHONY: test
-test: $(VENV)/test images  ## Run all tests: unit, engine, command line, end to end with real vLLM
+test: $(VENV)/test images  ## Run all tests of each landing: unit, engine, command line, end to end with real vLLM
 	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=95 $(ARGS)
 
 .PHONY: unit

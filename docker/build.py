@@ -1,4 +1,4 @@
-"""Builds the project's container images: a Debian base, the stub server, real vLLM on a CPU, and clients laid over it.
+"""Builds the project's container images: a Debian base, the stub server, real vLLM on a CPU, and what is laid over it.
 
 A tag that ends in a content hash is given to a finished image only, and the hash covers everything that
 determines the image; so a tag that exists is never built again, and a changed file never meets a stale image.
@@ -35,8 +35,14 @@ SUITE = "trixie"
 REGISTRY_ROOT = f"debian:{SUITE}-slim"
 APT = Path("/etc/apt")
 DEFAULT_VLLM = "0.32.0"
+EACH_LANDING = ("0.8.5", "0.29.0", "0.32.0")
+"""Releases whose server is tested on each landing: the guide's, the default, and the smallest of the others."""
+NEEDS = {"0.20.2": {"TORCHDYNAMO_DISABLE": "1"}, "0.26.0": {"TORCHDYNAMO_DISABLE": "1"}}
+"""Build arguments of releases that need more than their requirements."""
 CLIENTS = {"0.9.2": "0.8.5", "0.11.2": "0.32.0", "0.14.1": "0.32.0", "0.33.0": "0.32.0"}
 """Releases whose client is tested, and the release whose image, libraries and all, it is laid over."""
+SOURCED = ("0.8.5", "0.32.0")
+"""Releases that there is an image of which imports vLLM only after a toolkit's file was sourced."""
 EXIT_FAILED = 3
 SIGNALLED = 128
 ANOTHER_BASE = "name an image instead, for example ORCH_BASE_IMAGE=python:3.11-slim-trixie"
@@ -221,16 +227,17 @@ def provide_stub(builder: Builder) -> str:
 
 def provide_cpu(builder: Builder, version: str) -> str:
     """Return the tag of real vLLM `version` on a CPU, built when missing."""
-    folder = HERE / "cpu"
+    folder, needs = HERE / "cpu", NEEDS.get(version, {})
 
     def build(image: Image, base: str) -> None:
-        arguments = {"BASE": base, "VLLM_VERSION": version, "TORCH_INDEX": builder.torch_index}
+        arguments = {"BASE": base, "VLLM_VERSION": version, "TORCH_INDEX": builder.torch_index, **needs}
         with build_context(builder, folder, version) as context:
             host_pip.stage(context / "host", context / f"requirements-{version}.txt", "/build/host")
             builder.docker.build(image.tag, context, arguments, builder.log(f"cpu-{version}-{image.digest}"))
         builder.docker.drop_builder_stages()
 
-    facts = (base_identity(builder), version, builder.torch_index)
+    said = (f"{name}={value}" for name, value in needs.items())
+    facts = (base_identity(builder), version, builder.torch_index, *said)
     name = f"orch-cpu:{version}"
     return provide_on_base(builder, Image(name, name, content_hash(folder, *facts, version=version)), build)
 
@@ -250,6 +257,18 @@ def provide_client(builder: Builder, version: str) -> str:
     return provide(builder, Image(name, name, content_hash(folder, base, version, version=version)), build)
 
 
+def provide_sourced(builder: Builder, version: str) -> str:
+    """Return the tag of an image in which vLLM `version` imports only after /opt/dtk/env.sh, built when missing."""
+    folder, base = HERE / "sourced", provide_cpu(builder, version)
+
+    def build(image: Image) -> None:
+        with build_context(builder, folder) as context:
+            builder.docker.build(image.tag, context, {"BASE": base}, builder.log(f"sourced-{version}-{image.digest}"))
+
+    name = f"orch-sourced:{version}"
+    return provide(builder, Image(name, name, content_hash(folder, base)), build)
+
+
 def provide_on_base(builder: Builder, image: Image, build: Callable[[Image, str], None]) -> str:
     """Provide an image, and first its base when it has to be built."""
     base = "" if builder.docker.image_id(image.tag) else provide_base(builder)
@@ -257,22 +276,28 @@ def provide_on_base(builder: Builder, image: Image, build: Callable[[Image, str]
 
 
 def known_versions() -> list[str]:
-    """Return the vLLM versions that have a list of requirements."""
-    found = (HERE / "cpu").glob("requirements-*.txt")
-    return sorted(path.stem.removeprefix("requirements-") for path in found)
+    """Return the vLLM versions that have a list of requirements, oldest first."""
+    found = (path.stem.removeprefix("requirements-") for path in (HERE / "cpu").glob("requirements-*.txt"))
+    return sorted(found, key=lambda version: [int(number) for number in version.split(".")])
 
 
 # --- the command ------------------------------------------------------------------------------------------
+
+TARGETS = (
+    "`all` is what each landing is tested with: the stub, the clients, and vLLM "
+    + ", ".join(EACH_LANDING)
+    + "; `versions` is vLLM of every version; `cpu` and `client` are those of --vllm-version"
+)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the command line; the environment supplies defaults."""
     parser = argparse.ArgumentParser(description="Build the project's images; prints the tag of each.")
-    parser.add_argument("target", choices=("base", "stub", "cpu", "client", "all"))
+    parser.add_argument("target", choices=("base", "stub", "cpu", "client", "sourced", "all", "versions"), help=TARGETS)
     parser.add_argument(
         "--vllm-version",
-        choices=(*known_versions(), *CLIENTS),
-        help=f"for `cpu`, {DEFAULT_VLLM} unless given, and `client`, all of them unless given",
+        choices=tuple(dict.fromkeys((*known_versions(), *CLIENTS))),
+        help=f"for `cpu`, {DEFAULT_VLLM} unless given; `client` and `sourced`, all of them unless given",
     )
     parser.add_argument(
         "--base",
@@ -285,7 +310,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="extra package index that has CPU builds of torch (ORCH_TORCH_INDEX)",
     )
     options = parser.parse_args(arguments)
-    offered = {"cpu": known_versions(), "client": list(CLIENTS)}.get(options.target, [])
+    offered = {"cpu": known_versions(), "client": list(CLIENTS), "sourced": list(SOURCED)}.get(options.target, [])
     if options.vllm_version and options.vllm_version not in offered:
         parser.error(f"{options.target} has no vLLM {options.vllm_version}; there is {', '.join(offered) or 'none'}")
     return options
@@ -299,11 +324,17 @@ def build_target(builder: Builder, target: str, version: str | None) -> Iterator
     if target in ("stub", "all"):
         yield provide_stub(builder)
     if target in ("cpu", "all"):
-        for each in known_versions() if target == "all" else [version or DEFAULT_VLLM]:
+        for each in EACH_LANDING if target == "all" else [version or DEFAULT_VLLM]:
+            yield provide_cpu(builder, each)
+    if target == "versions":
+        for each in known_versions():
             yield provide_cpu(builder, each)
     if target in ("client", "all"):
         for each in [version] if version else CLIENTS:
             yield provide_client(builder, each)
+    if target in ("sourced", "all"):
+        for each in [version] if version else SOURCED:
+            yield provide_sourced(builder, each)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -30,6 +30,10 @@ class Mask:
         """Return the data without the values."""
         return data if self._pattern is None else self._pattern.sub(MASKED, data)
 
+    def text(self, text: str) -> str:
+        """Return a text without the values."""
+        return self.apply(text.encode(errors="replace")).decode(errors="replace")
+
     def stream(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         """Yield the pieces without the values; what could be the beginning of one waits for the next piece."""
         pattern = self._pattern
@@ -60,6 +64,9 @@ class Mask:
 
     def _begins(self, text: bytes) -> bool:
         return any(form.startswith(text) and form != text for form in self._forms)
+
+
+NOTHING_HIDDEN = Mask()
 
 
 def _forms(value: str) -> set[bytes]:

@@ -18,6 +18,7 @@ from orchestrator.deployment.server import Server
 from orchestrator.deployment.up import server_api
 from orchestrator.deployment.watchdog import Watch, Watchdog
 from orchestrator.errors import BenchmarkFailed, EngineError
+from orchestrator.mask import Mask
 from orchestrator.record import bench_of
 from orchestrator.repetitions import further
 from orchestrator.resume import check_client, check_image
@@ -139,11 +140,11 @@ def measure_launched(
     drivers: list[Driver] = []
     bench = bench_of(launch.profile)
     needs = wanted(launch.profile, bench)
-    key = server_api(launch.profile, ready.secrets).key
+    key, mask = server_api(launch.profile, ready.secrets).key, Mask(ready.secrets.values())
 
     def start_driver(container: str) -> Callable[[], None]:
         with contextlib.suppress(EngineError):  # the server has ended at once; its own failure says more
-            drivers.append(Driver(launch.engine, container, needs, key))
+            drivers.append(Driver(launch.engine, container, needs, key, mask))
         unchecked = list(drivers)
 
         def check_once() -> None:

@@ -31,6 +31,7 @@ REAL_IMAGES = ("orch-cpu:0.32.0", "orch-cpu:0.8.5")
 CLIENT_IMAGES = ("orch-client:0.9.2", "orch-client:0.11.2", "orch-client:0.14.1", "orch-client:0.33.0")
 WATCHDOGS_S = 90.0
 """The watchdog of a killed orch looks for latecomers for 20 s; this is long enough on any machine."""
+SOURCED_IMAGES = ("orch-sourced:0.8.5", "orch-sourced:0.32.0")
 FAILED = pytest.StashKey[bool]()
 
 
@@ -113,6 +114,18 @@ def vllm_node(engine: None) -> None:  # noqa: ARG001 - in this order
 def client_images(engine: None) -> None:  # noqa: ARG001 - in this order
     """Provide the images with clients of releases in between."""
     need_images(CLIENT_IMAGES)
+
+
+@pytest.fixture(scope="session")
+def sourced_images(engine: None) -> None:  # noqa: ARG001 - in this order
+    """Provide the images whose vLLM imports only after a file was sourced."""
+    need_images(SOURCED_IMAGES)
+
+
+@pytest.fixture(scope="session")
+def needs_image(engine: None) -> Callable[[str], None]:  # noqa: ARG001 - in this order
+    """Return what fails, with what builds it, if an image of the project is missing."""
+    return lambda image: need_images((image,))
 
 
 @pytest.fixture

@@ -53,6 +53,7 @@ finish)
     # A CUDA build of torch brings triton along; where the pins lack it, vLLM is to run without.
     grep -q '^triton==' "$requirements" || $venv/bin/python -m pip uninstall --yes --quiet triton
     $venv/bin/python $here/alias_vllm.py
+    $venv/bin/python $here/clear_execstack.py
     $venv/bin/python $here/prune_unused.py
     $venv/bin/python $here/make_tiny_model.py $model
     mkdir -p "$VLLM_CACHE_ROOT"

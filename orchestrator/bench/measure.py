@@ -100,7 +100,8 @@ class Sweep:
             self._take(measurement, index, total, warm=warm)
 
     def _new_driver(self) -> Driver:
-        return Driver(self._server.engine, self._server.container, self._wanted, self._server.key)
+        server = self._server
+        return Driver(server.engine, server.container, self._wanted, server.key, server.mask)
 
     def close(self) -> None:
         """End the driver and what it runs."""

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import BenchmarkFailed, EnvironmentFault
 from orchestrator.inside import driver, program_text
+from orchestrator.mask import NOTHING_HIDDEN, Mask
 from orchestrator.plan.bench_command import client_target, job_folder, job_name, sent_folder
+from orchestrator.plan.container import beside_server
 from orchestrator.vllm.client import is_rust
 from orchestrator.vllm.flags import CLIENT_KEY, lookup
 
@@ -122,19 +124,30 @@ class Wanted:
     """Code that comes with the tokenizer may be run."""
     host: str = LOCAL[0]
     """Where the server is."""
+    command: tuple[str, ...] = ()
+    """What starts the driver in the server's environment; empty for the driver alone."""
+
+
+def driver_argv() -> list[str]:
+    """Return the command of the driver itself."""
+    return ["python3", "-u", "-c", program_text(driver)]
 
 
 def wanted(profile: Profile, bench: Bench) -> Wanted:
     """Return what the clients of a profile's sweep want."""
     target = client_target(profile)
     tokenizer = str(lookup(bench.client_flags, "tokenizer") or target.model)
-    return Wanted(bench.client, bench.dataset.container_path, tokenizer, target.trust_remote_code, target.host)
+    command = tuple(beside_server(profile, driver_argv()))
+    dataset = bench.dataset.container_path
+    return Wanted(bench.client, dataset, tokenizer, target.trust_remote_code, target.host, command)
 
 
 class Driver:
     """The driver in a container; closing it, or the end of orch, ends what it runs."""
 
-    def __init__(self, engine: Engine, container: str, wanted: Wanted, key: str | None) -> None:
+    def __init__(
+        self, engine: Engine, container: str, wanted: Wanted, key: str | None, mask: Mask = NOTHING_HIDDEN
+    ) -> None:
         """Start it, and let it import vLLM's benchmark code while others have something to do.
 
         Args:
@@ -142,11 +155,13 @@ class Driver:
             container: A running container.
             wanted: What it is to have ready.
             key: What the server wants to be shown, if it wants a key.
+            mask: Hides the secrets that it has from the server's environment, in whatever it and its clients print.
         """
         self._name = wanted.client
         self._container = container
         self._sent = sent_folder(container)
-        self._session = engine.run_session(container, ["python3", "-u", "-c", program_text(driver)])
+        self._mask = mask
+        self._session = engine.run_session(container, list(wanted.command) or driver_argv())
         env = {} if key is None else {CLIENT_KEY: key}  # over standard input: docker inspect shows what exec is told
         message = {
             "prepare": wanted.client,
@@ -194,12 +209,13 @@ class Driver:
             if prepared["problem"]:
                 lacks_client = is_rust(self._name) and prepared["program"] is None
                 hint = RUST_HINT if lacks_client else DATASET_HINT
-                raise EnvironmentFault(f"in the container {prepared['problem']}", hint)
+                raise EnvironmentFault(f"in the container {self._mask.text(prepared['problem'])}", hint)
             version = prepared["version"] or hello["vllm"]
             if version is None:
                 raise EnvironmentFault(
-                    f"the container's python3 has no vLLM: {hello.get('problem')}",
-                    "The benchmark client is the image's own; use an image whose python3 can import vllm.",
+                    f"the container's python3 has no vLLM: {self._mask.text(str(hello.get('problem')))}",
+                    "The benchmark client is the image's own; use an image whose python3 can import vllm, and name "
+                    "what must be sourced for that in container.source.",
                 )
             self._client = Client(
                 name=self._name,
@@ -213,7 +229,7 @@ class Driver:
                 spread=prepared["spread"],
                 dataset=_seen(prepared["dataset"]),
                 fork=prepared["fork"],
-                reason=prepared["reason"],
+                reason=self._mask.text(prepared["reason"]),
                 import_s=prepared["seconds"],
                 sent=frozenset(map(int, prepared["sent"])),
             )
@@ -259,7 +275,7 @@ class Driver:
             cpu_s=answer["cpu_s"],
             runnable_at=tuple((since, runnable) for since, runnable in answer["runnable_at"]),
             result=None if raw is None else base64.b64decode(raw),
-            log=base64.b64decode(answer["log"] or ""),
+            log=self._mask.apply(base64.b64decode(answer["log"] or "")),
         )
 
     def close(self) -> None:
@@ -271,7 +287,7 @@ class Driver:
 
     def _answer(self, line: bytes | None) -> dict[str, Any]:
         if line is None:
-            said = bytes(self._session.errors).decode(errors="replace").strip()
+            said = self._mask.apply(bytes(self._session.errors)).decode(errors="replace").strip()
             raise BenchmarkFailed(
                 f"the benchmark driver in the container has ended{f': {said}' if said else ''}",
                 "Has the server's container ended?  See: orch status, orch logs",
@@ -279,7 +295,7 @@ class Driver:
         try:
             answer = json.loads(line)
         except ValueError:
-            said = line.decode(errors="replace")
+            said = self._mask.apply(line).decode(errors="replace")
             raise BenchmarkFailed(f"the container's python3 did not start the driver: {said}") from None
         return dict(answer)
 

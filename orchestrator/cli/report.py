@@ -56,9 +56,21 @@ def kept(directory: RunDirectory, show: Callable[[RunDirectory], None]) -> Itera
         if directory.records():
             show(directory)
         say(f"run: {directory.path}")
-        if directory.manifest().kind is RunKind.SWEEP:  # what a search would measure next depends on what it has
+        if can_go_on(directory):
             say(f"      go on with it: orch bench --resume {directory.path.name}")
         raise
+
+
+def can_go_on(directory: RunDirectory) -> bool:
+    """Say whether it helps to go on with a run that misses measurements.
+
+    A run whose server failed before anything was measured would fail the same way: its profile stays as it is. What a
+    search would measure next depends on what it has, so it is not gone on with.
+    """
+    manifest = directory.manifest()
+    if manifest.kind is not RunKind.SWEEP or not directory.missing():
+        return False
+    return bool(directory.records()) or manifest.state is not RunState.FAILED
 
 
 def report(directory: RunDirectory, *, as_json: bool, quiet: bool) -> ExitCode:
@@ -72,6 +84,8 @@ def report(directory: RunDirectory, *, as_json: bool, quiet: bool) -> ExitCode:
     if code or not quiet:
         say(f"run: {directory.path}")
         say(f"csv: {directory.summary_csv}")
+    if code == ExitCode.RUN_FAILED and can_go_on(directory):
+        say(f"go on with it: orch bench --resume {directory.path.name}")
     return code
 
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from orchestrator.cli.job import job
 from orchestrator.cli.output import say
+from orchestrator.cli.report import can_go_on
 from orchestrator.cli.study_report import report_study, show_study
 from orchestrator.errors import ExitCode, Interrupted, OrchError, UsageError
 from orchestrator.plan.variants import label, variants
 from orchestrator.record import open_study
 from orchestrator.resume import check_conditions, check_profile, is_complete
-from orchestrator.runs.records import RunKind
 from orchestrator.runs.study import Study
 from orchestrator.study import StudyUnderWay
 
@@ -96,7 +96,7 @@ def _shown_if_cut_short(under_way: StudyUnderWay, *, as_json: bool) -> Iterator[
             study = as_study(under_way.begun)
             show_study(study, as_json=as_json)
             say(f"study: {study.id}")
-            if study.runs[0].manifest().kind is RunKind.SWEEP:
+            if any(map(can_go_on, study.runs)):
                 say(f"       go on with it: orch bench --resume {study.id}")
         raise
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.cli.output import emit, emit_json, say
-from orchestrator.cli.report import emit_results, ending, exit_code, remarks, run_data
+from orchestrator.cli.report import can_go_on, emit_results, ending, exit_code, remarks, run_data
 from orchestrator.errors import ExitCode
 from orchestrator.plan.variants import label
 from orchestrator.report.repeated import repeated
@@ -29,6 +29,8 @@ def report_study(study: Study, *, as_json: bool, quiet: bool) -> ExitCode:
     if code or not quiet:
         say(f"study: {study.id}")
         say(f"csv:   orch results csv {study.id}")
+    if code == ExitCode.RUN_FAILED and any(map(can_go_on, study.runs)):
+        say(f"go on with it: orch bench --resume {study.id}")
     return code
 
 

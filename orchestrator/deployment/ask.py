@@ -1,11 +1,13 @@
-"""Asks an image's own parsers which flags they know: once for each image, in a throw-away container under guard.
+"""Asks an image's own parsers which flags they know: once in the same way, in a throw-away container under guard.
 
-The container has the profile's devices, mounts, sourced files and environment, because vLLM may build its parsers only
-where it finds its devices and libraries, and it holds what a deployment of the profile would hold. It can do less: no
+The container has the profile's devices, mounts, sourced files, environment and secrets (those that are there), because
+vLLM may build its parsers only where it finds its devices and libraries, and it holds what a deployment of the profile
+would hold. It can do less: no
 network, nothing writable of the node, no privileges, a bound on its memory.
 
-The answer is kept in a cache by the image's id, unless it is that a parser cannot be built; a torn or foreign file
-there counts as none.
+The answer is kept in a cache by the image's id and by all that the profile puts into the question, unless it is that a
+parser cannot be built: a profile is judged by its own question alone, whoever has asked the image before. A torn or
+foreign file there counts as none.
 """
 
 from __future__ import annotations
@@ -28,9 +30,11 @@ from orchestrator.deployment.guard import guarded
 from orchestrator.deployment.hold import take
 from orchestrator.errors import EnvironmentFault, OutputError
 from orchestrator.inside import parsers, program_text
+from orchestrator.mask import NOTHING_HIDDEN, Mask
 from orchestrator.plan import labels
-from orchestrator.plan.container import container_argv, container_spec
+from orchestrator.plan.container import Identity, container_argv, container_spec
 from orchestrator.profile.schema import Container
+from orchestrator.profile.secrets import readable_secrets
 from orchestrator.vllm.parser import ImageParsers
 
 if TYPE_CHECKING:
@@ -38,7 +42,7 @@ if TYPE_CHECKING:
 
     from orchestrator.engine import Engine, ImageFacts
     from orchestrator.interruption import Interruption
-    from orchestrator.plan.container import ContainerSpec, Identity
+    from orchestrator.plan.container import ContainerSpec
     from orchestrator.profile.schema import Profile
 
 ASK_S = 600.0
@@ -48,6 +52,8 @@ MEMORY = 8 * 2**30
 POLL_S = 0.1
 REPEATABLE = {"PYTHONHASHSEED": "0"}
 """Makes the answer the same each time: vLLM 0.8.5 takes the choices of a flag by chance from one of two sets."""
+ANYBODY = Identity("", "", "/")
+"""Who asks, where it makes no difference."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ class Asker:
     cache: Path
     """Folder of what is known about images."""
     environ: Mapping[str, str]
-    """Environment of the watchdog."""
+    """Environment of the watchdog, and where secrets may come from."""
     interruption: Interruption
 
     def ask(self, profile: Profile) -> ImageParsers:
@@ -74,14 +80,15 @@ class Asker:
             EnvironmentFault: The image cannot be asked.
         """
         image = self.engine.image(profile.container.image)
-        known = known_parsers(self.cache, image.id)
+        known = known_parsers(self.cache, profile, image)
         if known is None:
             known = self._answer(profile, image)
             if known.serve.problem or known.bench.problem:  # it may be the node's, and be mended
                 return known
             with contextlib.suppress(OutputError):  # it will be asked again
-                make_folder(answer_file(self.cache, image.id).parent)
-                write_atomic(answer_file(self.cache, image.id), known.model_dump_json())
+                path = answer_file(self.cache, profile, image)
+                make_folder(path.parent)
+                write_atomic(path, known.model_dump_json())
         return known
 
     def _answer(self, profile: Profile, image: ImageFacts) -> ImageParsers:
@@ -90,12 +97,13 @@ class Asker:
         try:
             identity = new_identity(self.state, f"{profile.name}-ask")
             identity = dataclasses.replace(identity, name=f"{identity.name}-{identity.launch}")
-            make_deployment_folder(self.state, identity, profile, {})
+            secrets = readable_secrets(profile, self.environ)
+            make_deployment_folder(self.state, identity, profile, secrets)
             log = make_folder(logs_folder(self.state)) / "watchdog.log"
             with guarded(self.engine, identity, self.interruption, self.environ, log, hold) as guard:
                 container = guard.create(asking_spec(profile, image, identity))
                 self.engine.start(container)
-                return read_answer(profile.container.image, *self._wait(container))
+                return read_answer(profile.container.image, *self._wait(container), Mask(secrets.values()))
         finally:
             hold.release()
 
@@ -108,10 +116,10 @@ class Asker:
         return None if state.running else state.exit_code, output
 
 
-def known_parsers(cache: Path, image_id: str) -> ImageParsers | None:
-    """Return what an image has answered before; None if it was never asked, or by an orch that asked otherwise."""
+def known_parsers(cache: Path, profile: Profile, image: ImageFacts) -> ImageParsers | None:
+    """Return what an image has answered before to a profile's question; None if it was never asked that."""
     try:
-        return ImageParsers.model_validate_json(answer_file(cache, image_id).read_bytes())
+        return ImageParsers.model_validate_json(answer_file(cache, profile, image).read_bytes())
     except (OSError, ValueError):
         return None
 
@@ -144,24 +152,36 @@ def asking_spec(profile: Profile, image: ImageFacts, identity: Identity) -> Cont
     )
 
 
-def read_answer(image: str, code: int | None, output: bytes) -> ImageParsers:
-    """Return the answer in the output of the container that was asked; raise EnvironmentFault if there is none."""
+def read_answer(image: str, code: int | None, output: bytes, mask: Mask = NOTHING_HIDDEN) -> ImageParsers:
+    """Return the answer in the output of the container that was asked; raise EnvironmentFault if there is none.
+
+    The mask hides the secrets that the container had, in all that is told of the output; the answer itself is data.
+    """
     lines = output.decode(errors="replace").splitlines()
     answer = next((line.removeprefix(parsers.ANSWER) for line in lines if line.startswith(parsers.ANSWER)), None)
     hint = "The flags are then checked by the server alone, when it starts."
     if answer is None:
         last = next((line.strip() for line in reversed(lines) if line.strip()), "it printed nothing")
+        last = mask.text(last)
         how = f"it did not answer within {ASK_S:.0f} s" if code is None else f"it ended with exit code {code}: {last}"
         raise EnvironmentFault(f"the image {image} cannot be asked about its flags: {how}", hint)
     said = json.loads(answer)
     if said["vllm"] is None:
+        why = mask.text(said["problem"])
         raise EnvironmentFault(
-            f"the image {image} cannot be asked about its flags: its python3 has no vLLM ({said['problem']})", hint
+            f"the image {image} cannot be asked about its flags: its python3 has no vLLM ({why})", hint
         )
+    for parser in (said["serve"], said["bench"]):
+        parser["problem"] = mask.text(parser["problem"])
     return ImageParsers.model_validate(said)
 
 
-def answer_file(cache: Path, image_id: str) -> Path:
-    """Return where the answer of an image to just this question is kept."""
-    question = hashlib.sha256(program_text(parsers).encode()).hexdigest()[:12]
-    return cache / "parsers" / f"{image_id.removeprefix('sha256:')}-{question}.json"
+def answer_file(cache: Path, profile: Profile, image: ImageFacts) -> Path:
+    """Return where the answer of an image to just this question is kept.
+
+    The question is the whole container, less who asks: what one profile sources, mounts or sets may keep an image from
+    answering that answers another.
+    """
+    asked = dataclasses.replace(asking_spec(profile, image, ANYBODY), labels={})
+    question = hashlib.sha256(repr(asked).encode()).hexdigest()[:12]
+    return cache / "parsers" / f"{image.id.removeprefix('sha256:')}-{question}.json"

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.deployment.log import read_log
-from orchestrator.errors import EngineError, EnvironmentFault, ServerFailed
+from orchestrator.deployment.folder import PROFILE
+from orchestrator.deployment.log import lines_before, read_log
+from orchestrator.errors import EngineError, EnvironmentFault, OrchError, ServerFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from orchestrator.engine import Engine
 
-LOOKED_AT = 200_000
-"""Lines of the log's end that are looked at; the root cause of a start lies in the first few hundred."""
+LARGEST = 64 << 20
+"""Bytes of the log's end that are looked at; of a longer log the beginning is only counted."""
 
 
 def server_failed(
@@ -44,8 +46,8 @@ def server_failed(
 
     try:
         state = engine.state(container)
-        this_start = read_log(engine, container, folder, follow=False, tail=LOOKED_AT, since=state.output_since)
-        log = b"".join(this_start)
+        before = lines_before(engine, container, folder, state.output_since)
+        skipped, log = _end_of(read_log(engine, container, folder, follow=False, since=state.output_since))
     except EngineError as error:
         what = noticed or "the server failed"
         return ServerFailed(f"{what} while {doing}, and the engine cannot say more: {error.message}", error.hint)
@@ -54,6 +56,8 @@ def server_failed(
         exit_code=None if state.running else state.exit_code,
         oom_killed=state.oom_killed,
         log=log,
+        first_line=before + skipped + 1,
+        settings=_settings(folder),
         timed_out=timed_out and state.running,
     )
     found = diagnose(evidence)
@@ -61,6 +65,38 @@ def server_failed(
     if found.is_known:
         what = f"{what}: {found.title}"
     return ServerFailed("\n".join(render(found, what, log_path)))
+
+
+def _end_of(pieces: Iterable[bytes]) -> tuple[int, bytes]:
+    """Return the end of a log that comes in pieces, and how many lines of it are not there."""
+    skipped, kept, held = 0, bytearray(), 0
+    for piece in pieces:
+        kept += piece
+        held = len(kept)
+        if held > 2 * LARGEST:
+            cut = kept.find(b"\n", held - LARGEST) + 1 or held - LARGEST
+            skipped += kept.count(b"\n", 0, cut)
+            del kept[:cut]
+    return skipped, bytes(kept)
+
+
+def _settings(folder: Path) -> dict[str, str]:
+    """Return what the profile of a deployment says, in its own keys; nothing if it cannot be read."""
+    from orchestrator.profile.load import load_profile  # noqa: PLC0415 - see the module
+
+    try:
+        profile = load_profile(str(folder / PROFILE), ())
+    except (OrchError, OSError):
+        return {}
+    container = profile.container
+    named = {f"container.{name}": getattr(container, name) for name in type(container).model_fields}
+    named |= {f"server.flags.{name.replace('_', '-')}": value for name, value in profile.server.flags.items()}
+    named |= {f"server.env.{name}": value for name, value in {**container.env, **profile.server.env}.items()}
+    return {key: _plain(value) for key, value in named.items() if isinstance(value, bool | int | float | str)}
+
+
+def _plain(value: bool | float | str) -> str:  # noqa: FBT001 - a value of a profile
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def engine_refused(error: EnvironmentFault) -> EnvironmentFault:

@@ -106,7 +106,7 @@ def prepare(launch: Launch, folders: Sequence[Path], progress: Progress, say: Ca
     image = ensure_image(
         launch.engine, profile.container, profile.health.deadline, lambda text: progress(Phase.IMAGE, text)
     )
-    for line in warnings(profile, known_parsers(launch.cache, image.id)):
+    for line in warnings(profile, known_parsers(launch.cache, profile, image)):
         say(f"warning: {line}")
     return Prepared(hold, image, secrets)
 

@@ -40,6 +40,14 @@ def read_log(
     return read_mask(folder).stream(engine.logs(container, follow=follow, tail=tail, since=since, until=until))
 
 
+def lines_before(engine: Engine, container: str, folder: Path, since: float | None) -> int:
+    """Return how many lines of the log were written before a moment, in seconds since the epoch; 0 for None."""
+    if since is None:
+        return 0
+    earlier = read_log(engine, container, folder, follow=False, until=since)
+    return sum(piece.count(b"\n") for piece in earlier)
+
+
 class ServerLog:
     """Follows the log of one container in a thread of its own until the container ends."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.deployment.failure import server_failed
+from orchestrator.deployment.folder import read_mask
 from orchestrator.deployment.health import check_identity, wait_until_healthy
 from orchestrator.deployment.log import ServerLog
 from orchestrator.deployment.watch import Watch
@@ -45,6 +46,8 @@ class Server:
         self._folder = Path(deployment.identity.folder)
         self._api = deployment.api
         self.key = deployment.api.key
+        self.mask = read_mask(self._folder)
+        """Hides the secrets that are in the server's environment."""
         self._log_path = log_path
         self._progress = progress
         self._watch = Watch(deployment.api, stall_s)

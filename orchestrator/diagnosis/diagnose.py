@@ -9,11 +9,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.diagnosis.lines import LONGEST_LINE, read_lines, without_controls
-from orchestrator.diagnosis.matching import best_match, engine_match
-from orchestrator.diagnosis.rootcause import RootCause, first_errors, root_cause
+from orchestrator.diagnosis.about import about_server
+from orchestrator.diagnosis.joined import joined
+from orchestrator.diagnosis.lines import LONGEST_LINE, read_lines, whole, without_controls
+from orchestrator.diagnosis.matching import Server, best_match, engine_match
+from orchestrator.diagnosis.part import last_part
+from orchestrator.diagnosis.rootcause import REAL, RootCause, first_errors, root_cause
 from orchestrator.diagnosis.rule import fill, fill_title
 from orchestrator.diagnosis.rules import RULES
+from orchestrator.diagnosis.settings import still_open
+from orchestrator.diagnosis.survived import Ending, what_may_explain
 from orchestrator.diagnosis.tracebacks import take_apart
 
 if TYPE_CHECKING:
@@ -28,9 +33,6 @@ if TYPE_CHECKING:
 UNKNOWN = "unknown"
 SHOWN_LINES = 5
 LONGEST_SHOWN = 600
-_VERSION = re.compile(
-    r"vLLM (?:API )?server version (\d[\w.+-]*)|█ {1,4}version (\d[\w.+-]*)|LLM engine \(v(\d[\w.+-]*)\)"
-)
 _VALIDATION_TAIL = re.compile(r" \[type=\w+, input_value=.*")
 """What pydantic adds to a message: the input, which is all settings at once."""
 _OOM = next(rule for rule in RULES if rule.is_oom)
@@ -67,15 +69,20 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     """Return the cause of a failure; never raises, whatever the evidence holds."""
     if evidence.engine_error.strip():
         return _of_engine(evidence)
-    lines = read_lines(evidence.log)
-    findings = take_apart(lines)
+    log = whole(evidence.log)
+    about = about_server(log)
+    part = last_part(log)
+    lines = read_lines(part.data, part.first + evidence.first_line - 1)
+    exit_code = None if evidence.timed_out else evidence.exit_code
+    findings = what_may_explain(take_apart(joined(lines)), Ending(exit_code, part.served, about.is_vllm))
     root = root_cause(findings)
-    known = {"version": evidence.vllm_version or _version(lines)}
+    known = {"version": evidence.vllm_version or about.version}
     if evidence.oom_killed:
-        return _named(_OOM, root, known)
-    match = best_match(findings, root, evidence.exit_code)
+        return _named(_OOM, root if root is not None and root.tier > REAL else None, known, evidence)
+    on_cpu = about.on_cpu or "+cpu" in known["version"]
+    match = best_match(findings, root, Server(exit_code, part.served, on_cpu, about.is_vllm))
     if match is not None:
-        return _named(match.rule, match.where or root, {**known, **match.groups}, match.notes)
+        return _named(match.rule, match.where, {**known, **match.groups}, evidence, match.notes)
     return _unknown(evidence, lines, findings, root)
 
 
@@ -84,7 +91,7 @@ def _of_engine(evidence: Evidence) -> Diagnosis:
     where = RootCause(words, 0, "")
     match = engine_match(words[:LONGEST_LINE])
     if match is not None:
-        return _named(match.rule, where, dict(match.groups), match.notes)
+        return _named(match.rule, where, dict(match.groups), evidence, match.notes)
     return Diagnosis(
         UNKNOWN,
         "not one that orch knows by name",
@@ -96,8 +103,11 @@ def _of_engine(evidence: Evidence) -> Diagnosis:
     )
 
 
-def _named(rule: Rule, where: RootCause | None, known: dict[str, str], notes: tuple[str, ...] = ()) -> Diagnosis:
+def _named(
+    rule: Rule, where: RootCause | None, known: dict[str, str], evidence: Evidence, notes: tuple[str, ...] = ()
+) -> Diagnosis:
     filled = (fill(advice, known) for advice in rule.advice)
+    left = (still_open(advice, evidence.settings) for advice in filled if advice is not None)
     return Diagnosis(
         rule.id,
         fill_title(rule.title, known),
@@ -105,7 +115,7 @@ def _named(rule: Rule, where: RootCause | None, known: dict[str, str], notes: tu
         (where.number or None) if where else None,
         where.process if where else "",
         rule.why,
-        (*notes, *(advice for advice in filled if advice is not None)),
+        (*notes, *filter(None, left)),
     )
 
 
@@ -113,7 +123,8 @@ def _unknown(evidence: Evidence, lines: Sequence[Line], findings: Findings, root
     errors = first_errors(findings)
     shown = [f"line {error.number}: {_shortened(error.text)}" for error in errors]
     if not shown:
-        shown = [f"line {line.number}: {_shortened(line.text)}" for line in lines[-SHOWN_LINES:]]
+        last = findings.messages[-SHOWN_LINES:] or lines[-SHOWN_LINES:]
+        shown = [f"line {line.number}: {_shortened(line.text)}" for line in last]
     if errors:
         why = "No rule of orch fits the log; these are its first errors."
     elif evidence.timed_out:
@@ -135,13 +146,6 @@ def _unknown(evidence: Evidence, lines: Sequence[Line], findings: Findings, root
         tuple(advice),
         tuple(shown),
     )
-
-
-def _version(lines: Sequence[Line]) -> str:
-    for line in lines:
-        if match := _VERSION.search(line.text):
-            return next(group for group in match.groups() if group)
-    return ""
 
 
 def _shortened(text: str) -> str:

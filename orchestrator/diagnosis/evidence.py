@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orchestrator.vllm.phases import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 KILLED_BY = 128
 """Exit codes above it say which signal ended the process."""
@@ -29,10 +29,16 @@ class Evidence:
     """What the Docker engine answered, when the failure is its refusal."""
     log: bytes | str | Sequence[bytes | str] = b""
     """The server's whole log, or its lines."""
+    first_line: int = 1
+    """Number that the log's first line has in the file that is named to the reader."""
     timed_out: bool = False
     """Whether the container was still running when the deadline passed."""
     vllm_version: str | None = None
     """Version of vLLM, where the caller knows it; otherwise it is read from the log."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What the profile says, in its own keys, such as `server.flags.enforce-eager: true`; advice that it follows
+    already is left out.
+    """
 
     @property
     def doing(self) -> str:

@@ -1,7 +1,8 @@
 """The rules held against what is known: which texts match, and which match is the cause.
 
 A strong text wins over a weak one; among equals, one in the root cause's own message wins over one elsewhere, an error
-over a warning, and an earlier line over a later one. A weak text does not hide a real error that no rule knows.
+over a warning, and an earlier line over a later one. A weak text does not hide a real error that no rule knows, and
+what was logged after an error that ended its process does not beat it.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.diagnosis.readable import anchors
-from orchestrator.diagnosis.rootcause import REAL, RootCause
+from orchestrator.diagnosis.rootcause import CONSEQUENCE, LOGGED, NATIVE_END, REAL, RootCause
 from orchestrator.diagnosis.rule import Strength
 from orchestrator.diagnosis.rules import RULES
+from orchestrator.diagnosis.survived import FROM_OUTSIDE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -48,6 +50,34 @@ _SOURCE = _texts(lambda rule: rule.source)
 _ENGINE = _texts(lambda rule: rule.engine)
 
 
+SHORTEST_MESSAGE = 12
+LONGEST_MESSAGE = 120
+"""Characters of a message that are compared with another one."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """What is known of the server whose log is judged, beside its errors."""
+
+    exit_code: int | None
+    served: bool = False
+    """Whether it was ready."""
+    on_cpu: bool = False
+    """Whether it runs without accelerators."""
+    is_vllm: bool = True
+    """Whether anything of vLLM was logged."""
+
+    def fits(self, rule: Rule) -> bool:
+        """Say whether a rule's texts mean anything on this server."""
+        if rule.needs_accelerator and self.on_cpu:
+            return False
+        return not (rule.before_vllm and self.is_vllm and self.exit_code not in rule.exit_codes)
+
+    def has_ended_as(self, rule: Rule) -> bool:
+        """Say whether the exit code alone means a rule's cause, now that the server was ready."""
+        return self.served and self.exit_code in rule.served_exit_codes
+
+
 @dataclass(frozen=True)
 class Match:
     """A rule that fits."""
@@ -66,29 +96,68 @@ def engine_match(words: str) -> Match | None:
     return next(_matches(_ENGINE, words, RootCause(words, 0, "")), None)
 
 
-def best_match(findings: Findings, root: RootCause | None, exit_code: int | None) -> Match | None:
+def best_match(findings: Findings, root: RootCause | None, server: Server) -> Match | None:
     """Return the rule that fits best, or None."""
-    rank, best = min(_candidates(findings, root), key=lambda item: item[0], default=(None, None))
+    fitting = (item for item in _candidates(findings, root, server) if _may_beat(root, item[1]))
+    rank, best = min(fitting, key=lambda item: item[0], default=(None, None))
     if rank is not None and rank[0] < Strength.SYMPTOM:
         return best
-    by_code = next((rule for rule in RULES if exit_code in rule.exit_codes), None)
-    if by_code is not None:
-        return Match(by_code, None, {})
-    return best if root is None or root.tier > REAL or (rank is not None and rank[3] in root.lines) else None
+    died = root is not None and root.is_deadly and root.tier == REAL
+    crashed = root is not None and root.tier == NATIVE_END
+    by_code = next((rule for rule in RULES if server.exit_code in rule.exit_codes), None)
+    if by_code is not None and not died and not (crashed and server.exit_code in FROM_OUTSIDE):
+        if best is not None and best.rule is by_code:
+            return best
+        return Match(by_code, root if crashed else None, {})
+    if rank is None and (root is None or root.tier >= CONSEQUENCE):
+        return next((Match(rule, None, {}) for rule in RULES if server.has_ended_as(rule)), None)
+    return best if root is None or root.tier > LOGGED or (rank is not None and rank[3] in root.lines) else None
 
 
-def _candidates(findings: Findings, root: RootCause | None) -> Iterator[tuple[Rank, Match]]:
+def _may_beat(root: RootCause | None, match: Match) -> bool:
+    """Say whether a match can be the cause where the root is another line.
+
+    What a process wrote after the error that it ended by, or another process beside it, comes of that error, even if it
+    alone has a rule.
+    """
+    where = match.where
+    if root is None or where is None or not root.is_deadly or root.tier != REAL:
+        return True
+    if where.number in root.lines or (root.chain and where.chain == root.chain):
+        return True
+    if where.chain:
+        return _tells_the_same(where, root)
+    return where.number < root.number
+
+
+def _tells_the_same(where: RootCause, root: RootCause) -> bool:
+    return _message_of(root.text) in where.text or _message_of(where.text) in root.text
+
+
+def _message_of(text: str) -> str:
+    """Return what an exception says, without its name."""
+    _, colon, message = text.partition(": ")
+    return (message if colon and len(message) >= SHORTEST_MESSAGE else text)[:LONGEST_MESSAGE]
+
+
+def _candidates(findings: Findings, root: RootCause | None, server: Server) -> Iterator[tuple[Rank, Match]]:
     own = root.lines if root else range(0)
-    texts = {failure.line.number: failure.text for failure in findings.failures}
+    raised = {failure.line.number: failure for failure in findings.failures}
+    chains = {line.number: failure.chain for failure in findings.failures for line in failure.own_lines}
     for line in findings.messages:
-        where = RootCause(texts.get(line.number, line.text), line.number, line.process)
-        for match in _matches(_QUIET if line.is_quiet else _LOG, line.text, where):
-            yield (_strength(match, line), line.level == "WARNING", line.number not in own, line.number, 1), match
+        failure = raised.get(line.number)
+        text, chain = failure.text if failure else line.text, chains.get(line.number, 0)
+        where = RootCause(text, line.number, line.process, chain=chain)
+        words = text if failure and failure.quotes_program else line.text
+        for match in _matches(_QUIET if line.is_quiet else _LOG, words, where):
+            if server.fits(match.rule):
+                yield (_strength(match, line), line.level == "WARNING", line.number not in own, line.number, 1), match
     for failure in findings.failures:
         number = failure.line.number
-        where = RootCause(failure.text, number, failure.line.process)
+        where = RootCause(failure.text, number, failure.line.process, chain=failure.chain)
         for match in _matches(_SOURCE, f"{failure.source} → {failure.line.text}", where):
-            yield (match.rule.strength, False, number not in own, number, 0), match
+            if server.fits(match.rule):
+                yield (match.rule.strength, False, number not in own, number, 0), match
 
 
 def _strength(match: Match, line: Line) -> int:

@@ -36,6 +36,10 @@ and its process, why it happens, what to try, and where the log is:
 - The root cause is the first real error, of a worker or of the engine core before that of the API server; in a chain of
   exceptions the innermost. `Engine core initialization failed`, `EngineCore failed to start`, `EngineDeadError` and
   their like say only that there is one.
+- What came before the last `Application startup complete`, before a restart, or after the server was asked to end
+  explains nothing; nor do requests that were answered with an error, retries, and threads that only report. Where the
+  end came from outside (exit code 0, 130, 137, 143), an error counts only if a process died of it.
+- What was logged after an error that ended its process does not beat that error, even if it alone is in a table.
 - A cause that is not in these tables is called unknown, and the first errors of the log are shown.
 - `…` stands for any text, `<name>` for text that the advice repeats. Texts are those of vLLM 0.8.5 to 0.33 unless a
   row says otherwise.
@@ -67,6 +71,8 @@ def _signs(rule: Rule) -> Iterable[str]:
         yield from (_code(text) for text in readable(pattern.pattern))
     for code in rule.exit_codes:
         yield f"exit code {code}"
+    for code in rule.served_exit_codes:
+        yield f"exit code {code} of a server that was ready, where the log shows no death"
     if rule.is_oom:
         yield "the engine's `OOMKilled`"
 

@@ -2,52 +2,33 @@
 
 A server of several processes ends in many tracebacks. The API server's says that the engine core failed, the engine
 core's that a worker failed, and a process that lost its peer complains about that. These are recognised and set aside.
+An error that the engine core quotes, or that ended its process, comes before one that was only logged.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from orchestrator.diagnosis.builds import build_errors
+from orchestrator.diagnosis.survived import is_deadly
+from orchestrator.diagnosis.wording import ENGINE_SIDE, NATIVE, QUOTED, TROUBLE, USAGE, WRAPPERS, is_consequence
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from orchestrator.diagnosis.lines import Line
     from orchestrator.diagnosis.tracebacks import Failure, Findings
 
-WRAPPERS = re.compile(
-    r"Engine core initialization failed|EngineCore failed to start|EngineCore encountered (?:a fatal error|an issue)"
-    r"|Engine process (?:failed to start|\(pid \d+\) died)|Engine loop (?:has died|is not running)"
-    r"|Background loop (?:has errored already|is stopped)"
-    r"|WorkerProc (?:initialization failed|failed to start|hit an exception|failed\.|was terminated)"
-    r"|Worker failed with error |Worker proc \S+ died unexpectedly|Worker VllmWorkerProcess pid \d+ died"
-    r"|Error executing method |Exception in worker \w+ while processing method|Executor failed\.|EngineDeadError"
-    r"|Frontend process failed during engine core initialization|Failed core proc\(s\)|Failed frontend proc\(s\)"
-    r"|Exception in ASGI application|Task exception was never retrieved|Exception ignored in|Application startup failed"
-    r"|AsyncLLM output_handler failed|Invocation of \w+ method failed|Process group watchdog thread terminated"
-    r"|RayTaskError|ProcessRaisedException|ProcessExitedException|DestroyProcessGroup|Future exception was never"
-    r"|Dumping (?:input data|scheduler output|scheduler stats)"
-    r"|Engine(?:Core)? (?:client )?(?:process )?died unexpectedly|Traceback \(most recent call last\)"
-)
-"""Messages that say that another process, or an earlier error, is the cause."""
-CONSEQUENCES = re.compile(
-    r"(?:\w+\.){0,8}(?:SystemExit|StopIteration|KeyboardInterrupt|CancelledError|BrokenPipeError|EOFError|GeneratorExit"
-    r"|ConnectionAbortedError|ConnectionResetError|ConnectionRefusedError|ZMQError|DistNetworkError|DistStoreError)\b"
-    r"|RuntimeError: cancelled$|.*(?:Connection reset by peer|Connection closed by peer|Broken pipe"
-    r"|remote process exited or there was a network error|Did the remote server shutdown or crash)"
-)
-"""Errors that a process raises because another one has gone."""
-_ENGINE_SIDE = re.compile(r"(?:vllm|ray)?worker|engine|spawnprocess|forkprocess|rank\d", re.IGNORECASE)
-_USAGE = re.compile(r"(?:[\w./-]+ ){1,4}?error: \S|[\w./-]+: error: \S")
-_NATIVE = re.compile(
-    r"Fatal Python error|Segmentation fault|Bus error|Illegal instruction|Aborted|terminate called after"
-    r"|Memory access fault|symbol lookup error|free\(\): |double free|malloc\(\): |corrupted |env: |exec: |FATAL|panic:"
-)
-_TROUBLE = re.compile(
-    r"(?:[Ee]rror|ERROR|[Ff]ailed|FAILED|[Cc]annot|denied|not permitted)\b|not found$|\bline \d+: |No space left"
-)
 SHOWN_ERRORS = 5
-REAL, LOGGED, PLAIN, CONSEQUENCE, WARNED, WRAPPER = range(6)
-"""Tiers: an exception or usage error, a line at level ERROR, a plain line that speaks of an error, and so on down."""
+QUOTED_CHARACTERS = 120
+"""So much of a quoted message is compared."""
+REAL, NATIVE_END, LOGGED, PLAIN, CONSEQUENCE, WARNED, WRAPPER = range(7)
+"""Tiers: an exception or usage error, words of compiled code, a line at level ERROR, and so on down."""
+
+_RAISED = re.compile(r"(?:\w+\.){0,12}[A-Z]\w{0,80}(?:Error|Exception|Interrupt|Exit): \S")
+_NUMBERS = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)?")
 
 
 @dataclass(frozen=True)
@@ -62,11 +43,51 @@ class RootCause:
     """How little it says: 0 for a real error, more for what may come of another one."""
     last: int = 0
     """Last line of its message."""
+    is_deadly: bool = False
+    """Whether a process is known to have ended by it."""
+    chain: int = 0
+    """Number of the chain of exceptions that it began; 0 for a line outside tracebacks."""
 
     @property
     def lines(self) -> range:
         """Return the lines of its message."""
         return range(self.number, max(self.number, self.last) + 1)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A line that may be the root, with what speaks for it."""
+
+    cause: RootCause
+    follows: bool = False
+    is_quoted: bool = False
+
+    @property
+    def ended_the_engine(self) -> bool:
+        """Say whether a process that holds the model, or compiled code, is known to have ended by it."""
+        cause = self.cause
+        told = cause.tier == NATIVE_END or (cause.tier == REAL and bool(ENGINE_SIDE.search(cause.process)))
+        return self.is_quoted or (told and cause.is_deadly)
+
+    def below_an_end(self) -> _Candidate:
+        """Return it as no more than a line at level ERROR, unless a process ended by it or the engine wrote it."""
+        cause = self.cause
+        if cause.tier != REAL or cause.is_deadly or self.is_quoted or ENGINE_SIDE.search(cause.process):
+            return self
+        return replace(self, cause=replace(cause, tier=LOGGED))
+
+    @property
+    def rank(self) -> tuple[int, bool, bool, bool, bool, int]:
+        cause = self.cause
+        engine_side = bool(ENGINE_SIDE.search(cause.process))
+        return (
+            cause.tier,
+            not self.is_quoted,
+            not cause.is_deadly,
+            not engine_side,
+            self.follows,
+            cause.number,
+        )
 
 
 def root_cause(findings: Findings) -> RootCause | None:
@@ -76,57 +97,106 @@ def root_cause(findings: Findings) -> RootCause | None:
 
 
 def first_errors(findings: Findings) -> tuple[RootCause, ...]:
-    """Return the first few different errors in the order of the log, wrappers only if there is nothing else."""
+    """Return the first few different errors in the order of the log, wrappers only if there is nothing else.
+
+    Lines that differ in numbers alone are one error.
+    """
     ranked = _ranked(findings)
-    telling = [cause for cause in ranked if cause.tier < WRAPPER]
+    telling = [cause for cause in ranked if cause.tier < CONSEQUENCE] or [
+        cause for cause in ranked if cause.tier < WRAPPER
+    ]
     by_text: dict[str, RootCause] = {}
     for cause in telling or ranked:
-        by_text.setdefault(cause.text, cause)
+        by_text.setdefault(_NUMBERS.sub("#", cause.text), cause)
     few = list(by_text.values())[:SHOWN_ERRORS]
     return tuple(sorted(few, key=lambda cause: cause.number))
 
 
 def _ranked(findings: Findings) -> list[RootCause]:
     """Return exceptions and error lines, most telling first."""
-    found = [(failure.follows, _of_failure(failure)) for failure in findings.failures]
-    told = {line.number for failure in findings.failures for line in _message(failure)}
-    found += [
-        (False, RootCause(line.text, line.number, line.process, tier))
-        for line in findings.messages
-        if line.number not in told and (tier := _message_tier(line)) is not None
-    ]
-    found.sort(key=lambda item: (item[1].tier, not _ENGINE_SIDE.match(item[1].process), item[0], item[1].number))
-    return [cause for _, cause in found]
+    quotes = list(_quotes(findings))
+    deadly = {failure.text for failure in findings.failures if is_deadly(failure)}
+    found = [_of_failure(failure, quotes, deadly) for failure in findings.failures]
+    told = {line.number for failure in findings.failures for line in failure.own_lines}
+    builds = {line.number for line in build_errors(findings)}
+    for line in findings.messages:
+        if line.number in builds:
+            cause = RootCause(line.text, line.number, line.process, REAL, is_deadly=bool(deadly))
+            found.append(_Candidate(cause, is_quoted=True))
+        elif line.number not in told and (tier := _message_tier(line)) is not None:
+            ends = tier in (REAL, NATIVE_END) and not line.level
+            found.append(_Candidate(RootCause(line.text, line.number, line.process, tier, is_deadly=ends)))
+    found += _missing(quotes, found)
+    if any(candidate.ended_the_engine for candidate in found):
+        found = [candidate.below_an_end() for candidate in found]
+    found.sort(key=lambda candidate: candidate.rank)
+    return [candidate.cause for candidate in found]
 
 
-def _message(failure: Failure) -> list[Line]:
-    """Return the lines that are certainly the exception's own."""
-    own = failure.line
-    return [own, *(line for line in failure.details if line.level or line.text[0].isspace())]
+@dataclass(frozen=True)
+class _Quote:
+    """What the engine core says that a worker raised."""
+
+    words: str
+    line: Line
 
 
-def _of_failure(failure: Failure) -> RootCause:
+def _quotes(findings: Findings) -> Iterator[_Quote]:
+    for line in findings.messages:
+        if "failed with error" in line.text and (match := QUOTED.search(line.text)):
+            words = next(group for group in match.groups() if group).strip()
+            if words and not WRAPPERS.search(words):
+                yield _Quote(words, line)
+
+
+def _is_quoted(text: str, quotes: list[_Quote]) -> bool:
+    return any(quote.words[:QUOTED_CHARACTERS] in text for quote in quotes)
+
+
+def _missing(quotes: list[_Quote], found: list[_Candidate]) -> list[_Candidate]:
+    """Return the first quoted error if the log does not have it as the worker wrote it."""
+    if not quotes or any(candidate.is_quoted for candidate in found):
+        return []
+    quote = quotes[0]
+    tier = CONSEQUENCE if is_consequence(quote.words) else REAL
+    cause = RootCause(quote.words, quote.line.number, quote.line.process, tier, is_deadly=True)
+    return [_Candidate(cause, is_quoted=True)]
+
+
+def _of_failure(failure: Failure, quotes: list[_Quote], deadly: set[str]) -> _Candidate:
+    """Return what speaks for an exception; one that another process repeats as it ends is as deadly."""
     line = failure.line
     tier = WARNED if line.level in ("WARNING", "INFO", "DEBUG") else _tier(failure.text)
-    return RootCause(
-        failure.text, line.number, line.process, tier, failure.details[-1].number if failure.details else 0
+    cause = RootCause(
+        failure.text,
+        line.number,
+        line.process,
+        tier,
+        failure.details[-1].number if failure.details else 0,
+        failure.text in deadly,
+        failure.chain,
     )
+    return _Candidate(cause, failure.follows, tier == REAL and _is_quoted(line.text, quotes))
 
 
 def _tier(text: str) -> int:
     if WRAPPERS.search(text):
         return WRAPPER
-    return CONSEQUENCE if CONSEQUENCES.match(text) else REAL
+    return CONSEQUENCE if is_consequence(text) else REAL
 
 
 def _message_tier(line: Line) -> int | None:
     """Return how telling a line outside tracebacks is: usage errors as much as exceptions, plain words less."""
     if WRAPPERS.search(line.text):
         return WRAPPER
-    if line.is_error:
-        return CONSEQUENCE if CONSEQUENCES.match(line.text) else LOGGED
-    if line.level:
+    if line.level and not line.is_error:
         return None
-    if _USAGE.match(line.text):
-        return REAL
-    return PLAIN if _NATIVE.match(line.text) or _TROUBLE.search(line.text) else None
+    if is_consequence(line.text):
+        return CONSEQUENCE
+    kinds = _LEVELLED if line.is_error else _UNLEVELLED
+    return next((tier for says, tier in kinds if says(line.text)), None)
+
+
+_LEVELLED = ((_RAISED.match, REAL), (bool, LOGGED))
+_UNLEVELLED = ((USAGE.match, REAL), (NATIVE.match, NATIVE_END), (TROUBLE.search, PLAIN))
+"""How telling a line is that has a level, or has none: the first that fits."""

@@ -52,6 +52,12 @@ class Rule:
     """Texts of the Docker engine."""
     exit_codes: tuple[int, ...] = ()
     """Exit codes of the container that mean this when the log says nothing better."""
+    served_exit_codes: tuple[int, ...] = ()
+    """Exit codes that mean this once the server was ready and the log shows no death."""
+    needs_accelerator: bool = False
+    """Whether it means nothing where the server runs on a CPU."""
+    before_vllm: bool = False
+    """Whether the texts of `log` count only where nothing of vLLM was logged, or with one of `exit_codes`."""
     is_oom: bool = False
     """Whether this is what the engine's `OOMKilled` means."""
     strength: Strength = Strength.CAUSE

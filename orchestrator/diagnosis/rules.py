@@ -6,12 +6,21 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from orchestrator.diagnosis import (
+    rules_compiling,
     rules_container,
+    rules_device_state,
     rules_devices,
+    rules_features,
     rules_flags,
+    rules_hub,
+    rules_libraries,
     rules_memory,
     rules_model,
+    rules_parallel,
+    rules_permissions,
     rules_process,
+    rules_quantization,
+    rules_weights,
 )
 
 if TYPE_CHECKING:
@@ -22,10 +31,19 @@ if TYPE_CHECKING:
 SUBJECTS: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
     {
         "The container": rules_container.RULES,
+        "Users, permissions and limits": rules_permissions.RULES,
+        "Libraries and packages": rules_libraries.RULES,
         "Flags and port": rules_flags.RULES,
+        "What flags switch on": rules_features.RULES,
+        "The hub": rules_hub.RULES,
         "The model": rules_model.RULES,
+        "The weights": rules_weights.RULES,
+        "Quantization and data types": rules_quantization.RULES,
         "Memory": rules_memory.RULES,
         "Accelerators": rules_devices.RULES,
+        "State of accelerators": rules_device_state.RULES,
+        "Several processes and devices": rules_parallel.RULES,
+        "Compiling": rules_compiling.RULES,
         "Processes": rules_process.RULES,
     }
 )

@@ -60,7 +60,9 @@ RULES = (
     Rule(
         id="group-missing",
         title="the image has no group {group}",
-        why="container.group_add takes names from the image, not from the node, and many images have no group render.",
+        why=(
+            "container.group_add takes names from the image, not from the node, and many images have no group render."
+        ),
         advice=(
             "Give the number: container.group_add: [N], where N comes from stat -c %g /dev/kfd on the node.",
             "A server that runs as root needs no groups: remove {group} from container.group_add.",
@@ -160,20 +162,34 @@ RULES = (
             "Without python3 in the image set container.supervise to false.",
         ),
         log=texts(
-            r"(?:line \d+|sh: \d+|exec): (?P<command>[\w./+-]+): (?:command )?not found$",
+            r"exec: (?P<command>[\w./+-]+): (?:command )?not found$",
             (
-                r"line \d+: (?P<command>/[\w./+-]+): (?:No such file or directory"
-                r"|cannot execute: required file not found)$"
+                r"^(?:orch|bash|sh|/bin/sh|/bin/bash): line \d+: (?!/opt/dtk|\S*(?:nvcc|hipcc|clang|gcc|\+\+|cc"
+                r"|ninja):)(?P<command>[\w./+-]+): (?:command )?not found$"
+            ),
+            (
+                r"^(?:/bin/)?sh: \d+: (?!/opt/dtk|\S*(?:nvcc|hipcc|clang|gcc|\+\+|/cc"
+                r"|ninja):)(?P<command>[\w./+-]+): not found$"
+            ),
+            (
+                r"^(?:orch|bash|sh|/bin/sh|/bin/bash): line \d+: (?!/opt/dtk)(?P<command>/[\w./+-]+): (?:No such "
+                r"file or directory|cannot execute: required file not found)$"
             ),
             r"env: [‘'\"]?(?P<command>[\w./+-]+)[’'\"]?: No such file or directory",
             r"FATAL tini \(\d+\)\] exec (?P<command>\S+) failed: No such file or directory",
         ),
-        source=texts(r"raise child_exception_type\(.*FileNotFoundError: .*: '(?P<command>[^']+)'"),
+        source=texts(
+            (
+                r"raise child_exception_type\(.*FileNotFoundError: .*: '(?!\S*(?:nvcc|hipcc|clang|clang\+\+|gcc"
+                r"|g\+\+|c\+\+|/cc|ninja)'|/opt/dtk)(?P<command>[^']+)'"
+            ),
+        ),
         engine=texts(
             r"exec: \"(?P<command>[^\"]+)\": (?:executable file not found|stat \S+: no such file)",
             r"stat (?P<command>/\S+): no such file or directory",
         ),
         exit_codes=(127,),
+        before_vllm=True,
     ),
     Rule(
         id="source-missing",

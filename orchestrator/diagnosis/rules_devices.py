@@ -1,4 +1,4 @@
-"""Causes in accelerators: whether they are there, may be used, fit the image and can talk to each other."""
+"""Causes in accelerators: whether they are there, may be used and fit the image."""
 
 from __future__ import annotations
 
@@ -37,28 +37,14 @@ RULES = (
                 r"The number of required \w+ exceeds the total number of available \w+ in the (?:cluster"
                 r"|placement group)"
             ),
-            r"(?:HIP|CUDA) error: invalid device ordinal",
+            r"(?:HIP|CUDA) error: invalid device ordinal|device >= 0 && device < num_gpus",
+            (
+                r"local_world_size \((?P<asked>\d+)\) must be less than or equal to the number of visible devices "
+                r"\((?P<count>\d+)\)"
+            ),
             r"local rank \d+ is out of bounds|DP adjusted local rank \d+ is out of bounds",
             r"Not enough allowed NUMA nodes to bind threads of (?P<asked>\d+) ",
             r"ROCR_VISIBLE_DEVICES.*out of range",
-        ),
-    ),
-    Rule(
-        id="heads-not-divisible",
-        title="the model's attention heads cannot be shared among that many devices",
-        why="tensor-parallel-size must divide the number of attention heads.",
-        advice=(
-            (
-                "Set server.flags.tensor-parallel-size to a divisor of {heads}.",
-                "Set server.flags.tensor-parallel-size to 1, 2, 4 or 8.",
-            ),
-        ),
-        log=texts(
-            (
-                r"Total number of attention heads \((?P<heads>\d+)\) must be divisible by tensor parallel size "
-                r"\((?P<size>\d+)\)"
-            ),
-            r"must be divisible by (?:the )?tensor(?:_| )(?:model_)?parallel(?:_| )size",
         ),
     ),
     Rule(
@@ -103,8 +89,10 @@ RULES = (
         log=texts(
             r"No (?:HIP|CUDA) GPUs are available|Found no NVIDIA driver on your system",
             r"(?:HIP|CUDA) error: (?:no ROCm-capable device is detected|no CUDA-capable device is detected)",
+            r"Error 100: no (?:CUDA|ROCm)-capable device is detected|No (?:NPU|XPU) devices? (?:is|are) available",
             r"hipErrorNoDevice|cudaErrorNoDevice|NVML_ERROR_DRIVER_NOT_LOADED|NVMLError_DriverNotLoaded",
         ),
+        needs_accelerator=True,
     ),
     Rule(
         id="device-not-permitted",
@@ -122,6 +110,7 @@ RULES = (
             r"(?:Permission denied|Operation not permitted).*(?P<device>/dev/(?:kfd|mkfd|dri|nvidia))",
         ),
         strength=Strength.CERTAIN,
+        needs_accelerator=True,
     ),
     Rule(
         id="visible-devices-clash",
@@ -138,26 +127,61 @@ RULES = (
         versions="0.8.5: an AssertionError without words; later: Inconsistent GPU visibility env vars",
     ),
     Rule(
+        id="visible-devices-invalid",
+        title="a variable that chooses devices has a value that vLLM cannot read",
+        why=(
+            "CUDA_VISIBLE_DEVICES and its like must be numbers with commas; older vLLM reads no names such as "
+            "GPU-… or MIG-…."
+        ),
+        advice=(
+            "Write numbers, such as CUDA_VISIBLE_DEVICES: 0,1, in server.env (HIP_VISIBLE_DEVICES on AMD and Hygon).",
+            (
+                "Look for an empty value, or one with blanks, in server.env and container.env; remove it if all "
+                "may be used."
+            ),
+            "Or choose the devices for the whole container: container.gpus: device=GPU-….",
+        ),
+        log=texts(r"ValueError: invalid literal for int\(\) with base 10: '(?P<value>(?:GPU|MIG)-[\w/-]*)'"),
+        source=texts(
+            r"device_ids?\b.* → ValueError: invalid literal for int",
+            r"VISIBLE_DEVICES.* → ValueError: invalid literal for int",
+        ),
+        needs_accelerator=True,
+    ),
+    Rule(
         id="driver-mismatch",
-        title="the node's driver is too old for the image",
-        why="The image was built for a newer driver than the node has.",
+        title="the node's driver and the image do not fit together",
+        why=(
+            "The image was built for a newer driver than the node has, or libraries of another driver version lie "
+            "over the node's."
+        ),
         advice=(
             (
                 "Use an image for the node's driver, or update the driver. Hygon: hy-smi --showdriverversion and "
                 "the DTK of the image must fit; NVIDIA: nvidia-smi shows the greatest CUDA version."
             ),
+            (
+                "NVIDIA: libraries for forward compatibility (/usr/local/cuda/compat) must not come first: "
+                "leave them "
+                "out of LD_LIBRARY_PATH in server.env and container.env; VLLM_ENABLE_CUDA_COMPATIBILITY only where "
+                "the card allows it."
+            ),
+            "If the driver was updated on the running node, restart the node.",
         ),
         log=texts(
             r"The NVIDIA driver on your system is too old",
             r"CUDA driver version is insufficient|cudaErrorInsufficientDriver|hipErrorInsufficientDriver",
-            r"(?:HIP|CUDA) error: (?:system has unsupported display driver|driver version is insufficient)",
+            r"system has unsupported display driver|(?:HIP|CUDA) error: driver version is insufficient",
             r"forward compatibility was attempted on non supported HW|Driver/library version mismatch",
+            r"API call is not supported in the installed CUDA driver|CUDA driver is a stub library",
+            r"provided PTX was compiled with an unsupported toolchain|NVMLError_LibRmVersionMismatch",
             r"KFD does not support|Unsupported kfd version|HSA_STATUS_ERROR_INCOMPATIBLE",
         ),
         engine=texts(
             r"requirement error: unsatisfied condition: \S+",
             r"Driver/library version mismatch",
         ),
+        needs_accelerator=True,
     ),
     Rule(
         id="no-code-for-device",
@@ -173,6 +197,28 @@ RULES = (
             r"(?:hip|cuda)ErrorInvalidDeviceFunction|hipErrorSharedObjectInitFailed|cudaErrorNoKernelImageForDevice",
         ),
         strength=Strength.CERTAIN,
+        needs_accelerator=True,
+    ),
+    Rule(
+        id="rocm-kernels-missing",
+        title="ROCm's libraries have no kernels for this accelerator ({arch})",
+        why="rocBLAS and hipBLASLt bring kernels in files for each architecture; the image has none for the node's.",
+        advice=(
+            "Use an image whose ROCm or DTK supports the device: Hygon's own for a DCU.",
+            (
+                "A near relative's kernels may do: HSA_OVERRIDE_GFX_VERSION in server.env (10.3.0 for gfx103x, "
+                "11.0.0 "
+                "for gfx110x)."
+            ),
+            "Check that nothing hides the image's files: ROCBLAS_TENSILE_LIBPATH in server.env, container.mounts.",
+        ),
+        log=texts(
+            r"rocBLAS error: Cannot read .*TensileLibrary\S*: (?!Too many open files).*GPU arch ?: ?(?P<arch>gfx\w+)",
+            r"rocBLAS error: Could not initialize Tensile host|rocBLAS error: No paths matched",
+            r"TensileLibrary\S*.*(?:not supported|No such file).*(?P<arch>gfx\w+)",
+        ),
+        strength=Strength.CERTAIN,
+        needs_accelerator=True,
     ),
     Rule(
         id="fork-after-init",
@@ -180,84 +226,6 @@ RULES = (
         why="A forked process cannot use a device that its parent has opened.",
         advice=("Set VLLM_WORKER_MULTIPROC_METHOD: spawn in server.env.",),
         log=texts(r"Cannot re-initialize (?:CUDA|HIP) in forked subprocess"),
-    ),
-    Rule(
-        id="collective-library",
-        title="the devices cannot talk to each other (RCCL/NCCL)",
-        why=(
-            "The library that joins the devices of a tensor-parallel server failed: /dev/shm, peer access, network "
-            "interface, or a device in a bad state."
-        ),
-        advice=(
-            "Set NCCL_DEBUG: INFO in server.env and start again: the lines before the error then name the step.",
-            (
-                "Give it shared memory (container.shm_size: 16g, or container.ipc: host) and unlimited locked "
-                "memory (container.ulimits: {memlock: -1})."
-            ),
-            (
-                "Try NCCL_P2P_DISABLE: 1, or the right NCCL_SOCKET_IFNAME, in server.env; check the links with "
-                "hy-smi, rocm-smi --showtopo or nvidia-smi topo -m."
-            ),
-        ),
-        log=texts(
-            r"[NR]CCL error: |[NR]CCL error in: |\bDistBackendError\b",
-            r"nccl(?:UnhandledCudaError|SystemError|InvalidUsage|InternalError|RemoteError|InvalidArgument)\b",
-            r"Watchdog caught collective operation timeout",
-            r"librccl\S* .*failed|Failed to load NCCL library",
-        ),
-    ),
-    Rule(
-        id="accelerator-fault",
-        title="the accelerator stopped with a fault",
-        why=(
-            "A kernel read or wrote where it must not, or the device hangs: a defect in vLLM, in the driver or in "
-            "the device."
-        ),
-        advice=(
-            (
-                "Try without graphs and custom kernels: server.flags.enforce-eager: true; leave out kernel "
-                "switches in server.env."
-            ),
-            "Set AMD_SERIALIZE_KERNEL: 3 (HIP) or CUDA_LAUNCH_BLOCKING: 1 in server.env to see which kernel it is.",
-            "Look at dmesg on the node; a device that stays bad needs a reset.",
-        ),
-        log=texts(
-            r"Memory access fault by GPU node",
-            (
-                r"(?:HIP|CUDA) error: (?:an illegal memory access|unspecified launch failure|device-side assert"
-                r"|the launch timed out)"
-            ),
-            (
-                r"HSA_STATUS_ERROR_(?:EXCEPTION|MEMORY_APERTURE_VIOLATION|ILLEGAL_INSTRUCTION|MEMORY_FAULT)"
-                r"|GPU core dump"
-            ),
-            (
-                r"CUDA error: uncorrectable ECC error|(?:hip|cuda)ErrorECCNotCorrectable|hipErrorIllegalAddress"
-                r"|hipErrorLaunchFailure"
-            ),
-        ),
-    ),
-    Rule(
-        id="worker-hangs",
-        title="a worker does not answer",
-        why=(
-            "One of the processes of a tensor-parallel server waits or works for very long: a collective operation "
-            "that never ends, or a long compilation."
-        ),
-        advice=(
-            "If it is compiling or quantizing, wait: raise health.deadline.",
-            (
-                "If it always stops here, suspect RCCL/NCCL: set NCCL_DEBUG: INFO in server.env, try "
-                "NCCL_P2P_DISABLE: 1."
-            ),
-            "See what the workers do: docker exec CONTAINER py-spy dump --pid PID, where the image has py-spy.",
-        ),
-        log=texts(
-            r"No available shared memory broadcast block found",
-            r"RPC call to \w+ timed out|sample_tokens timed out",
-        ),
-        quiet=texts(r"No available shared memory broadcast block found"),
-        strength=Strength.SYMPTOM,
-        versions="DEBUG level in 0.8.5, INFO later",
+        needs_accelerator=True,
     ),
 )

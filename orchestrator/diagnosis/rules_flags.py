@@ -20,7 +20,9 @@ RULES = (
             "Check all of the profile's flags against the image at once: orch profile lint --image PROFILE",
             "The image has vLLM {version}.",
         ),
-        log=texts(r"error: unrecognized arguments: (?P<flag>\S.*)"),
+        log=texts(
+            r"error: unrecognized arguments: (?P<flag>\S.*)", r"error: ambiguous option: (?P<flag>\S+) could match"
+        ),
         notes=NOTES,
     ),
     Rule(
@@ -125,8 +127,8 @@ RULES = (
                 r"\[Errno 98\] (?:error while attempting to bind on address \('[^']*', (?P<port>\d+)"
                 r"|[Aa]ddress already in use)"
             ),
-            r"OSError: .*Address already in use",
-            r"EADDRINUSE|[Aa]ddress already in use",
+            r"^(?!.*(?:server socket|ZMQError|Dist\w+Error|NCCL)).*ddress already in use",
+            r"^(?!.*(?:server socket|ZMQError|Dist\w+Error|NCCL)).*EADDRINUSE",
         ),
         engine=texts(
             r"(?:listen|bind)\S* .*:(?P<port>\d+): bind: address already in use",
@@ -134,5 +136,22 @@ RULES = (
             r"port is already allocated|address already in use",
         ),
         versions="all; vLLM up to 0.24 shares the port with another vLLM in silence",
+    ),
+    Rule(
+        id="batched-tokens-below-seqs",
+        title="max-num-batched-tokens is smaller than max-num-seqs",
+        why="Each running request takes at least one token of every batch.",
+        advice=(
+            (
+                "Raise server.flags.max-num-batched-tokens from {batched}, or lower server.flags.max-num-seqs from "
+                "{seqs}."
+            ),
+        ),
+        log=texts(
+            (
+                r"max_num_batched_tokens \((?P<batched>\d+)\) must be greater than or equal to max_num_seqs "
+                r"\((?P<seqs>\d+)\)"
+            ),
+        ),
     ),
 )

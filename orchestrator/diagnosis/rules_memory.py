@@ -90,9 +90,10 @@ RULES = (
             "See whether somebody else uses the device: hy-smi, rocm-smi or nvidia-smi.",
         ),
         log=texts(
-            r"(?:CUDA|HIP) out of memory\b",
+            r"(?:CUDA|HIP|NPU|XPU) out of memory\b",
             r"\bOutOfMemoryError\b",
             r"hipErrorOutOfMemory|cudaErrorMemoryAllocation|HIP error: out of memory|CUDA error: out of memory",
+            r"GetDeviceCount.*Error 2: out of memory",
             r"HSA_STATUS_ERROR_OUT_OF_RESOURCES",
         ),
     ),
@@ -107,7 +108,7 @@ RULES = (
         log=texts(
             r"memory on node \d+ \(\S+ GiB\) on kv cache allocation is less than requested memory for kv",
             r"DefaultCPUAllocator: can't allocate memory|DefaultCPUAllocator: not enough memory",
-            r"(?:^|: )MemoryError\b|std::bad_alloc|Cannot allocate memory",
+            r"(?:^|: )MemoryError\b|std::bad_alloc|(?<!failed with error )Cannot allocate memory",
         ),
     ),
     Rule(
@@ -161,5 +162,33 @@ RULES = (
         ),
         log=texts(r"\[Errno 28\] No space left on device|No space left on device|Disk quota exceeded"),
         engine=texts(r"no space left on device"),
+    ),
+    Rule(
+        id="swap-space-too-large",
+        title="swap-space is larger than the node's memory allows",
+        why="swap-space is taken from the node's memory once for each device.",
+        advice=("Set server.flags.swap-space to a smaller number of GiB, such as 1, or 0.",),
+        log=texts(r"Too large swap space\. "),
+        versions="up to 0.10",
+    ),
+    Rule(
+        id="state-cache-too-small",
+        title="the memory holds fewer states than max-num-seqs asks for",
+        why="Models with Mamba or linear attention keep one state for each running request, beside the KV cache.",
+        advice=(
+            (
+                "Set server.flags.max-num-seqs to {blocks} or less.",
+                "Lower server.flags.max-num-seqs.",
+            ),
+            "Or raise server.flags.gpu-memory-utilization.",
+        ),
+        log=texts(r"exceeds available Mamba cache blocks \((?P<blocks>\d+)\)", r"exceeds available Mamba cache"),
+    ),
+    Rule(
+        id="memory-share-invalid",
+        title="gpu-memory-utilization is no share of the memory",
+        why="It is a share between 0 and 1, not a percentage and not GiB.",
+        advice=("Set server.flags.gpu-memory-utilization to a number such as 0.9.",),
+        log=texts(r"GPU memory utilization must be less than 1\.0"),
     ),
 )

@@ -1,4 +1,4 @@
-"""Causes in the model: its path, its code, its tokenizer, its weights, its quantization, its length."""
+"""Causes in the model's folder: its path, its code, its configuration, its tokenizer, its length."""
 
 from __future__ import annotations
 
@@ -20,42 +20,25 @@ RULES = (
         log=texts(
             r"HFValidationError: Repo id must be in the form 'repo_name' or 'namespace/repo_name': '(?P<path>[^']*)'",
             r"HFValidationError: Repo id must ",
-            (
-                r"(?:OSError|ValueError): (?P<path>/\S+) (?:is not a local folder"
-                r"|does not appear to have a file named config\.json)"
-            ),
-            r"No such file or directory: '(?P<path>/[^']*)/config\.json'",
-            r"RepositoryNotFoundError: ",
+            r"(?:OSError|ValueError): (?P<path>/\S+) is not a local folder",
         ),
     ),
     Rule(
-        id="hub-unreachable",
-        title="the model would have to come from the hub, which cannot be reached",
+        id="model-folder-unusable",
+        title="server.model is no folder in the container, or a folder without a configuration",
         why=(
-            "server.model is the name of a repository, it is not in the container's cache, and the hub does not "
-            "answer or is switched off."
+            "vLLM found no config.json there; its words are the same whether the folder is missing or only that file."
         ),
         advice=(
-            (
-                "Put the model on the node, mount it with container.mounts and give its path in the container as "
-                "server.model."
-            ),
-            (
-                "Or let the container reach the hub: container.network, a proxy in container.env, HF_ENDPOINT for "
-                "a mirror, no HF_HUB_OFFLINE; or mount a filled cache on /root/.cache/huggingface."
-            ),
+            "See which: docker run --rm -v SOURCE:TARGET IMAGE ls {path}",
+            "If the folder is missing: correct server.model, or mount it there with container.mounts.",
+            "If it is there: it must hold config.json itself; give the folder below it, or copy the model again.",
         ),
         log=texts(
-            r"LocalEntryNotFoundError|OfflineModeIsEnabled",
-            r"We couldn't connect to 'https?://\S+' to load",
-            (
-                r"Can't load (?:the configuration|the model|tokenizer|config) (?:of"
-                r"|for) '\S+'\. If you were trying to load"
-            ),
-            r"Invalid repository ID or local directory specified: '[^/']",
-            r"Cannot find an appropriate cached snapshot folder|outgoing traffic has been disabled",
-            r"huggingface\.co.*(?:Max retries exceeded|timed out|Failed to resolve|NameResolutionError)",
-            r"Max retries exceeded with url.*NameResolutionError",
+            r"Invalid repository ID or local directory specified: '(?P<path>/[^']*)'",
+            r"(?:OSError|ValueError): (?P<path>/\S+) does not appear to have a file named config\.json",
+            r"No such file or directory: '(?P<path>/[^']*)/config\.json'",
+            r"Can't load the configuration of '(?P<path>/[^']*)'",
         ),
     ),
     Rule(
@@ -91,6 +74,34 @@ RULES = (
         versions="transformers 4",
     ),
     Rule(
+        id="tokenizer-files-missing",
+        title="the model's tokenizer cannot be read",
+        why=(
+            "Files of the tokenizer are missing beside the model, are damaged, or are of a kind that "
+            "tokenizer-mode does not read."
+        ),
+        advice=(
+            (
+                "Check tokenizer.json, tokenizer_config.json or tokenizer.model in the model's folder; copy what "
+                "is missing."
+            ),
+            "Give the tokenizer of the original model: server.flags.tokenizer.",
+            (
+                "Models of Mistral have two forms: server.flags.tokenizer-mode: mistral needs tekken.json or "
+                "tokenizer.model.v…, auto the others."
+            ),
+        ),
+        log=texts(
+            r"Can't load tokenizer for '(?P<path>/[^']*)'|Couldn't instantiate the backend tokenizer",
+            r"Unable to load vocabulary from file|Found \d+ files matching the pattern: `?\S*(?:tekken|tokenizer)",
+            (
+                r"No tokenizer file found in|Error while initializing BPE"
+                r"|Converting from \w+ failed, if a converter for|sentencepiece_processor\.cc\S* .*model_proto"
+            ),
+        ),
+        source=texts(r"LoadFromFile\(.* → (?:TypeError: not a string|RuntimeError: Internal)"),
+    ),
+    Rule(
         id="architecture-unknown",
         title="this vLLM does not know the model's architecture",
         why="The model is newer than the image's vLLM or transformers, or is no language model.",
@@ -102,61 +113,24 @@ RULES = (
             "Check architectures and model_type in the model's config.json.",
         ),
         log=texts(
-            r"Model architectures \[.*\] (?:are|is) not supported|Model architectures \[.*\] failed to be inspected",
+            r"Model architectures \[.*\] (?:are|is) not supported",
             r"The checkpoint you are trying to load has model type `[^`]*` but Transformers does not recognize",
             r"has no vLLM implementation|Cannot find model module",
         ),
+        source=texts(r"CONFIG_MAPPING\[.* → KeyError: '(?P<name>[\w-]+)'"),
     ),
     Rule(
         id="config-broken",
         title="the model's config.json is missing or cannot be read",
-        why="The folder is there, but it is not, or not completely, a model in the Hugging Face format.",
+        why="What is in the folder is not, or not completely, a model in the Hugging Face format.",
         advice=(
-            "Check config.json in the model's folder; copy or download the model again.",
+            "Check config.json in the model's folder (server.model); copy or download the model again.",
             "If server.model is a folder above the model's, give the model's own.",
         ),
         log=texts(
             r"It looks like the config file at '(?P<path>[^']*)' is not (?:a )?valid JSON",
             r"Unrecognized model in (?P<path>\S+)\. Should have a `model_type` key",
             r"No supported config format found in",
-            r"Invalid repository ID or local directory specified: '(?P<path>/[^']*)'",
-        ),
-    ),
-    Rule(
-        id="weights-missing",
-        title="the model's folder holds no weights",
-        why=(
-            "There is no *.safetensors, *.bin or *.pt file beside config.json: the download stopped early, or the "
-            "weights lie elsewhere."
-        ),
-        advice=(
-            "Copy or download the model again, with its weights.",
-            "Check what is in {path}.",
-        ),
-        log=texts(
-            r"Cannot find any model weights with `(?P<path>[^`]*)`",
-            r"No such file or directory: .*\.safetensors",
-            r"FileNotFoundError: .*\.safetensors",
-        ),
-    ),
-    Rule(
-        id="weights-broken",
-        title="a file of weights is damaged or only a pointer",
-        why=(
-            "The file is cut short, or it is the small text file that git clone leaves in place of a large one "
-            "when git-lfs is missing."
-        ),
-        advice=(
-            "Compare the files' sizes with the source's and copy or download what differs.",
-            "If they are of a few hundred bytes: git lfs pull in the model's folder.",
-        ),
-        log=texts(
-            r"SafetensorError: (?:Error while deserializing|invalid|incomplete|.*[Hh]eader)",
-            (
-                r"HeaderTooLarge|HeaderTooSmall|MetadataIncompleteBuffer|InvalidHeaderDeserialization"
-                r"|incomplete metadata"
-            ),
-            r"PytorchStreamReader failed|UnpicklingError: invalid load key",
         ),
     ),
     Rule(
@@ -182,77 +156,16 @@ RULES = (
         ),
     ),
     Rule(
-        id="quantization-unknown",
-        title="vLLM does not know the quantization method",
-        why=(
-            "server.flags.quantization, or quant_method in the model's config.json, names a method that this "
-            "version does not have."
-        ),
+        id="rope-scaling-refused",
+        title="the rope scaling of the model, or of a flag, is not one that this vLLM reads",
+        why="Names and keys of rope scaling change between versions of vLLM and transformers.",
         advice=(
-            "Correct server.flags.quantization; that line of the log lists the methods that this vLLM has.",
-            "Leave server.flags.quantization out: vLLM reads the method from the model.",
+            "Check rope_scaling or rope_parameters in config.json, and server.flags.hf-overrides or rope-scaling.",
+            "Use an image with the vLLM that the model's page names.",
         ),
         log=texts(
-            r"Unknown quantization method: (?P<method>[\w.-]+)",
-            r"Invalid quantization method: (?P<method>[\w.-]+)",
-            r"argument --quantization/-q: invalid choice: '?(?P<method>[\w.-]+)",
-        ),
-    ),
-    Rule(
-        id="quantization-not-in-checkpoint",
-        title="the model is not quantized with the method that is asked for",
-        why=(
-            "server.flags.quantization wants weights that were quantized beforehand; the model's folder has no "
-            "settings of that method."
-        ),
-        advice=(
-            "Leave server.flags.quantization out: vLLM reads the method from the model.",
-            (
-                "Or give a model that was quantized with {method}.",
-                "Or give a model that was quantized with that method.",
-            ),
-        ),
-        log=texts(
-            r"Cannot find the config file for (?P<method>[\w.-]+)",
-            (
-                r"Quantization method specified in the model config \((?P<found>[\w.-]+)\) does not match the "
-                r"quantization method specified in the `quantization` argument \((?P<method>[\w.-]+)\)"
-            ),
-            r"does not match the quantization method specified in the `quantization` argument",
-        ),
-    ),
-    Rule(
-        id="quantization-unsupported",
-        title="the quantization method does not work on this accelerator, or not with this dtype",
-        why="Each method has kernels for some devices and data types only.",
-        advice=(
-            "Set server.flags.dtype to one of the supported: {dtypes}",
-            (
-                (
-                    "Use a model quantized in another way, or an image whose vLLM has kernels for it: {method} has "
-                    "none here."
-                ),
-                "Use a model quantized in another way, or an image whose vLLM has kernels for it.",
-            ),
-        ),
-        log=texts(
-            r"(?P<method>[\w.-]+) quantization is currently not supported in ",
-            r"The quantization method (?P<method>[\w.-]+) is not supported for the current GPU",
-            (
-                r"is not supported for quantization method (?P<method>[\w.-]+)\. Supported dtypes: "
-                r"?(?P<dtypes>\[[^\]]*\])?"
-            ),
-            r"Quantization scheme is not supported for (?:the )?current GPU",
-        ),
-    ),
-    Rule(
-        id="dtype-unsupported",
-        title="the accelerator does not compute in this data type",
-        why="bfloat16 needs newer devices than float16.",
-        advice=("Set server.flags.dtype to float16.",),
-        log=texts(
-            r"Bfloat16 is only supported on GPUs with compute capability",
-            r"Bfloat16 is not supported|bfloat16 is not supported on this",
+            r"Unknown RoPE scaling type (?P<name>\w+)|Error: .*`rope_scaling`(?:'s| must be| should)",
+            r"Error: .*rope_(?:scaling|parameters) should have a '?\w+'? key",
         ),
     ),
 )

@@ -1,74 +1,10 @@
-"""Causes in processes: libraries, instructions, signals, permissions, and the death of the engine's own processes."""
+"""Causes in processes: instructions, signals, and the death of the engine's own processes."""
 
 from __future__ import annotations
 
 from orchestrator.diagnosis.rule import Rule, Strength, texts
 
 RULES = (
-    Rule(
-        id="library-missing",
-        title="a shared library is missing: {library}",
-        why="A program or Python module needs it; it is not in the image, not mounted, or not on LD_LIBRARY_PATH.",
-        advice=(
-            (
-                "Hygon DCU (libgalaxyhip, libamdhip64, librocm_smi): mount /opt/hyhal with container.mounts and "
-                "source the DTK with container.source: [/opt/dtk/env.sh]."
-            ),
-            "NVIDIA (libcuda, libnvidia-ml): set container.gpus; the driver's libraries come from the node.",
-            (
-                "Else use another image, or install what holds it; find it in the image: docker run --rm IMAGE "
-                "ldconfig -p"
-            ),
-        ),
-        log=texts(
-            r"(?:ImportError|OSError): (?P<library>lib\S+\.so[\w.]*): cannot open shared object file",
-            r"error while loading shared libraries: (?P<library>[^:\s]+)",
-            (
-                r"(?:ImportError|OSError): (?P<library>\S+\.so[\w.]*): (?:cannot open shared object file"
-                r"|undefined symbol)"
-            ),
-            (
-                r"(?:ImportError|OSError): .*(?P<library>lib[\w+-]+\.so[\w.]*).*(?:version `\S+' not found"
-                r"|undefined symbol|cannot open)"
-            ),
-            r"symbol lookup error: (?P<library>[^:\s]+)",
-        ),
-    ),
-    Rule(
-        id="kernels-missing",
-        title="vLLM's compiled kernels are missing or incomplete",
-        why=(
-            "Its extension module failed to load at the start, with a warning only, or was built without what is "
-            "needed."
-        ),
-        advice=(
-            (
-                "Look for the line Failed to import from vllm._C in the log: it names the library that is missing, "
-                "or the symbol that does not fit."
-            ),
-            "Use an image whose vLLM was built for this kind of machine.",
-        ),
-        log=texts(
-            r"AttributeError: '_OpNamespace' '_\w+' object has no attribute",
-            r"No module named 'vllm\._\w*C'",
-        ),
-    ),
-    Rule(
-        id="compiler-missing",
-        title="the image has no compiler, and vLLM wants to compile something",
-        why="torch.compile and Triton translate kernels on the machine and call a C or C++ compiler for that.",
-        advice=(
-            "Use an image with g++ (or set CXX in server.env to one that is there).",
-            "Let it compile less: server.flags.enforce-eager: true; TORCHDYNAMO_DISABLE: 1 in server.env.",
-        ),
-        log=texts(
-            r"InvalidCxxCompiler|No working C\+\+ compiler found",
-            (
-                r"Failed to find C compiler|Could not find nvcc|ninja: not found"
-                r"|Ninja is required to load C\+\+ extensions"
-            ),
-        ),
-    ),
     Rule(
         id="illegal-instruction",
         title="the image's code uses instructions that this CPU does not have",
@@ -100,64 +36,6 @@ RULES = (
             r"Failed core proc\(s\): \{.*: -11\b|\(exit code:? -11\)|exit code: -11\b",
         ),
         exit_codes=(139,),
-    ),
-    Rule(
-        id="numa-blocked",
-        title="the container may not bind memory to NUMA nodes",
-        why=(
-            "Docker's default seccomp profile refuses set_mempolicy, get_mempolicy and mbind without the "
-            "capability SYS_NICE."
-        ),
-        advice=(
-            "Add SYS_NICE to container.cap_add.",
-            (
-                "Or leave the binding out: VLLM_NUMA_BIND in server.env, server.flags.numa-bind, numactl in "
-                "server.command."
-            ),
-        ),
-        log=texts(
-            r"This system does not support NUMA policy",
-            (
-                r"(?:set_mempolicy|get_mempolicy|mbind|setting membind|setting interleave mask"
-                r"|set_mempolicy_home_node|migrate_pages)\S*: Operation not permitted"
-            ),
-            r"numa\w*.*Operation not permitted",
-        ),
-        strength=Strength.SYMPTOM,
-    ),
-    Rule(
-        id="numa-node-missing",
-        title="a NUMA node or CPU that a process is to be bound to does not exist",
-        why="The container may use other nodes and CPUs than the binding names.",
-        advice=(
-            (
-                "Correct the node numbers: VLLM_RANKn_NUMA and VLLM_CPU_OMP_THREADS_BIND in server.env, numactl in "
-                "server.command."
-            ),
-            "Check container.cpuset_cpus and container.cpuset_mems; see: numactl -H",
-        ),
-        log=texts(
-            r"libnuma: Warning: (?:node|cpu) argument \S+ is out of range",
-            r"^<\d+> is invalid$",
-            r"(?:sched_setaffinity|set_mempolicy|mbind)\S*: Invalid argument",
-        ),
-    ),
-    Rule(
-        id="permission-denied",
-        title="the server's user may not read or write something",
-        why="A file or folder belongs to somebody else, or is mounted read-only.",
-        advice=(
-            "Check who may read {path} on the node, and container.user.",
-            (
-                "A cache needs to be written: mount a folder on /root/.cache, or set HF_HOME and VLLM_CACHE_ROOT "
-                "in server.env."
-            ),
-        ),
-        log=texts(
-            r"PermissionError: \[Errno 13\] Permission denied: '(?P<path>[^']*)'",
-            r"\[Errno 30\] Read-only file system: '(?P<path>[^']*)'",
-            r"PermissionError: |\[Errno 30\] Read-only file system|No usable temporary directory found",
-        ),
     ),
     Rule(
         id="owner-gone",
@@ -193,6 +71,7 @@ RULES = (
         strength=Strength.SYMPTOM,
         quiet=texts(r"\[shutdown\] API server: shutdown triggered|Shutting down FastAPI HTTP server"),
         exit_codes=(143, 130),
+        served_exit_codes=(0,),
     ),
     Rule(
         id="aborted",

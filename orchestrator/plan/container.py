@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator import __version__
 from orchestrator.accelerators import held_by
-from orchestrator.inside import program_text, supervisor
+from orchestrator.inside import entrance, program_text, supervisor
 from orchestrator.plan import labels
 from orchestrator.profile.values import DeviceSpec, MountSpec, UlimitSpec
 from orchestrator.sweep import canonical_json
@@ -22,13 +22,16 @@ if TYPE_CHECKING:
 
 SOURCE_AND_RUN = (
     'orch_files=(); while [ "$1" != -- ]; do orch_files+=("$1"); shift; done; shift; orch_argv=("$@"); set --; '
+    "trap 'echo \"orch: $orch_file ended the shell that was to go on\" >&2' EXIT; "
     'for orch_file in "${orch_files[@]}"; do [ -r "$orch_file" ] || '
-    '{ echo "orch: cannot source $orch_file" >&2; exit 126; }; . "$orch_file"; done; exec "${orch_argv[@]}"'
+    '{ trap - EXIT; echo "orch: cannot source $orch_file" >&2; exit 126; }; '
+    '. "$orch_file" </dev/null >&2 || :; done; trap - EXIT; exec "${orch_argv[@]}"'
 )
 """The only shell text there is: it sources the files before `--` and becomes the command after it.
 
-The files see no positional parameters, and cannot change the command. What a file's last command returns says nothing
-about the file, so it is not looked at.
+The files see no positional parameters and no input, cannot change the command, and print to standard error: the
+command's own input and output may be a conversation. What a file's last command returns says nothing about the file,
+so it is not looked at; a file that ends the shell is named.
 """
 
 
@@ -167,14 +170,30 @@ def container_argv(profile: Profile, command: list[str] | None = None) -> list[s
         profile: The resolved profile.
         command: What takes the server's place, if anything does.
     """
-    argv = command or server_argv(profile)
-    environment = plain(profile.server.env)
-    if environment:
-        argv = ["env", *(f"{name}={value}" for name, value in environment.items()), *argv]
-    if profile.container.source:
-        argv = ["bash", "-c", SOURCE_AND_RUN, "orch", *profile.container.source, "--", *argv]
+    argv = in_environment(profile, command or server_argv(profile))
     if profile.container.supervise:
         argv = ["python3", "-IS", "-c", program_text(supervisor), *argv]
+    return argv
+
+
+def beside_server(profile: Profile, command: list[str]) -> list[str]:
+    """Return what runs a command in the server's container in the server's environment, secrets and all.
+
+    The container's own environment is the engine's business; everything that the server gets on top of it, a command
+    that is started later must be given anew.
+    """
+    argv = in_environment(profile, command)
+    if profile.secrets():
+        argv = ["python3", "-IS", "-c", program_text(entrance), *argv]
+    return argv
+
+
+def in_environment(profile: Profile, command: list[str]) -> list[str]:
+    """Return a command behind the sourced files and, after them, the server's own variables."""
+    environment = plain(profile.server.env)
+    argv = ["env", *(f"{name}={value}" for name, value in environment.items()), *command] if environment else command
+    if profile.container.source:
+        argv = ["bash", "-c", SOURCE_AND_RUN, "orch", *profile.container.source, "--", *argv]
     return argv
 
 

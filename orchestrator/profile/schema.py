@@ -104,7 +104,8 @@ class Container(Section):
     holds: Holds = "auto"
     """What no other deployment of this node may hold meanwhile; `auto` is the accelerators that it makes visible."""
     source: tuple[AbsolutePath, ...] = ()
-    """Shell files of the image that are sourced before the server starts, such as the DTK's env.sh."""
+    """Shell files of the image that are sourced by bash before the server starts, such as the DTK's env.sh, and before
+    whatever runs beside it."""
     supervise: StrictBool = True
     """Run the server under orch's supervisor, which stops it when its owner dies or its time is up."""
 
@@ -131,7 +132,8 @@ class Server(Section):
     Null takes a flag away that an extended profile sets.
     """
     env: Env = Field(default_factory=dict)
-    """Environment of the server alone, set after the sourced files."""
+    """Environment of the server and of what runs beside it, such as the benchmark client, set after the sourced
+    files."""
 
     @property
     def reached_at(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
 def read_secrets(profile: Profile, environ: Mapping[str, str]) -> dict[str, str]:
     """Return the secrets' values by variable name; raise EnvironmentFault naming one that is not there."""
     return {name: _value(name, reference, environ) for name, reference in profile.secrets().items()}
+
+
+def readable_secrets(profile: Profile, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return those of the secrets' values that are there, for whoever can do without the others."""
+    found = {}
+    for name, reference in profile.secrets().items():
+        with contextlib.suppress(EnvironmentFault):
+            found[name] = _value(name, reference, environ)
+    return found
 
 
 def _value(name: str, reference: SecretRef, environ: Mapping[str, str]) -> str:

@@ -28,7 +28,7 @@ TOKENS = "bench.client_flags={prompt-token-ids: true}"
 PROFILE = """\
 extends: cpu-tiny
 container: {image: "orch-client:0.33.0"}
-server: {env: {PYTHONPATH: ""}} # what is laid over the server's vLLM 0.32 is the client's alone
+server: {command: [env, --unset=PYTHONPATH, vllm, serve]} # what is laid over vLLM 0.32 is the client's alone
 bench:
   lengths: null
   concurrency: [2]

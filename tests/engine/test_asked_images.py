@@ -59,6 +59,15 @@ def test_an_image_is_asked_once(orch: Orch, proxied: Callable[..., Proxy]) -> No
     assert (checked["faults"], checked["vllm_version"], checked["not_asked"]) == ([], "0.32.0", None)
 
 
+def test_a_profile_is_judged_alike_whoever_has_asked_its_image_before(orch: Orch) -> None:
+    sourcing = orch.profile("sourcing", container={"source": ["/opt/missing/env.sh"]})
+    said = []
+    for name in (sourcing, orch.profile("plain"), sourcing):
+        done = orch("profile", "lint", name, "--image")
+        said.append((done.returncode, "orch: cannot source /opt/missing/env.sh" in done.stderr))
+    assert said == [(3, True), (0, False), (3, True)]
+
+
 def test_an_image_that_is_not_on_the_node_is_not_pulled(orch: Orch) -> None:
     name = orch.profile("away", container={"image": "no.such.registry.example/vllm:0.9.2", "pull": "always"})
     done = orch("profile", "lint", name, "--image")

@@ -16,6 +16,7 @@ from samples import a_run
 from orchestrator.bench.measure import Sweep
 from orchestrator.engine import ExecSession
 from orchestrator.errors import ServerFailed
+from orchestrator.mask import NOTHING_HIDDEN
 from orchestrator.sweep import sweep
 from orchestrator.vllm.metrics import Load, Served, read_served
 
@@ -67,10 +68,14 @@ def main(args):
 
 
 class LocalContainer:
-    """An engine with one container, in which `python3` is this one and can import a vLLM of the test's."""
+    """An engine with one container, in which `python3` is this one and can import a vLLM of the test's.
 
-    def __init__(self, folder: Path) -> None:
-        self._site = folder / "site"
+    Where that is hidden, only a command that puts `site` on its PYTHONPATH can.
+    """
+
+    def __init__(self, folder: Path, *, hidden: bool = False) -> None:
+        self.site = folder / "site"
+        self._environment = {} if hidden else {"PYTHONPATH": str(self.site)}
         files = {
             "vllm/__init__.py": "",
             "vllm/benchmarks/__init__.py": "",
@@ -79,16 +84,16 @@ class LocalContainer:
             "vllm-0.32.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: vllm\nVersion: 0.32.0\n",
         }
         for name, text in files.items():
-            path = self._site / name
+            path = self.site / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         self.sessions: list[Session] = []
 
     def run_session(self, container: str, argv: Sequence[str]) -> ExecSession:
         assert container == CONTAINER
-        assert self._site.exists()
+        assert self.site.exists()
         argv = [sys.executable if word == "python3" else word for word in argv]
-        session = Session(argv, {**os.environ, "PYTHONPATH": str(self._site)})
+        session = Session(argv, {**os.environ, **self._environment})
         self.sessions.append(session)
         return session.near_end
 
@@ -168,6 +173,7 @@ class Server:
     """A server that lives and dies as the test says."""
 
     key = None
+    mask = NOTHING_HIDDEN
 
     def __init__(self, engine: LocalContainer) -> None:
         self.engine = engine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from samples import a_profile
@@ -13,6 +13,7 @@ from orchestrator.deployment.ask import MEMORY, answer_file, asking_spec, known_
 from orchestrator.engine import ImageFacts
 from orchestrator.errors import EnvironmentFault
 from orchestrator.inside import parsers
+from orchestrator.mask import Mask
 from orchestrator.plan import labels
 from orchestrator.plan.container import Identity
 from orchestrator.vllm.parser import ImageParsers
@@ -52,15 +53,52 @@ def test_an_image_that_cannot_be_asked_says_why(code: int | None, output: bytes,
     assert caught.value.hint
 
 
+def test_what_is_told_of_the_output_hides_the_secrets_of_the_container() -> None:
+    mask = Mask(["hunter22"])
+    with pytest.raises(EnvironmentFault) as caught:
+        read_answer("i:1", 1, b"KeyError: hunter22\n", mask)
+    assert "hunter22" not in caught.value.message
+    broken = {**ANSWER, "bench": {**PARSER, "problem": "ValueError: hunter22 is no token"}}
+    assert read_answer("i:1", 0, said(broken), mask).bench.problem == "ValueError: ******** is no token"
+
+
 @pytest.mark.parametrize("torn", [b"", b'{"python": "3.11', b"[]", b'{"python": "3.11"}', b"\xff"])
 def test_a_torn_or_foreign_file_in_the_cache_is_no_answer(tmp_path: Path, torn: bytes) -> None:
-    assert known_parsers(tmp_path, IMAGE.id) is None
-    path = answer_file(tmp_path, IMAGE.id)
+    profile = a_profile()
+    assert known_parsers(tmp_path, profile, IMAGE) is None
+    path = answer_file(tmp_path, profile, IMAGE)
     path.parent.mkdir()
     path.write_bytes(json.dumps(ANSWER).encode())
-    assert known_parsers(tmp_path, IMAGE.id) == ImageParsers.model_validate(ANSWER)
+    assert known_parsers(tmp_path, profile, IMAGE) == ImageParsers.model_validate(ANSWER)
     path.write_bytes(torn)
-    assert known_parsers(tmp_path, IMAGE.id) is None
+    assert known_parsers(tmp_path, profile, IMAGE) is None
+
+
+@pytest.mark.parametrize(
+    ("container", "server"),
+    [
+        ({"source": ["/opt/dtk/env.sh"]}, {}),
+        ({"env": {"LD_LIBRARY_PATH": "/nowhere"}}, {}),
+        ({"mounts": ["/etc:/opt/venv"]}, {}),
+        ({"devices": ["/dev/null"]}, {}),
+        ({"user": "65534"}, {}),
+        ({}, {"env": {"PYTHONPATH": "/nowhere"}}),
+    ],
+)
+def test_a_profile_is_not_judged_by_the_answer_to_another_s_question(
+    tmp_path: Path, container: dict[str, Any], server: dict[str, Any]
+) -> None:
+    """What one profile sources, mounts or sets may keep an image from answering that answers another."""
+    plain, other = a_profile(), a_profile(container=container, server=server)
+    assert answer_file(tmp_path, other, IMAGE) != answer_file(tmp_path, plain, IMAGE)
+
+
+def test_what_does_not_change_the_question_does_not_ask_again(tmp_path: Path) -> None:
+    plain = a_profile()
+    flags = a_profile(server={"flags": {"max-num-seqs": 8}}, bench={"concurrency": [1, 2]})
+    renamed = plain.model_copy(update={"name": "another"})
+    for other in (flags, renamed):
+        assert answer_file(tmp_path, other, IMAGE) == answer_file(tmp_path, plain, IMAGE)
 
 
 @pytest.fixture

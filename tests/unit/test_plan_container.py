@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import a_profile
 
-from orchestrator.inside import program_text, supervisor
+from orchestrator.inside import entrance, program_text, supervisor
 from orchestrator.plan import labels
 from orchestrator.plan.container import (
     SOURCE_AND_RUN,
     ContainerSpec,
     Identity,
+    beside_server,
     capabilities,
     container_argv,
     container_spec,
@@ -205,7 +206,21 @@ def test_supervisor_sourced_files_environment_and_server_hand_over_to_each_other
     assert container_argv(a_profile(container={"supervise": False})) == server
 
 
-def printed(tmp_path: Path, files: dict[str, str], argv: list[str]) -> subprocess.CompletedProcess[bytes]:
+def test_a_command_beside_the_server_gets_all_that_the_server_gets() -> None:
+    driver = ["python3", "-c", "pass"]
+    assert beside_server(a_profile(), driver) == driver
+    sections: dict[str, Any] = {"server": {"env": {"A": "1", "KEY": {"from_env": "MINE"}}}}
+    secretive = beside_server(a_profile(**sections), driver)
+    assert secretive == ["python3", "-IS", "-c", program_text(entrance), "env", "A=1", *driver]
+    sections["container"] = {"source": ["/opt/dtk/env.sh"], "env": {"B": "2"}}
+    assert beside_server(a_profile(**sections), driver)[4:] == [
+        *("bash", "-c", SOURCE_AND_RUN, "orch", "/opt/dtk/env.sh", "--", "env", "A=1"), *driver
+    ]  # fmt: skip
+
+
+def printed(
+    tmp_path: Path, files: dict[str, str], argv: list[str], said: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
     """Source files and become a command, as the container would."""
     paths = []
     for name, text in files.items():
@@ -217,6 +232,7 @@ def printed(tmp_path: Path, files: dict[str, str], argv: list[str]) -> subproces
         capture_output=True,
         check=False,
         env={"PATH": os.environ["PATH"]},
+        input=said,
     )
 
 
@@ -243,6 +259,31 @@ def test_a_file_that_cannot_be_sourced_ends_the_container_and_says_so(tmp_path: 
         ["bash", "-c", SOURCE_AND_RUN, "orch", "/nonexistent.sh", "--", "true"], capture_output=True, check=False
     )
     assert (missing.returncode, b"/nonexistent.sh" in missing.stderr) == (126, True)
+
+
+def test_a_conversation_with_the_command_is_its_own(tmp_path: Path) -> None:
+    files = {"a.sh": "echo welcome to the toolkit; read -r SWALLOWED; export SWALLOWED"}
+    run = printed(tmp_path, files, ["sh", "-c", 'cat; printf %s "$SWALLOWED"'], b"message")
+    assert (run.stdout, run.stderr) == (b"message", b"welcome to the toolkit\n")
+
+
+@pytest.mark.parametrize("strict", ["set -e", "set -euo pipefail", "shopt -s failglob nullglob", "set -f; IFS=:/"])
+def test_options_that_a_file_leaves_behind_do_not_end_the_shell(tmp_path: Path, strict: str) -> None:
+    files = {"a.sh": f"{strict}\nexport A=1", "b.sh": "false", "c.sh": "unset A\n[ -d /nonexistent ]"}
+    run = printed(tmp_path, files, ["sh", "-c", 'printf %s "${A-none} $1"', "sh", "a b/*:c"])
+    assert (run.returncode, run.stdout) == (0, b"none a b/*:c")
+
+
+def test_a_file_that_needs_bash_has_it(tmp_path: Path) -> None:
+    text = 'paths=(/a /b); [[ "${BASH_SOURCE[0]}" == */env.sh ]] && export P="${paths[*]}"; function f { :; }'
+    assert printed(tmp_path, {"env.sh": text}, ["sh", "-c", 'printf %s "$P"']).stdout == b"/a /b"
+
+
+@pytest.mark.parametrize("text", ["exit 3", "set -u; echo $NOBODY_SET_THIS; :"])
+def test_a_file_that_ends_the_shell_is_named(tmp_path: Path, text: str) -> None:
+    run = printed(tmp_path, {"a.sh": "export A=1", "b.sh": text, "c.sh": ""}, ["echo", "reached"])
+    assert (run.returncode != 0, run.stdout) == (True, b"")
+    assert f"orch: {tmp_path}/b.sh ended the shell that was to go on".encode() in run.stderr
 
 
 def test_the_server_replaces_the_shell(tmp_path: Path) -> None:

@@ -1,0 +1,145 @@
+"""Causes in compiling: vLLM, torch and Triton make kernels on the machine when the server starts."""
+
+from __future__ import annotations
+
+from orchestrator.diagnosis.rule import Rule, Strength, texts
+
+RULES = (
+    Rule(
+        id="compiler-missing",
+        title="the image has no compiler, and vLLM wants to compile something",
+        why="torch.compile, Triton and FlashInfer make kernels on the machine and call a compiler for that.",
+        advice=(
+            "Use an image with a compiler (g++, for CUDA kernels nvcc and ninja), or set CXX in server.env to one.",
+            "Let it compile less: server.flags.enforce-eager: true; TORCHDYNAMO_DISABLE: 1 in server.env.",
+            (
+                "If it is FlashInfer that compiles: VLLM_USE_FLASHINFER_SAMPLER: 0 in server.env, or another "
+                "attention backend."
+            ),
+        ),
+        log=texts(
+            r"InvalidCxxCompiler|No working C\+\+ compiler found",
+            (
+                r"Failed to find C compiler|Could not find nvcc|ninja: not found"
+                r"|Ninja is required to load C\+\+ extensions"
+            ),
+            (
+                r"(?:sh: |line )\d+: (?!/opt/dtk)(?:\S*/)?(?:nvcc|hipcc|clang(?:\+\+)?|gcc|g\+\+|c\+\+|cc"
+                r"|ninja): (?:command )?not found"
+            ),
+            (
+                r"No such file or directory: '(?!/opt/dtk)(?:[^']*/)?(?:nvcc|hipcc|clang(?:\+\+)?|gcc|g\+\+|c\+\+"
+                r"|cc|ninja)'"
+            ),
+            r"CUDA_HOME environment variable is not set",
+        ),
+    ),
+    Rule(
+        id="headers-missing",
+        title="a header file for the compiler is missing: {header}",
+        why="Kernels are compiled on the machine; the compiler is there, but not all that it includes.",
+        advice=(
+            "Use an image that has it (Python.h: package python3-dev; cuda_runtime.h, cublas: the CUDA toolkit).",
+            "If the toolkit is there, set CUDA_HOME or ROCM_PATH to it in server.env.",
+            "Or let it compile less: server.flags.enforce-eager: true.",
+        ),
+        log=texts(
+            r"fatal error: '?(?P<header>[\w/.+-]+\.(?:h|hpp|cuh))'?(?:: No such file or directory| file not found)",
+            r"catastrophic error: cannot open source file \"(?P<header>[^\"]+)\"",
+        ),
+    ),
+    Rule(
+        id="toolkit-too-old",
+        title="the image's compiler does not know this accelerator",
+        why="nvcc or ptxas of the image is older than the device and cannot make code for {arch}.",
+        advice=(
+            "Use an image with a newer CUDA toolkit.",
+            (
+                "If a newer toolkit is in the image: CUDA_HOME in server.env, and TRITON_PTXAS_PATH: its bin/ptxas, "
+                "since Triton brings a ptxas of its own."
+            ),
+        ),
+        log=texts(
+            r"nvcc fatal +: Unsupported gpu architecture '(?P<arch>\w+)'",
+            r"ptxas fatal +: Value '(?P<arch>\w+)' is not defined for option 'gpu-name'",
+            r"error: (?:unknown|invalid) (?:target ID|gpu arch\w*) '(?P<arch>[\w:+-]+)'",
+            r"No supported CUDA architectures found for major versions",
+        ),
+    ),
+    Rule(
+        id="jit-build-failed",
+        title="a kernel could not be compiled on the machine",
+        why="The compiler was called and failed; its own words, after FAILED: or error: in the log, say on what.",
+        advice=(
+            "Check the image's toolkit, and that CUDA_HOME or ROCM_PATH in server.env is the one that torch wants.",
+            "Compile less: server.flags.enforce-eager: true; for FlashInfer choose another attention backend.",
+            "Remove what an earlier attempt left in the caches that container.mounts brings in.",
+        ),
+        log=texts(
+            (
+                r"Ninja build failed|Error building extension '(?P<name>[^']+)'|FAILED: (?:\[code=\d+\] )?\S+\.(?:o"
+                r"|so)\b"
+            ),
+            r"CalledProcessError: Command '\[?'?(?:\S*/)?(?:ninja|nvcc|gcc|g\+\+|c\+\+|clang|hipcc|cc)\b",
+            r"nvcc fatal +: |NVCC compilation failed|NVRTC compilation failed|ptxas fatal +: |PTXASError",
+            r"hipErrorCompilation|HIPRTC_ERROR_COMPILATION|NVRTC_ERROR_COMPILATION",
+            r"\.(?:cu|cuh|cpp|cc|c|h|hip)[(:]\d+\S* (?:fatal )?error: |error: ld returned|cannot find -l\w+",
+        ),
+        strength=Strength.SYMPTOM,
+    ),
+    Rule(
+        id="compiling-failed",
+        title="torch.compile or Triton could not make a kernel of the model's code",
+        why=(
+            "The model's code was translated on the machine and that failed, in the compiler itself or by what it "
+            "called."
+        ),
+        advice=(
+            "Do without: server.flags.enforce-eager: true.",
+            (
+                "If it worked before, remove the caches in container.mounts, or VLLM_DISABLE_COMPILE_CACHE: 1 in "
+                "server.env."
+            ),
+            "Use an image whose torch and Triton fit its vLLM: unchanged, without packages added.",
+        ),
+        log=texts(
+            r"InductorError\b|BackendCompilerFailed|LoweringException|CompilationError\b|CppCompileError",
+            r"LLVM ERROR: |PassManager::run failed|torch\._dynamo\.exc\.\w+: ",
+        ),
+        strength=Strength.SYMPTOM,
+    ),
+    Rule(
+        id="kernel-too-large",
+        title="a kernel wants more shared memory or registers than the device has",
+        why=(
+            "Its block sizes were chosen for another device; the shared memory is that on the chip and has "
+            "nothing to "
+            "do with /dev/shm."
+        ),
+        advice=(
+            "Take another kernel: another attention backend, or leave out kernel switches in server.env.",
+            "Use an image whose vLLM has settings for this device, or a model quantized in another way.",
+            "If it came while compiling: server.flags.enforce-eager: true.",
+        ),
+        log=texts(r"OutOfResources: out of resource: (?P<what>[\w ]+)", r"\bOutOfResources: "),
+    ),
+    Rule(
+        id="compile-cache-broken",
+        title="a cache of compiled kernels is damaged or of another version",
+        why=(
+            "vLLM, torch and Triton keep compiled kernels in folders; a server that was cut off, or another "
+            "version, left parts."
+        ),
+        advice=(
+            "Remove the caches (torch_compile_cache, .triton, torchinductor) in what container.mounts brings in.",
+            "Or give each image its own: VLLM_CACHE_ROOT and TRITON_CACHE_DIR in server.env.",
+            "Once without the cache: VLLM_DISABLE_COMPILE_CACHE: 1 in server.env.",
+        ),
+        log=texts(
+            r"Bytes object is corrupted, checksum does not match",
+            r"(?:FileNotFound|JSONDecode|Unpickling|EOF)Error.*torch_compile_cache|FileNotFoundError.*torchinductor_",
+            r"(?:FileNotFound|JSONDecode|Unpickling|EOF)Error.*\.triton/",
+            r"/torchinductor_\S+: file too short|/\.triton/cache/\S+: file too short",
+        ),
+    ),
+)

@@ -1,0 +1,126 @@
+"""Causes in what flags switch on: attention backends, speculation, adapters, media, parsers and their files."""
+
+from __future__ import annotations
+
+from orchestrator.diagnosis.rule import Rule, texts
+
+RULES = (
+    Rule(
+        id="attention-backend-unsupported",
+        title="no attention backend, or not the chosen one, takes this model on this accelerator",
+        why=(
+            "Each backend takes certain devices, head sizes and data types; the chosen one, or all, refuse what is "
+            "asked for."
+        ),
+        advice=(
+            (
+                "Let vLLM choose: remove VLLM_ATTENTION_BACKEND from server.env and container.env, or "
+                "server.flags.attention-backend."
+            ),
+            "Remove server.flags.kv-cache-dtype and server.flags.block-size; they rule backends out.",
+            "Use an image whose vLLM knows both the model and the device.",
+        ),
+        log=texts(
+            r"Selected backend \S+ is not valid for this configuration|No valid attention backend found",
+            r"Head size (?P<size>\d+) is not supported|Unsupported head[_ ]?(?:size|dim)",
+            r"(?:Invalid|Unknown|Unsupported) attention backend|attention backend \S+ is not (?:supported|available)",
+            r"FlashAttention only supports Ampere GPUs or newer|Unsupported FA version: ",
+            r"VLLM_ATTENTION_BACKEND is set to \w+, but",
+            r"FlashMLA \S*is not (?:supported|available)|MLA (?:backend|attention) is not supported",
+        ),
+    ),
+    Rule(
+        id="speculation-unsupported",
+        title="speculative decoding does not work here",
+        why="It is not made for this platform, this engine, or together with another flag.",
+        advice=(
+            "Remove server.flags.speculative-config.",
+            (
+                "Or use an image whose vLLM has it for this platform; this one has {version}.",
+                "Or use an image whose vLLM has it for this platform.",
+            ),
+        ),
+        log=texts(
+            r"[Ss]pec(?:ulative)?[ _][Dd]ecod(?:e|ing) is not (?:yet )?supported(?! by the V1 Engine)",
+            r"(?:Error: |Value error, ).*[Ss]peculative decoding (?:does not|is not compatible|cannot)",
+            (
+                r"(?:Error: |Value error, ).*not (?:yet )?support(?:ed)? (?:with )?speculative decoding"
+                r"|Unsupported speculative method"
+            ),
+        ),
+    ),
+    Rule(
+        id="engine-generation-refused",
+        title="VLLM_USE_V1 and the other settings contradict each other",
+        why="vLLM of 0.8 to 0.10 has two engines; one was demanded that cannot do what the flags ask for.",
+        advice=("Remove VLLM_USE_V1 from server.env and container.env: vLLM then chooses itself.",),
+        log=texts(
+            r"VLLM_USE_V1=\d is not supported with (?P<feature>.+)",
+            r"Using V[01] \w+, but envs\.VLLM_USE_V1=",
+        ),
+        versions="0.8 to 0.10",
+    ),
+    Rule(
+        id="lora-refused",
+        title="an adapter (LoRA) does not fit the settings or the model",
+        why="The adapter's rank is greater than max-lora-rank, or the model's class takes no adapters.",
+        advice=(
+            (
+                "Set server.flags.max-lora-rank to {rank} or more.",
+                "Set server.flags.max-lora-rank to the adapter's r, one of 8, 16, 32, 64, 128, 256, 320, 512.",
+            ),
+            "Check server.flags.lora-modules: each adapter must be made for server.model.",
+        ),
+        log=texts(
+            r"LoRA rank (?P<rank>\d+) is greater than max_lora_rank",
+            r"max_lora_rank \(\d+\) must be one of|does not support LoRA yet|Loading lora \S+ failed",
+            r"expected target modules in|is not a supported LoRA",
+        ),
+    ),
+    Rule(
+        id="media-batch-too-small",
+        title="one image, video or sound is longer than a batch may be",
+        why="This model takes each medium in one piece, and max-num-batched-tokens is smaller than the largest.",
+        advice=(
+            "Raise server.flags.max-num-batched-tokens to {tokens} or more.",
+            "Allow fewer or smaller media: server.flags.limit-mm-per-prompt, server.flags.mm-processor-kwargs.",
+        ),
+        log=texts(
+            r"max_tokens_per_mm_item \((?P<tokens>\d+)\) is larger than max_num_batched_tokens",
+            r"multimodal? (?:items?|tokens) .*(?:exceed|larger than).*max_(?:num_batched_tokens|model_len)",
+        ),
+    ),
+    Rule(
+        id="parser-unknown",
+        title="this vLLM has no parser of that name: {name}",
+        why="Parsers for tool calls and for reasoning come and go with versions; the name is not among this one's.",
+        advice=(
+            "Correct server.flags.tool-call-parser or server.flags.reasoning-parser; the line lists what there is.",
+            "server.flags.enable-auto-tool-choice needs server.flags.tool-call-parser beside it.",
+        ),
+        log=texts(
+            r"invalid (?:tool call|reasoning) parser: ['\"]?(?P<name>[\w.-]+)",
+            r"(?:[Rr]easoning|[Tt]ool) parser '(?P<name>[\w.-]+)' (?:is )?not found",
+            r"--enable-auto-tool-choice requires --tool-call-parser",
+        ),
+    ),
+    Rule(
+        id="flag-file-missing",
+        title="a file that a flag names is not in the container: {path}",
+        why="The value is taken for a path inside the container; no file is there.",
+        advice=(
+            "Check the flag in server.flags: a path is one inside the container.",
+            "Mount the file with container.mounts, and give its target.",
+        ),
+        log=texts(
+            (
+                r"supplied chat template(?: string)? \(?'?(?P<path>[^')\s]+)'?\)? (?:appears path-like, but doesn't "
+                r"exist|looks like)"
+            ),
+            r"appears path-like, but doesn't exist|looks like a file path, but it failed to be opened",
+            r"No such file or directory: '(?P<path>[^']+\.(?:jinja2?|pem|crt|key))'",
+            r"Failed to load module '\S+' from (?P<path>\S+)",
+        ),
+        source=texts(r"(?:chat_template|config_file|ssl_\w+|plugin)\w*.* → FileNotFoundError: .*: '(?P<path>[^']+)'"),
+    ),
+)

@@ -1,0 +1,240 @@
+"""Causes in libraries and Python packages: missing, or of versions that do not fit together."""
+
+from __future__ import annotations
+
+from orchestrator.diagnosis.rule import Rule, Strength, texts
+
+RULES = (
+    Rule(
+        id="library-missing",
+        title="a shared library is missing: {library}",
+        why="A program or Python module needs it; it is not in the image, not mounted, or not on LD_LIBRARY_PATH.",
+        advice=(
+            (
+                "Hygon DCU (libgalaxyhip, libamdhip64, librocm_smi): mount /opt/hyhal with container.mounts and "
+                "source the DTK with container.source: [/opt/dtk/env.sh]."
+            ),
+            "NVIDIA (libcuda, libnvidia-ml): set container.gpus; the driver's libraries come from the node.",
+            (
+                "Else use another image, or install what holds it; find it in the image: docker run --rm IMAGE "
+                "ldconfig -p"
+            ),
+        ),
+        log=texts(
+            (
+                r"(?:ImportError|OSError|RuntimeError): (?P<library>lib\S+\.so[\w.]*): cannot open shared object "
+                r"file(?!: Permission denied)"
+            ),
+            (
+                r"error while loading shared libraries: (?P<library>[^:\s]+): cannot open shared object file(?!: "
+                r"Permission denied)"
+            ),
+            (
+                r"(?:ImportError|OSError|RuntimeError): .*(?P<library>[\w/+.-]+\.so[\w.]*): cannot open shared "
+                r"object file(?!: Permission denied)"
+            ),
+            r"(?:OSError|RuntimeError): (?P<library>lib\S+\.so[\w.]*) (?:is )?not found",
+        ),
+    ),
+    Rule(
+        id="library-mismatch",
+        title="compiled libraries do not fit together: {library}",
+        why=(
+            "A library is there but lacks a symbol or a version that another one was built against: a package built "
+            "for another torch, CUDA or ROCm, or a newer C or C++ library than the system has."
+        ),
+        advice=(
+            "Use the image as it is: without packages added to it, and without mounting others over them.",
+            (
+                "Look for a foreign library that comes first: LD_LIBRARY_PATH and LD_PRELOAD in server.env and "
+                "container.env, container.source, container.mounts."
+            ),
+            "The image's system is too old for {system}: use a newer image.",
+            (
+                "An older libstdc++ without {runtime} is found first, such as conda's: change LD_LIBRARY_PATH in "
+                "server.env."
+            ),
+            "If it is a package of yours, build it again for the torch of the image.",
+        ),
+        log=texts(
+            r"(?P<library>[\w/+.-]+\.so[\w.]*): undefined symbol: \S+",
+            r"symbol lookup error: (?P<library>[^:\s]+): (?!.*libcuda)",
+            r"(?P<library>[\w/+.-]+\.so[\w.]*): version [`'](?P<system>GLIBC_\S+)' not found",
+            r"(?P<library>[\w/+.-]+\.so[\w.]*): version [`'](?P<runtime>(?:GLIBCXX|CXXABI)_\S+)' not found",
+            r"(?P<library>[\w/+.-]+\.so[\w.]*): version [`']\S+' not found",
+            r"(?P<library>[\w/+.-]+\.so[\w.]*): invalid ELF header|: wrong ELF class: ELFCLASS",
+        ),
+    ),
+    Rule(
+        id="executable-stack-refused",
+        title="the system's C library refuses a library that wants an executable stack",
+        why="glibc 2.41 and later load no library that is marked so; older extensions for torch are.",
+        advice=(
+            "Allow it: GLIBC_TUNABLES: glibc.rtld.execstack=2 in server.env.",
+            "Or take the mark off in the image (patchelf --clear-execstack), or use an image with an older system.",
+        ),
+        log=texts(r"cannot enable executable stack as shared object requires"),
+    ),
+    Rule(
+        id="dtk-mismatch",
+        title="the DTK that is looked for is not the image's",
+        why=(
+            "Parts of a Hygon image call the DTK's compiler by the path in ROCM_PATH, and there is none at "
+            "that path: "
+            "ROCM_PATH, the DTK of the image and the node's hyhal do not belong together."
+        ),
+        advice=(
+            "Set ROCM_PATH in server.env to the image's: /opt/dtk for DTK 25.04, /opt/dtk/.hyhal for DTK 26.04.",
+            (
+                "Mount the node's library: /opt/hyhal:/opt/hyhal:ro in container.mounts; container.source: "
+                "[/opt/dtk/env.sh]."
+            ),
+            (
+                "Check that driver and DTK fit: hy-smi --showdriverversion on the node, /opt/dtk/.dtk_version in "
+                "the image."
+            ),
+        ),
+        log=texts(
+            r"/opt/dtk\S*/bin/\S+: (?:not found|No such file or directory)",
+            r"No such file or directory: '/opt/dtk[^']*/(?:llvm|bin|hip)/",
+        ),
+        source=texts(
+            (
+                r"(?:[Hh]ip|HIP|[Rr]ocm|ROCM|[Dd]tk"
+                r"|DTK).*split\(.* → AttributeError: 'NoneType' object has no attribute 'split'"
+            ),
+        ),
+    ),
+    Rule(
+        id="kernels-missing",
+        title="vLLM's compiled kernels are missing or incomplete",
+        why=(
+            "Its extension module failed to load at the start, with a warning only, or was built without what is "
+            "needed."
+        ),
+        advice=(
+            (
+                "Look for the line Failed to import from vllm._C in the log: it names the library that is missing, "
+                "or the symbol that does not fit."
+            ),
+            "Use an image whose vLLM was built for this kind of machine; check container.image.",
+        ),
+        log=texts(
+            r"AttributeError: '_OpNamespace' '_\w+' object has no attribute",
+            (
+                r"(?:ModuleNotFound|Import)Error: No module named 'vllm\.[\w.]*_\w*C'"
+                r"|cannot import name '_\w*C' from 'vllm"
+            ),
+            r"Could not run '(?:_\w*C\w*|vllm)::\w+' with arguments from the '\w+' backend",
+        ),
+    ),
+    Rule(
+        id="torch-without-accelerator",
+        title="the image's torch was built without support for this accelerator",
+        why=(
+            "The torch in the image is one for CPUs, or for another vendor; most often a package replaced the "
+            "image's own."
+        ),
+        advice=(
+            "Use an image for this accelerator in container.image, without packages added to it.",
+            "See what it has: docker run --rm IMAGE python3 -c 'import torch; print(torch.__version__)'",
+        ),
+        log=texts(
+            r"AssertionError: Torch not compiled with (?:CUDA|XPU) enabled",
+        ),
+        strength=Strength.SYMPTOM,
+        needs_accelerator=True,
+    ),
+    Rule(
+        id="transformers-mismatch",
+        title="the image's transformers does not fit this vLLM or this model",
+        why=(
+            "vLLM uses inner parts of transformers, which change between its versions: it is newer, or older, than "
+            "this vLLM or the model's files expect."
+        ),
+        advice=(
+            (
+                "Use an image unchanged: its transformers is the one that its vLLM {version} was tested with.",
+                "Use an image unchanged: its transformers is the one that its vLLM was tested with.",
+            ),
+            (
+                "If the model is newer than the image, use a newer one in container.image; if transformers was "
+                "upgraded in it, take the older one back (vLLM up to 0.11 wants transformers 4)."
+            ),
+        ),
+        log=texts(
+            r"has no attribute '?all_special_tokens_extended",
+            r"ValueError: '[\w-]+' is already used by a Transformers (?:config|model), pick another name",
+            r"cannot import name '(?P<name>\w+)' from '(?:transformers|vllm\.transformers_utils)[\w.]*'",
+            (
+                r"'(?!Vllm|Model|Compilation|Parallel|Cache|Scheduler|Speculative|Load|Device|Attention"
+                r"|KV)\w+Config' object has no attribute "
+            ),
+            r"module '?transformers[\w.]*'? has no attribute '(?P<name>\w+)'",
+            r"ModuleNotFoundError: No module named 'transformers\.[\w.]+'",
+            r"data did not match any variant of untagged enum \w+",
+            (
+                r"Error: transformers\S*(?:>=|<|==)\S+ is required|Error: .*[Rr]equires? transformers ?(?:>=|<|=="
+                r"|version)"
+            ),
+        ),
+    ),
+    Rule(
+        id="python-package-missing",
+        title="a Python package is missing: {module}",
+        why="The model, its tokenizer, a flag or a plugin needs a package that the image does not have.",
+        advice=(
+            (
+                "Use an image that has it, or build one: FROM the image, RUN pip install the package; then "
+                "container.image."
+            ),
+            "Or leave out what needs it: the flag in server.flags, the variable in server.env.",
+        ),
+        log=texts(
+            (
+                r"ModuleNotFoundError: No module named '(?P<module>(?!vllm\.\S*_\w*C'|transformers\b"
+                r"|transformers_modules)[\w.]+)'"
+            ),
+            (
+                r"(?:Import|ModuleNotFound|Value|Runtime)Error: .*[Pp]lease install (?:or update )?(?:the "
+                r")?[`']?(?P<module>[\w\[\].-]+)"
+            ),
+            r"packages that were not found in your environment: (?P<module>[\w., -]+)",
+            r"requires? (?:the )?[`']?(?P<module>\w+)[`']? library but it was not found in your environment",
+            r"[`']?(?P<module>tiktoken|sentencepiece|protobuf)[`']? is required to read",
+            r"need to have (?P<module>sentencepiece)(?: or tiktoken)? installed",
+            r"Error: .*Failed to import (?P<module>[Rr]ay)\b",
+            r"Error: .*but (?P<module>\w+) module was not found|Error: .*\b(?P<package>\w+) is not installed",
+            r"Error: .*pip install (?P<module>[\w\[\].-]+).* to use",
+        ),
+        strength=Strength.SYMPTOM,
+    ),
+    Rule(
+        id="python-packages-mismatch",
+        title="Python packages of the image do not fit together",
+        why="One package was replaced by a version that another one was not made for.",
+        advice=(
+            "Use the image unchanged, or install what you add with the versions that its vLLM demands: pip check.",
+            (
+                "Check that no folder of packages from the node lies over the image's: container.mounts, "
+                "PYTHONPATH in "
+                "server.env and container.env."
+            ),
+        ),
+        log=texts(
+            r"is required for a normal functioning of this module, but found",
+            r"ImportError: cannot import name '(?P<name>\w+)' from '(?!transformers|vllm)(?P<module>[\w.]+)'",
+            r"numpy\.dtype size changed|numpy\.ufunc size changed|RuntimeError: Numpy is not available",
+            r"ImportError: numpy\.core\.multiarray failed to import|Numba needs NumPy \S+ or less",
+            r"TypeError: Descriptors cannot (?:not )?be created directly",
+            r"operator torchvision::\w+ does not exist|PyTorch and torch\w+ were compiled with different CUDA",
+            (
+                r"VersionConflict: |TypeError: \w*(?:flash_attn|trtllm|flashinfer"
+                r"|cutlass)\w*\(\) got an unexpected keyword argument"
+            ),
+            r"AttributeError: module '(?:torch|triton|flashinfer|numpy|xgrammar)[\w.]*' has no attribute",
+            r"was removed in the NumPy 2\.0 release",
+            r"TypeError: \w+(?:Attention|Prefill|Decode)\w*Wrapper\.\w+\(\) got an unexpected keyword argument",
+        ),
+    ),
+)

@@ -1,0 +1,70 @@
+"""Going on with a run is proposed where it helps: not after a start that would fail again, but after a failed point."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from samples import a_profile, a_record, a_run
+
+from orchestrator.cli.report import can_go_on, kept, report
+from orchestrator.errors import ExitCode, Interrupted, ServerFailed
+from orchestrator.runs.records import RunKind, RunState
+from orchestrator.sweep import sweep
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from orchestrator.runs.directory import RunDirectory
+
+PROFILE = a_profile(bench={"repetitions": 2})
+assert PROFILE.bench is not None
+MEASUREMENTS = sweep(PROFILE.bench)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    return a_run(tmp_path / "runs", PROFILE)
+
+
+def proposed(run: RunDirectory, error: BaseException, capsys: pytest.CaptureFixture[str]) -> bool:
+    with pytest.raises(type(error)), kept(run, lambda _: None):
+        raise error
+    return f"orch bench --resume {run.path.name}" in capsys.readouterr().err
+
+
+def test_a_start_that_would_fail_again_is_not_gone_on_with(
+    run: RunDirectory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not proposed(run, ServerFailed("unrecognized arguments: --x"), capsys)
+
+
+def test_a_run_of_which_something_was_measured_is_gone_on_with(
+    run: RunDirectory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run.write_record(a_record(MEASUREMENTS[0]))
+    assert proposed(run, ServerFailed("the server has died"), capsys)
+
+
+def test_a_run_that_was_interrupted_is_gone_on_with(run: RunDirectory, capsys: pytest.CaptureFixture[str]) -> None:
+    assert proposed(run, Interrupted(2), capsys)
+
+
+def test_a_sweep_with_a_failed_point_is_gone_on_with(run: RunDirectory, capsys: pytest.CaptureFixture[str]) -> None:
+    for measurement in MEASUREMENTS[1:]:
+        run.write_record(a_record(measurement))
+    run.write_record(a_record(MEASUREMENTS[0], state=RunState.FAILED, metrics=None, client_code=1))
+    run.update(state=RunState.DONE)
+    assert report(run, as_json=False, quiet=True) is ExitCode.RUN_FAILED
+    assert f"go on with it: orch bench --resume {run.path.name}" in capsys.readouterr().err
+
+
+def test_a_run_that_is_complete_and_a_search_are_not_gone_on_with(run: RunDirectory) -> None:
+    run.write_record(a_record(MEASUREMENTS[0]))
+    assert can_go_on(run)
+    run.write_manifest(run.manifest().model_copy(update={"kind": RunKind.SEARCH}))
+    assert not can_go_on(run)
+    run.write_manifest(run.manifest().model_copy(update={"kind": RunKind.SWEEP}))
+    for measurement in MEASUREMENTS:
+        run.write_record(a_record(measurement))
+    assert not can_go_on(run)

@@ -95,6 +95,8 @@ def test_what_a_profile_says_of_completions_makes_the_points_that_it_always_made
     }
     new = {"backend", "endpoint", "ignore_eos", "percentiles"}
     assert not new & set(a_bench().model_dump())
+    hub = a_bench(lengths=None, dataset={"name": "hf", "path": "/d/x"}).model_dump()["dataset"]
+    assert hub == {"name": "hf", "file": None, "path": "/d/x"}, "as it was written before it had keys of its own"
     assert new <= set(a_bench(backend="openai-chat", endpoint="/v1/chat/completions", ignore_eos=False, percentiles=5)
                       .model_dump())  # fmt: skip
 

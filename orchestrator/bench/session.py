@@ -138,7 +138,8 @@ def wanted(profile: Profile, bench: Bench) -> Wanted:
     target = client_target(profile)
     tokenizer = str(lookup(bench.client_flags, "tokenizer") or target.model)
     command = tuple(beside_server(profile, driver_argv()))
-    return Wanted(bench.client, bench.dataset.container_path, tokenizer, target.trust_remote_code, target.host, command)
+    dataset = bench.dataset.container_path
+    return Wanted(bench.client, dataset, tokenizer, target.trust_remote_code, target.host, command)
 
 
 class Driver:

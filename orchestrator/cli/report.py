@@ -16,6 +16,7 @@ from orchestrator.report.thin import LEGEND
 from orchestrator.runs.records import RunKind, RunState
 from orchestrator.sweep import lengths_text
 from orchestrator.validity import assess, thin_percentiles
+from orchestrator.vllm.backend import BACKENDS, COMPLETIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -42,6 +43,13 @@ SHOWN = {
     "verdict": "verdict",
 }
 """Columns of the table on the screen and what fills them; the CSV has them all."""
+WHOLE = {
+    **{heading: SHOWN[heading] for heading in ("batch", "in/out", "rep", "E2E s", "req/s", "total tok/s")},
+    "E2EL ms": "mean_e2el_ms",
+    "P99 E2EL": "p99_e2el_ms",
+    "verdict": "verdict",
+}
+"""The columns where no request generates tokens."""
 NARROW = ("batch", "in/out", "out tok/s", "total tok/s", "TTFT ms", "TPOT ms", "ITL ms", "verdict")
 """The columns that are left where the terminal is too narrow for all."""
 
@@ -174,9 +182,11 @@ def doubts(directory: RunDirectory) -> list[str]:
 def emit_results(title: str, rows: Sequence[Row], varied: tuple[str, ...]) -> None:
     """Write the table of measurements to standard output, first the keys that varied."""
     names = [(name, key) for key, name in short_names(varied).items()]
-    narrow = [(heading, SHOWN[heading]) for heading in NARROW]
+    whole = bool(rows) and not any(BACKENDS[str(row.get("backend") or COMPLETIONS)].generates for row in rows)
+    wide = WHOLE if whole else SHOWN
+    narrow = [(heading, wide[heading]) for heading in (wide if whole else NARROW)]
     emit_table(
-        _table(title, rows, [*names, *SHOWN.items()], len(names)), _table(title, rows, [*names, *narrow], len(names))
+        _table(title, rows, [*names, *wide.items()], len(names)), _table(title, rows, [*names, *narrow], len(names))
     )
 
 

@@ -171,19 +171,20 @@ def _show(found: Found, *, as_json: bool) -> None:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in (found.plan.over, "rep", "req/s", "goodput", "out tok/s", "TTFT ms", "TPOT ms", "verdict", "met"):
+    figures = ("req/s", "goodput", "out tok/s", "TTFT ms", "TPOT ms", "E2EL ms")
+    for heading in (found.plan.over, "rep", *figures, "verdict", "met"):
         table.add_column(heading, justify="left" if heading in ("verdict", "met") else "right", no_wrap=True)
     for item in sorted(found.tried, key=lambda item: (item.load, item.record.repetition)):
         metrics = item.record.metrics
-        figures = (
+        values = (
             (
                 metrics.request_throughput, metrics.request_goodput, metrics.output_throughput, metrics.ttft_ms.mean,
-                metrics.tpot_ms.mean,
+                metrics.tpot_ms.mean, metrics.e2el_ms.mean,
             )
             if metrics
-            else (None,) * 5
+            else (None,) * len(figures)
         )  # fmt: skip
-        shown = ("-" if figure is None else f"{figure:.2f}" for figure in figures)
+        shown = ("-" if figure is None else f"{figure:.2f}" for figure in values)
         table.add_row(
             str(item.load),
             str(item.record.repetition),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, StrictBool
 
@@ -38,6 +38,8 @@ class _HubDataset(FileDataset):
 class HubDataset(_HubDataset):
     """A dataset of the Hugging Face hub, one of those that the client knows how to read."""
 
+    LATER: ClassVar = frozenset({"output_len", "subset", "split", "hf_name", "stream", "skip_chat_template"})
+
     name: Literal["hf"]
     """A dataset of the hub."""
     subset: Text | None = None
@@ -66,6 +68,8 @@ class HubDataset(_HubDataset):
 class SpecBenchDataset(_HubDataset):
     """The questions of Spec-Bench, in a JSON Lines file."""
 
+    LATER: ClassVar = frozenset({"output_len", "category"})
+
     name: Literal["spec_bench"]
     """The questions of Spec-Bench."""
     category: Text | None = None
@@ -78,6 +82,8 @@ class SpecBenchDataset(_HubDataset):
 
 class SpeedBenchDataset(_HubDataset):
     """The prompts of SPEED-Bench, in a folder in the container."""
+
+    LATER: ClassVar = frozenset({"output_len", "subset", "category"})
 
     name: Literal["speed_bench"]
     """The prompts of SPEED-Bench."""

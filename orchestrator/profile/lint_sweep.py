@@ -110,6 +110,8 @@ def unmeasurable(profile: Profile, parsers: ImageParsers) -> Remarks:
     found = (line for point in points(profile.bench) for line in unsupported(point, dialect, known))
     for line in dict.fromkeys(found):
         key, _, text = line.partition(": ")
+        if key.startswith("bench.client_flags."):  # those are remarked on as flags
+            continue
         yield key, f"vLLM {parsers.vllm} of the image cannot: {text}"
 
 

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import itertools
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import ValidationError
-from samples import a_bench, a_measurement, a_profile, a_record, a_result
+from samples import a_bench, a_measurement, a_profile, a_record, a_result, a_run
 
 from orchestrator.bench.judge import incompleteness
 from orchestrator.bench.session import wanted
+from orchestrator.cli.progress import outcome_text
+from orchestrator.cli.report import show_run
 from orchestrator.objectives import metric_value, parse_objective
 from orchestrator.plan.estimate import point_seconds
-from orchestrator.sweep import Measurement, Point, points, warmup
+from orchestrator.sweep import Measurement, Point, points, sweep, warmup
 from orchestrator.validity import Verdict, assess, samples_for, thin_percentiles
 from orchestrator.vllm.backend import BACKENDS, COMPLETIONS, fits
 from orchestrator.vllm.client import RUST, VLLM, Known, Target, client_argv, dialect_of, unsupported
 from orchestrator.vllm.metrics import read_served
 from orchestrator.vllm.results import read_metrics
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TARGET = Target("127.0.0.1", 8000, "/models/m", "/models/m", trust_remote_code=False)
 SCRIPT = "/s/benchmark_serving.py"
@@ -90,6 +95,8 @@ def test_what_a_profile_says_of_completions_makes_the_points_that_it_always_made
     }
     new = {"backend", "endpoint", "ignore_eos", "percentiles"}
     assert not new & set(a_bench().model_dump())
+    hub = a_bench(lengths=None, dataset={"name": "hf", "path": "/d/x"}).model_dump()["dataset"]
+    assert hub == {"name": "hf", "file": None, "path": "/d/x"}, "as it was written before it had keys of its own"
     assert new <= set(a_bench(backend="openai-chat", endpoint="/v1/chat/completions", ignore_eos=False, percentiles=5)
                       .model_dump())  # fmt: skip
 
@@ -362,6 +369,23 @@ def test_a_name_on_the_hub_is_told_to_the_client_and_not_looked_for_in_the_conta
         *("--dataset-name", "hf", "--dataset-path", "org/set"),
         *("--hf-output-len", "5", "--hf-split", "train", "--ignore-eos"),
     ]
+
+
+def test_the_table_of_embeddings_shows_what_there_is_of_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile = a_profile(bench={"backend": "openai-embeddings", "num_prompts": 8, "warmup": 0, **INPUT})
+    assert profile.bench is not None
+    directory = a_run(tmp_path, profile)
+    (measurement,) = sweep(profile.bench)
+    metrics = read_metrics(a_pooling_result())
+    directory.write_record(a_record(measurement, metrics=metrics))
+    show_run(directory, as_json=False)
+    shown = capsys.readouterr().out
+    assert "E2EL ms" in shown
+    assert "TTFT" not in shown
+    assert "4.50" in shown
+    assert outcome_text(a_record(measurement, metrics=metrics)) == "32.0 req/s, E2EL 4.5 ms, 0.25 s"
 
 
 def test_the_estimate_of_a_point_that_generates_nothing_has_no_tokens_in_it() -> None:

@@ -10,7 +10,8 @@ from samples import a_measurement
 from orchestrator.profile.flags import refused
 from orchestrator.profile.lint import lint
 from orchestrator.profile.load import load_profile
-from orchestrator.vllm.client import VLLM, Target, client_argv, client_dialect
+from orchestrator.vllm.backend import BACKENDS
+from orchestrator.vllm.client import VLLM, Target, client_argv, client_dialect, parse_version
 from orchestrator.vllm.parser import ImageParsers
 from orchestrator.vllm.serve_flags import SERVE_FLAGS, absence, deprecation
 
@@ -46,6 +47,33 @@ def test_a_client_is_called_in_words_that_its_parser_knows(version: str) -> None
     assert client_dialect(answer.vllm, answer.bench.by_name) == dialect
     argv = client_argv(VLLM, dialect, TARGET, a_measurement(max_concurrency=4, request_rate=2.0), "/results")
     assert {word for word in argv if word.startswith("--")} <= answer.bench.by_name.keys()
+
+
+@pytest.mark.parametrize("version", ANSWERS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_backend_is_called_absent_where_the_recorded_client_lacks_it(backend: str, version: str) -> None:
+    dialect, bench = client_dialect(version), ANSWERS[version].bench
+    option = bench.option(dialect.protocol[0].lstrip("-"))
+    assert option is not None
+    known = dialect.protocol_of(backend)[-1] in (option.choices or ())
+    parsed = parse_version(version)
+    assert parsed is not None
+    assert known == (parsed > BACKENDS[backend].absent)
+    if known:
+        point = a_measurement(backend=backend, output_len=16 if BACKENDS[backend].generates else None)
+        argv = client_argv(VLLM, dialect, TARGET, point, "/results")
+        assert {word for word in argv if word.startswith("--")} <= bench.by_name.keys()
+
+
+@pytest.mark.parametrize("version", ANSWERS)
+def test_a_flag_of_the_client_that_it_lacks_is_refused_and_not_remarked_on_besides(version: str) -> None:
+    chosen = ("bench.client_flags={no-such-flag: 1}", "bench.backend=vllm-pooling", "bench.lengths={input: [8]}")
+    profile = load_profile("cpu-tiny", [ROOT / "profiles"], chosen)
+    told = lint(profile, ANSWERS[version])
+    assert len(refused(profile, ANSWERS[version])) == 1
+    assert not [remark for remark in told if "no-such-flag" in f"{remark.key} {remark.text}"]
+    lacking = [remark.text for remark in told if remark.key == "bench.backend" and "of the image cannot" in remark.text]
+    assert bool(lacking) == (version not in ("0.32.0", "0.33.0"))
 
 
 @pytest.mark.parametrize("version", ANSWERS)

@@ -104,7 +104,8 @@ def _by_vendor(found: Sequence[Given]) -> dict[Vendor | None, list[Given]]:
 
 def _kept(given: list[Given], choice: Choice) -> tuple[tuple[str, ...] | None, str]:
     """Return the cards of one vendor that are held, None for all of them, and why."""
-    named = [each for each in given if not each.control] or given
+    named = [each for each in given if not each.control and each.cards != ()]
+    named = named or [each for each in given if each.control] or given
     named = [each for each in named if not each.shown] or named
     everything = [each for each in named if each.cards is None]
     if choice.cards == () and choice.by:

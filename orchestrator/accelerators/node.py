@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-PCI_VENDORS = {
-    "0x1002": "AMD",
-    "0x10de": "NVIDIA",
-    "0x1d94": "Hygon",
-}
+from orchestrator.accelerators.vendors import VENDORS
+
+PCI_VENDORS = {vendor.pci: vendor.name for vendor in VENDORS if vendor.pci}
 """PCI vendors of accelerators."""
 PCI_DEVICES = Path("/sys/bus/pci/devices")
 DISPLAY_OR_ACCELERATOR = ("0x0300", "0x0302", "0x0380", "0x0b40", "0x1200")

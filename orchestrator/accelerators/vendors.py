@@ -15,6 +15,8 @@ class Vendor:
     name: str
     source: str
     """Where the words stand."""
+    pci: str = ""
+    """PCI vendor, for what a record says of the node's accelerators."""
     cards: tuple[str, ...] = ()
     """Nodes of single cards; group 1 is the numbering, group 2 the number."""
     control: tuple[str, ...] = ()
@@ -49,6 +51,7 @@ VENDORS = (
     Vendor(
         "NVIDIA",
         "NVIDIA container toolkit and CUDA programming guide; the number of a node is the card's minor, not its index",
+        pci="0x10de",
         cards=(r"/dev/(nvidia)(\d+)",),
         control=(
             r"/dev/nvidiactl",
@@ -65,6 +68,7 @@ VENDORS = (
     Vendor(
         "AMD",
         "rocm.docs.amd.com: running ROCm Docker containers, GPU isolation; AMD container toolkit",
+        pci="0x1002",
         control=(r"/dev/kfd",),
         drm=True,
         runtimes=("amd", "amd-container-runtime"),
@@ -77,6 +81,7 @@ VENDORS = (
     Vendor(
         "Hygon",
         "HYGON-AI/hcu-container-toolkit, which falls back to NVIDIA's variable; HYGON-AI/inference-cookbook-das",
+        pci="0x1d94",
         control=(r"/dev/mkfd",),
         drm=True,
         runtimes=("dcu", "hcu", "hygon"),

@@ -129,6 +129,9 @@ def _read_gpus(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever t
     """Return what a text means to docker's `--gpus`, in the plainest form that says all of it."""
     if isinstance(value, Mapping):
         return _from_mapping(value)
+    if isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
+        keys = ", ".join(GpuRequest.model_fields)
+        raise ValueError(f"a list of requests, as compose has it, is not read here; write one request of {keys}")
     if not isinstance(value, str):
         return "all" if value == -1 and not isinstance(value, bool) else value
     request = _from_text(value)

@@ -73,6 +73,7 @@ ALL_OF_THEM: list[dict[str, Any]] = [
     ),
     {"mounts": ["/dev/null:/var/run/nvidia-container-devices/all"]},
     {"privileged": True, "gpus": ["0"]},
+    {**nodes("nvidiactl"), **told(NVIDIA_VISIBLE_DEVICES="void")},
     {"gpus": "all", **told(NVIDIA_VISIBLE_DEVICES="0")},
 ]
 

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from samples import a_profile
 
+from orchestrator.accelerators import holding
 from orchestrator.deployment.ask import MEMORY, answer_file, asking_spec, known_parsers, read_answer
+from orchestrator.deployment.surroundings import held_on
 from orchestrator.engine import ImageFacts
 from orchestrator.errors import EnvironmentFault
 from orchestrator.inside import parsers
 from orchestrator.mask import Mask
 from orchestrator.plan import labels
 from orchestrator.plan.container import Identity
+from orchestrator.profile.devices import cdi_names, nodes
 from orchestrator.vllm.parser import ImageParsers
 
 if TYPE_CHECKING:
@@ -138,6 +141,27 @@ def test_the_question_is_asked_with_the_profile_s_devices_and_environment_and_wi
     assert spec.command[-3:-1] == ("python3", "-c")
     assert spec.labels[labels.LAUNCH] == IDENTITY.launch
     assert labels.PROFILE_HASH not in spec.labels, "no server of the profile runs in it"
+
+
+def test_asking_bears_the_label_of_what_a_deployment_of_the_profile_would_hold() -> None:
+    profile = a_profile(container={"privileged": True, "devices": ["nvidia.com/gpu=0", "/dev/no-such-card"]})
+    spec = asking_spec(profile, IMAGE, IDENTITY, holding(profile))
+    assert spec.labels[labels.HOLDS] == "accelerators"
+    assert cdi_names(spec.devices) == ("nvidia.com/gpu=0",)
+    assert nodes(spec.devices) == ()
+
+
+def test_what_only_the_node_knows_is_asked_of_its_engine() -> None:
+    class Engine:
+        def default_runtime(self) -> str:
+            return "nvidia"
+
+        def image_env(self, reference: str) -> dict[str, str]:
+            return {"NVIDIA_VISIBLE_DEVICES": "3"} if reference == "vllm:0.8.5" else {}
+
+    engine: Any = Engine()
+    assert held_on(engine, a_profile()).names == ("accelerator-3",)
+    assert held_on(engine, a_profile(container={"holds": ["card"]})).names == ("card",)
 
 
 def test_a_profile_s_own_bound_on_memory_is_kept_where_it_is_tighter() -> None:

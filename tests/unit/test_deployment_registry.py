@@ -49,6 +49,15 @@ def test_a_deployment_is_told_by_its_labels_its_lease_and_its_record(tmp_path: P
     )
 
 
+def test_what_is_held_is_told_with_its_reason_as_far_as_one_is_recorded(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path, "tiny-0a1b2c3d", record=False)
+    engine = FakeEngine([deployed("tiny", folder, holds="accelerator-0,accelerator-1,accelerator-2")])
+    assert deployments(engine)[0].holds_why == ("accelerator-0…2",)
+    write_record(folder, OURS.model_copy(update={"holds_why": ("accelerator-0…2: container.gpus: 0, 1, 2",)}))
+    assert deployments(engine)[0].holds_why == ("accelerator-0…2: container.gpus: 0, 1, 2",)
+    assert listed(holds=(), record=None).holds_why == ("nothing",)
+
+
 def test_deployments_are_told_oldest_first_and_other_containers_not_at_all(tmp_path: Path) -> None:
     stranger = Found("f" * 64, "database", "running", 0.0, {})
     engine = FakeEngine([stranger, deployed("b", tmp_path / "b-2", number=2), deployed("a", tmp_path / "a-1")])

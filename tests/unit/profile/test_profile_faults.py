@@ -54,6 +54,7 @@ HEAD = "container:\n  image: i:1\n"
         ("  gpus: {deploy: {resources: {}}}", ["p.yaml:3:3 container.gpus — a deploy section of compose is not read here; must be all, a number of devices, or a list of device ids, or what docker's --gpus takes, such as device=0,2 or driver=nvidia,count=2"]),
         ("  gpus: {count: 1, device_ids: ['0']}", ["p.yaml:3:3 container.gpus — count and device_ids exclude each other; docker refuses both at once"]),
         ("  gpus: ['0,2']", ["p.yaml:3:10 container.gpus[0] — '0,2' is not one id; list them, as in [0, 2] or [GPU-3a5f…]"]),
+        ("  gpus: [{driver: nvidia, count: 1}]", ["p.yaml:3:9 container.gpus — a list of requests, as compose has it, is not read here; write one request of driver, count, device_ids, capabilities, options"]),
         ("  gpus: []", ["p.yaml:3:9 container.gpus — must hold at least one value"]),
         ("  devices: ['/dev/kfd:ro']", ["p.yaml:3:13 container.devices[0] — '/dev/kfd:ro' is not a device; write /on/the/node or /on/the/node:/in/the/container:rwm; read-only is :r"]),
         ("  devices: [{cdi: nvidia.com/gpu}]", ["p.yaml:3:19 container.devices[0].cdi — must be a CDI device, such as nvidia.com/gpu=0"]),

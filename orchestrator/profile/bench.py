@@ -15,6 +15,7 @@ from pydantic import (
 
 from orchestrator.profile.arrival import POISSON, Burstiness, RampUp, Rates, as_list
 from orchestrator.profile.dataset import AnyDataset, RandomDataset, SonnetDataset
+from orchestrator.profile.flag_names import check_flags
 from orchestrator.profile.precision import Repetitions  # noqa: TC001 - pydantic looks it up when it runs
 from orchestrator.profile.together import UP, Lacking, checked, given, raise_all
 from orchestrator.profile.units import Duration  # noqa: TC001 - pydantic looks these up when it runs
@@ -23,7 +24,6 @@ from orchestrator.profile.values import (
     Count,
     Flags,
     Section,
-    check_flags,
 )
 from orchestrator.vllm.dataset import owned_flags
 
@@ -170,7 +170,7 @@ class Bench(Section):
             "served-model-name": "server.flags.served-model-name",
         }
         owned |= dict.fromkeys(OWN_FLAGS, "orch itself")
-        return check_flags(flags, handler, owned)
+        return check_flags(flags, handler, owned, "bench")
 
     @field_validator("ramp_up", mode="wrap")
     @classmethod

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.profile.lint_server import as_int
 from orchestrator.sweep import points
 from orchestrator.validity import SAMPLES_FOR
-from orchestrator.vllm.client import VLLM, dialect_of, longest_prompt, unsupported, version_in_image
-from orchestrator.vllm.flags import lookup
+from orchestrator.vllm.client import VLLM, dialect_of, longest_prompt, unsupported
+from orchestrator.vllm.flags import lookup, whole_number
+from orchestrator.vllm.versions import version_in_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def context_length(profile: Profile) -> Remarks:
     """Requests that do not fit into the model's context."""
-    limit = as_int(lookup(profile.server.flags, "max-model-len"))
+    limit = whole_number(lookup(profile.server.flags, "max-model-len"))
     lengths = [(point.longest - (point.output_len or 0), point.output_len or 0) for point in _points(profile)]
     prompt, output = max(lengths, key=sum, default=(0, 0))
     if limit is None:
@@ -39,7 +39,7 @@ def context_length(profile: Profile) -> Remarks:
 
 def queueing(profile: Profile) -> Remarks:
     """More requests in flight than the server runs at once."""
-    limit = as_int(lookup(profile.server.flags, "max-num-seqs"))
+    limit = whole_number(lookup(profile.server.flags, "max-num-seqs"))
     most = max((point.batch for point in _points(profile)), default=0)
     if limit is not None and most > limit:
         yield (

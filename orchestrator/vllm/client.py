@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.vllm.dataset import Said, said_of_dataset
 from orchestrator.vllm.flags import to_argv
 from orchestrator.vllm.results import LATENCIES, PERCENTILES
+from orchestrator.vllm.versions import OLDEST, parse_version
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from orchestrator.sweep import Measurement, Point
+    from orchestrator.vllm.versions import Version
 
 RESULT_NAME = "result.json"
 
@@ -26,7 +27,6 @@ VLLM = "vllm"
 """The client that `vllm bench serve` starts."""
 RUST = "vllm-rs"
 """The Rust client; official wheels of vLLM carry it in the package, under this name."""
-Version = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,6 @@ OLD_RUST_DIALECT = dataclasses.replace(RUST_DIALECT, since=(0, 27, 0), spread=Fa
 """The Rust client before the version whose range ratio is known to mean what it means to the others."""
 LATEST = "0.33.0"
 OLD_PROMPT_GROWTH = 1.35
-OLDEST = (0, 6, 0)
-"""No benchmark of a version before this one is known; builds from source call themselves 0.0.0 or 0.1.dev1."""
 
 
 @dataclass(frozen=True)
@@ -95,12 +93,6 @@ class Target:
     trust_remote_code: bool
 
 
-def parse_version(text: str) -> Version | None:
-    """Return the first three numbers of a version such as `0.8.5+das.opt1`, or None where there is none."""
-    match = re.search(r"(?<![\d.])v?(\d+)\.(\d+)(?:\.(\d+))?", text)
-    return (int(match[1]), int(match[2]), int(match[3] or 0)) if match else None
-
-
 def longest_prompt(tokens: int, version: str | None) -> int:
     """Return how many tokens a random prompt of so many can have for the server.
 
@@ -108,12 +100,6 @@ def longest_prompt(tokens: int, version: str | None) -> int:
     """
     parsed = parse_version(version or "")
     return int(tokens * OLD_PROMPT_GROWTH) if parsed is not None and parsed[:2] == (0, 8) else tokens
-
-
-def version_in_image(image: str) -> str | None:
-    """Return the vLLM version that an image reference names, as in `vllm:0.8.5-ubuntu22.04`, or None."""
-    match = re.search(r"(?:vllm(?:[\w.-]*:|[_-])|orch-cpu:)v?(\d+\.\d+\.\d+)", image)
-    return match[1] if match else None
 
 
 def is_rust(client: str) -> bool:

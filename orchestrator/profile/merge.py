@@ -46,6 +46,7 @@ def without_nulls(node: Node, keys: Keys = ()) -> Node:
             key: replace(entry, node=without_nulls(entry.node, (*keys, key)))
             for key, entry in node.value.items()
             if entry.node.value is not None
+            or (keys in FLAGS and "." in key)  # a key of a JSON value, which may be null
         }
         return replace(node, value=kept)
     if isinstance(node.value, tuple):

@@ -37,7 +37,7 @@ def put_together(members: list[Member]) -> tuple[JsonValue, Problems]:
         problems.append((dotted[0][0], f"'{dotted[0][0]}' is a key of '{bases[0][0]}', whose value is no mapping"))
         return whole, tuple(problems)
     keyed = copy.deepcopy(keyed)
-    for text, name, value in dotted:
+    for text, name, value in sorted(dotted, key=lambda member: member[1].adds):
         problem = _put(keyed, name, value)
         if problem:
             problems.append((text, f"'{text}' {problem}"))

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.profile.names import did_you_mean, nearest
+from orchestrator.profile.names import SHORTEST_BEGINNING, did_you_mean, nearest
 from orchestrator.profile.tree import show_keys
 from orchestrator.vllm.client import VLLM
 from orchestrator.vllm.flag_forms import certain_form, form_of
+from orchestrator.vllm.flag_kinds import KNOWN
 from orchestrator.vllm.flag_names import SHORT, short_name, short_since
 from orchestrator.vllm.flags import gathered
 from orchestrator.vllm.parser import is_level, wrong_form, wrong_level
@@ -79,6 +80,8 @@ def _remarks_on_server_flag(
     given: Given, version: str | None, parsers: ImageParsers | None
 ) -> Iterator[tuple[str, str]]:
     key, name = show_keys((*SERVER, given.written[0])), given.name.flag
+    if whole := _abbreviated(name):
+        yield key, f"may be an abbreviation of {whole}, as which orch does not know it; write the name in full"
     option = None
     if parsers is not None and not parsers.serve.problem:
         option = parsers.serve.option_of(given.name)
@@ -93,6 +96,12 @@ def _remarks_on_server_flag(
         yield key, f"is deprecated, says the parser of vLLM {version}"
     if option is None:
         yield from _misgiven(SERVER, given, version, "serve")
+
+
+def _abbreviated(name: str) -> str | None:
+    """Return the flag that vLLM's parser may take a name for, which is no flag of any version that was looked at."""
+    longer = [] if name in KNOWN else sorted(known for known in KNOWN if known.startswith(name))
+    return longer[0] if longer and len(name) >= SHORTEST_BEGINNING else None
 
 
 def _misgiven(keys: Keys, given: Given, version: str | None, program: Program) -> Iterator[tuple[str, str]]:

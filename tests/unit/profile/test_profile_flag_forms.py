@@ -147,6 +147,8 @@ REMARKS: list[tuple[str, dict[str, Any], list[str]]] = [
     ("x:1", {"root_path": "/v"}, ["root_path: is for a proxy before the server; orch and the client ask without it"]),
     ("x:1", {"r": 1, "nnodes": 2}, ["r: orch starts one node's server alone; another rank than 0 has no API"]),
     ("x:1", {"r": 0}, []),
+    ("x:1", {"tensor_par": 2}, ["tensor_par: may be an abbreviation of tensor-parallel-size, as which orch does not know it; write the name in full"]),
+    ("x:1", {"of-a-vendor": 2}, []),
     ("x:1", {"chat-template": "--"}, ["chat-template: is '--', which the parser drops where its Python is older than 3.13"]),
 ]  # fmt: skip
 

@@ -17,7 +17,7 @@ from orchestrator.vllm.flag_names import SHORT, short_name, short_since
 from orchestrator.vllm.flags import gathered
 from orchestrator.vllm.parser import is_level, wrong_form, wrong_level
 from orchestrator.vllm.serve_flags import absence, deprecation
-from orchestrator.vllm.versions import planned_version, version_in_image
+from orchestrator.vllm.versions import parse_version, planned_version, version_in_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 SERVER: Keys = ("server", "flags")
 CLIENT: Keys = ("bench", "client_flags")
+LEVEL_ALONE = (0, 12, 0)
+"""First version whose `-O` takes a level and no compilation config."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,13 @@ def _misgiven(keys: Keys, given: Given, version: str | None, program: Program) -
     short = short_name(given.written[0])
     if short is not None and given.name.option == short and (since := short_since(short, version)):
         yield key, f"vLLM {version} has no {short}, which {since} has; write {SHORT[short.lstrip('-')]}"
-    form = certain_form(given.name.flag, version, program)
-    if form is not None and not is_level(given.name) and (problem := wrong_form(form, given)):
+    if is_level(given.name):
+        at = parse_version(version or "")
+        problem = wrong_level(given) if at is None or at >= LEVEL_ALONE or isinstance(given.value, bool) else None
+    else:
+        form = certain_form(given.name.flag, version, program)
+        problem = None if form is None else wrong_form(form, given)
+    if problem:
         yield key, problem
 
 

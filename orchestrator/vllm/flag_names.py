@@ -85,8 +85,9 @@ def read_name(text: str) -> FlagName:
     bare = text.lstrip("-")
     adds = bare.endswith("+")
     spelled, *keys = bare.removesuffix("+").split(".")
-    if match := _LEVEL_WITH_VALUE.fullmatch(spelled):
-        return FlagName(LEVEL_OPTION, f"-{spelled}", tuple(keys), adds, int(match[1]))
+    match = None if keys else _LEVEL_WITH_VALUE.fullmatch(spelled)
+    if match is not None:
+        return FlagName(LEVEL_OPTION, f"-{spelled}", level=int(match[1]))
     if spelled == LEVEL:
         return FlagName(COMPILATION if keys else LEVEL_OPTION, f"-{LEVEL}", tuple(keys), adds)
     plain = spelled.replace("_", "-")

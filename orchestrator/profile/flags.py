@@ -13,11 +13,11 @@ from orchestrator.profile.tree import show_keys
 from orchestrator.vllm.client import VLLM
 from orchestrator.vllm.flag_forms import certain_form, form_of
 from orchestrator.vllm.flag_kinds import KNOWN
-from orchestrator.vllm.flag_names import SHORT, short_name, short_since
+from orchestrator.vllm.flag_names import SHORT, short_name, short_since, takes_level_alone
 from orchestrator.vllm.flags import gathered
 from orchestrator.vllm.parser import is_level, wrong_form, wrong_level
 from orchestrator.vllm.serve_flags import absence, deprecation
-from orchestrator.vllm.versions import parse_version, planned_version, version_in_image
+from orchestrator.vllm.versions import planned_version, version_in_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 SERVER: Keys = ("server", "flags")
 CLIENT: Keys = ("bench", "client_flags")
-LEVEL_ALONE = (0, 12, 0)
-"""First version whose `-O` takes a level and no compilation config."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +111,8 @@ def _misgiven(keys: Keys, given: Given, version: str | None, program: Program) -
     if short is not None and given.name.option == short and (since := short_since(short, version)):
         yield key, f"vLLM {version} has no {short}, which {since} has; write {SHORT[short.lstrip('-')]}"
     if is_level(given.name):
-        at = parse_version(version or "")
-        problem = wrong_level(given) if at is None or at >= LEVEL_ALONE or isinstance(given.value, bool) else None
+        alone = takes_level_alone(version) or isinstance(given.value, bool)
+        problem = wrong_level(given) if alone else None
     else:
         form = certain_form(given.name.flag, version, program)
         problem = None if form is None else wrong_form(form, given)

@@ -55,6 +55,8 @@ LEVEL = "O"
 """`-O` takes a level; until 0.11 it also is a short name of the compilation config."""
 LEVEL_OPTION = "optimization-level"
 COMPILATION = "compilation-config"
+LEVEL_ALONE = (0, 12, 0)
+"""First version whose `-O` takes a level and no compilation config."""
 ALIASES = {"device-memory-utilization": "gpu-memory-utilization"}
 """Second long names of a flag."""
 NEGATION = "no-"
@@ -114,3 +116,9 @@ def short_since(option: str, version: str | None) -> str | None:
         return None
     before = parse_version(LOOKED_AT[LOOKED_AT.index(since) - 1])
     return since if before is not None and at <= before else None
+
+
+def takes_level_alone(version: str | None) -> bool:
+    """Say whether `-O` of a version takes nothing but a level; an unknown version is taken for the newest."""
+    at = parse_version(version or "")
+    return at is None or at >= LEVEL_ALONE

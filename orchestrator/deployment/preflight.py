@@ -13,7 +13,7 @@ from orchestrator.access import is_file, may_exist
 from orchestrator.errors import EnvironmentFault, ImageMissing, PortTaken, UsageError
 from orchestrator.profile.devices import nodes
 from orchestrator.sweep import points
-from orchestrator.vllm.flags import lookup
+from orchestrator.vllm.flags import lookup, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,8 +80,7 @@ def check_context(bench: Bench, max_model_len: int | None) -> None:
 
 def flagged_context(profile: Profile) -> int | None:
     """Return the context length that the profile's flags ask for, if they say it as a number."""
-    value = lookup(profile.server.flags, "max-model-len")
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return whole_number(lookup(profile.server.flags, "max-model-len"))
 
 
 def ensure_image(

@@ -5,23 +5,24 @@ It ends with one line on its standard output that begins with `ANSWER`, whatever
 
     {"python": "3.11.2", "vllm": "0.32.0", "serve": PARSER, "bench": PARSER}
 
-where PARSER is {"problem": "", "dotted": true, "options": [OPTION, …]} and OPTION is {"names": ["--block-size"],
-"nargs": null, "choices": ["8", "16"] or null, "kind": "int", "deprecated": false}. `nargs` is argparse's, 0 for a
-switch. `kind` is what the values are, found out by giving the option's own conversion some texts: "json" takes an
-object, "int" and "float" are Python's own conversions, "text" is everything else. `dotted` says that the parser makes
-JSON of `--flag.key value`. A parser that cannot be built has its reason as `problem` and no options.
+where PARSER is {"problem": "", "options": [OPTION, …]} and OPTION is {"names": ["--block-size"],
+"nargs": null, "choices": ["8", "16"] or null, "kind": "int", "also": [""], "repeated": false, "deprecated": false}.
+`nargs` is argparse's, 0 for a switch. `kind` is what the values are, found out by giving the option's own conversion
+some texts: "json" takes an object, "int" a whole number, "size" also one such as 1k, "float" any number, and "text" is
+everything else. `also` are the words that it takes beside these. `repeated` says that each value wants the flag anew.
+A parser that cannot be built has its reason as `problem` and no options.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
+import argparse
 import json
 import os
 import sys
 from typing import Any
 
 ANSWER = "orch-parsers: "
+NO_NUMBERS = ("", "None", "auto")
 
 
 def takes(convert: Any, text: str) -> bool:  # noqa: ANN401, D103 - see the module
@@ -33,22 +34,29 @@ def takes(convert: Any, text: str) -> bool:  # noqa: ANN401, D103 - see the modu
 
 
 def kind_of(convert: Any) -> str:  # noqa: ANN401, D103 - see the module
-    if convert in (int, float):
-        return str(convert.__name__)
-    if callable(convert) and takes(convert, "{}") and not takes(convert, "{") and not takes(convert, "text"):
-        return "json"
-    return "text"
+    if not callable(convert) or takes(convert, "text"):
+        return "text"
+    if takes(convert, "{}"):
+        return "text" if takes(convert, "{") else "json"
+    if not takes(convert, "3"):
+        return "text"
+    if takes(convert, "1k"):
+        return "size"
+    return "float" if takes(convert, "1.5") else "int"
 
 
 def option_of(action: Any, names: list[str], deprecated: Any) -> dict[str, Any]:  # noqa: ANN401, D103 - see the module
     choices = action.choices
     if choices is not None:
         choices = [str(getattr(choice, "value", choice)) for choice in choices]
+    kind = kind_of(action.type)
     return {
         "names": names,
         "nargs": action.nargs,
         "choices": sorted(choices) if isinstance(action.choices, (set, frozenset)) else choices,
-        "kind": kind_of(action.type),
+        "kind": kind,
+        "also": [] if kind == "text" else [word for word in NO_NUMBERS if takes(action.type, word)],
+        "repeated": isinstance(action, argparse._AppendAction),  # noqa: SLF001
         "deprecated": action in deprecated or bool(getattr(action, "deprecated", False)),
     }
 
@@ -59,16 +67,6 @@ def options_of(parser: Any) -> list[dict[str, Any]]:  # noqa: ANN401, D103 - see
     for name, action in parser._option_string_actions.items():  # noqa: SLF001
         names.setdefault(action, []).append(name)  # 0.33 takes more names than the action itself tells
     return [option_of(action, known, deprecated) for action, known in names.items()]
-
-
-def is_dotted(new: Any) -> bool:  # noqa: ANN401, D103 - see the module
-    parser = new()
-    parser.add_argument("--flag", type=json.loads)
-    try:
-        with contextlib.redirect_stderr(io.StringIO()):
-            return bool(parser.parse_args(["--flag.key", "1"]).flag == {"key": 1})
-    except (Exception, SystemExit):  # noqa: BLE001 - it does not know them
-        return False
 
 
 def parser_class() -> Any:  # noqa: ANN401, D103 - see the module
@@ -94,12 +92,9 @@ def bench_parser(new: Any) -> Any:  # noqa: ANN401, D103 - see the module
 
 
 def asked(build: Any) -> dict[str, Any]:  # noqa: ANN401, D103 - see the module
-    said = {"problem": "", "dotted": False, "options": []}  # type: dict[str, Any]
+    said = {"problem": "", "options": []}  # type: dict[str, Any]
     try:
-        new = parser_class()
-        parser = build(new)
-        said["options"] = options_of(parser)
-        said["dotted"] = is_dotted(new)
+        said["options"] = options_of(build(parser_class()))
     except BaseException as error:  # noqa: BLE001 - an import may even exit
         said["problem"] = "%s: %s" % (type(error).__name__, error)  # noqa: UP031
     return said

@@ -12,7 +12,9 @@ from orchestrator.inside import entrance, program_text, supervisor
 from orchestrator.plan import labels
 from orchestrator.profile.values import MountSpec, UlimitSpec
 from orchestrator.sweep import canonical_json
+from orchestrator.vllm.command import with_model
 from orchestrator.vllm.flags import to_argv
+from orchestrator.vllm.versions import version_in_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -161,7 +163,8 @@ def server_argv(profile: Profile) -> list[str]:
     """Return the command that serves the model, as one would type it."""
     server = profile.server
     host = server.host if profile.container.network == "host" else "0.0.0.0"  # noqa: S104 - inside the container; published on server.host
-    return [*server.command, server.model, "--host", host, "--port", str(server.port), *to_argv(server.flags)]
+    flags = to_argv(server.flags, version_in_image(profile.container.image))
+    return [*with_model(server.command, server.model), "--host", host, "--port", str(server.port), *flags]
 
 
 def container_argv(profile: Profile, command: list[str] | None = None) -> list[str]:

@@ -14,7 +14,8 @@ from orchestrator.plan.estimate import Estimated, estimate
 from orchestrator.plan.weakening import weakenings
 from orchestrator.profile.flags import warnings
 from orchestrator.sweep import Measurement, sweep, warmups
-from orchestrator.vllm.client import LATEST, dialect_of, version_in_image
+from orchestrator.vllm.client import LATEST, dialect_of
+from orchestrator.vllm.versions import planned_version
 
 if TYPE_CHECKING:
     from orchestrator.profile.bench import Bench
@@ -60,7 +61,7 @@ def plan(profile: Profile, name: str, folder: str) -> Plan:
         folder: Path on the node of the deployment's folder, as the printed line mounts it.
     """
     spec = container_spec(profile, Identity(name, BY_HAND, folder))
-    named = version_in_image(profile.container.image)
+    named = planned_version(profile.container.image)
     version = named or LATEST
     bench = profile.bench
     planned = [] if bench is None else [_planned(profile, bench, item, version) for item in sweep(bench)]

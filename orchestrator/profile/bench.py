@@ -31,11 +31,12 @@ from orchestrator.profile.bench_kinds import (
     Warmup,
 )
 from orchestrator.profile.dataset import AnyDataset, RandomDataset
+from orchestrator.profile.flag_names import check_flags
 from orchestrator.profile.later import Grown
 from orchestrator.profile.precision import Repetitions, Until
 from orchestrator.profile.together import UP, checked, raise_all
 from orchestrator.profile.units import Duration  # noqa: TC001 - pydantic looks these up when it runs
-from orchestrator.profile.values import Count, Flags, check_flags
+from orchestrator.profile.values import Count, Flags  # noqa: TC001 - pydantic looks these up when it runs
 from orchestrator.vllm.backend import BACKENDS, COMPLETIONS
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class Bench(Grown):
         info: ValidationInfo,
     ) -> Any:  # noqa: ANN401
         own = owned_by_keys(info)
-        return checked(flags, lambda value: check_flags(value, handler, own), flag_problems(flags, info))
+        return checked(flags, lambda value: check_flags(value, handler, own, "bench"), flag_problems(flags, info))
 
     def unreported(self, metric: str) -> str | None:
         """Return why the client does not report a metric, and what to do; None if it does."""

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.profile.keys import split_key
+from orchestrator.profile.keys import FLAGS, split_key
 from orchestrator.profile.names import did_you_mean, nearest
+from orchestrator.vllm.flag_names import read_name
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -83,6 +84,18 @@ def _of_keys(vary: Vary) -> Problems:
         above, below = split_key(other), split_key(key)
         if below[: len(above)] == above and below != above:
             yield ("axes", key), f"lies inside of the axis {other}"
+    for other, key in itertools.combinations(vary.axes, 2):
+        if _is_same_flag(split_key(other), split_key(key)):
+            yield ("axes", key), f"is the same flag as the axis {other}"
+
+
+def _is_same_flag(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Say whether two keys are of one flag, and one of them gives what the other gives, or a part of it."""
+    if one[:-1] not in FLAGS or one[:-1] != other[:-1]:
+        return False
+    names = read_name(one[-1]), read_name(other[-1])
+    shorter = min(len(name.keys) for name in names)
+    return names[0].flag == names[1].flag and names[0].keys[:shorter] == names[1].keys[:shorter]
 
 
 def _of_linked(vary: Vary) -> Problems:

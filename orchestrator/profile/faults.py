@@ -30,7 +30,7 @@ _PATTERNS = {
     values.ABSOLUTE_PATH_PATTERN: "must be an absolute path",
     values.DEVICE_PATH_PATTERN: "must be an absolute path without colons, which docker takes for separators",
     values.ENV_NAME_PATTERN: "must be a variable's name: letters, digits and _, not beginning with a digit",
-    values.FLAG_NAME_PATTERN: "must be a flag's name without its leading dashes",
+    values.FLAG_NAME_PATTERN: "must be a flag's name, such as max-model-len or --max-model-len",
     values.PROFILE_NAME_PATTERN: "must be letters, digits, '.', '_' and '-', a letter or digit first",
     values.DEVICE_PERMISSIONS_PATTERN: "must be of the letters r, w and m",
     values.HELD_PATTERN: "must be letters, digits, '.', '_' and '-', a letter or digit first",

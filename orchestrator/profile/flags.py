@@ -8,11 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.profile.names import did_you_mean, nearest
+from orchestrator.profile.names import SHORTEST_BEGINNING, did_you_mean, nearest
 from orchestrator.profile.tree import show_keys
-from orchestrator.vllm.client import VLLM, version_in_image
-from orchestrator.vllm.parser import BEFORE_PARSER, wrong_value
+from orchestrator.vllm.client import VLLM
+from orchestrator.vllm.flag_forms import certain_form, form_of
+from orchestrator.vllm.flag_kinds import KNOWN
+from orchestrator.vllm.flag_names import SHORT, short_name, short_since, takes_level_alone
+from orchestrator.vllm.flags import gathered
+from orchestrator.vllm.parser import is_level, wrong_form, wrong_level
 from orchestrator.vllm.serve_flags import absence, deprecation
+from orchestrator.vllm.versions import planned_version, version_in_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,6 +26,8 @@ if TYPE_CHECKING:
 
     from orchestrator.profile.schema import Profile
     from orchestrator.profile.tree import Keys
+    from orchestrator.vllm.flag_forms import Program
+    from orchestrator.vllm.flags import Given
     from orchestrator.vllm.parser import ImageParsers, Parser
 
 SERVER: Keys = ("server", "flags")
@@ -40,34 +47,77 @@ class FlagProblem:
 
 def refused(profile: Profile, parsers: ImageParsers) -> list[FlagProblem]:
     """Return the flags of server and client that the image's parsers refuse, in the profile's order."""
-    found = list(_refused(SERVER, profile.server.flags, parsers.serve, parsers.vllm))
+    named = version_in_image(profile.container.image)
+    found = list(_refused(SERVER, profile.server.flags, parsers.serve, parsers.vllm, named))
     if profile.bench is not None and profile.bench.client == VLLM:
-        found += _refused(CLIENT, profile.bench.client_flags, parsers.bench, parsers.vllm)
+        found += _refused(CLIENT, profile.bench.client_flags, parsers.bench, parsers.vllm, named)
     return found
 
 
 def remarks(profile: Profile, parsers: ImageParsers | None = None) -> Iterator[tuple[str, str]]:
-    """Yield key and text for each server flag that the image's version has no longer, not yet, or not for long.
+    """Yield key and text for each flag that the image's version has no longer, not yet, not for long, or not so.
 
     Args:
         profile: The resolved profile.
         parsers: What the image answered, if it was asked; else the version that its name tells counts.
     """
-    version = version_in_image(profile.container.image) if parsers is None else parsers.vllm
-    given = [name for name, value in profile.server.flags.items() if value is not None]
-    for name in given if version is not None else ():
-        option = None
-        if parsers is not None and not parsers.serve.problem:
-            option = parsers.serve.option(name)
-            if option is None:
-                continue
-        elif why := absence(name, version or ""):
-            yield show_keys((*SERVER, name)), f"vLLM {version} does not know it; it {why}"
-            continue
-        if why := deprecation(name, version or ""):
-            yield show_keys((*SERVER, name)), why
-        elif option is not None and option.deprecated:
-            yield show_keys((*SERVER, name)), f"is deprecated, says the parser of vLLM {version}"
+    named = version_in_image(profile.container.image)
+    version = planned_version(profile.container.image) if parsers is None else parsers.vllm
+    if parsers is None and named is not None and version is None:
+        yield (
+            "container.image",
+            f"names vLLM {named}, older than orch knows; it is planned for as if it were the newest",
+        )
+    for given in gathered(profile.server.flags):
+        if given.value is not None:
+            yield from _remarks_on_server_flag(given, version, parsers)
+    if profile.bench is not None and profile.bench.client == VLLM and parsers is None:
+        for given in gathered(profile.bench.client_flags):
+            yield from _misgiven(CLIENT, given, version, "bench")
+
+
+def _remarks_on_server_flag(
+    given: Given, version: str | None, parsers: ImageParsers | None
+) -> Iterator[tuple[str, str]]:
+    key, name = show_keys((*SERVER, given.written[0])), given.name.flag
+    if whole := _abbreviated(name):
+        yield key, f"may be an abbreviation of {whole}, as which orch does not know it; write the name in full"
+    option = None
+    if parsers is not None and not parsers.serve.problem:
+        option = parsers.serve.option_of(given.name)
+        if option is None:
+            return
+    elif why := absence(name, version or ""):
+        yield key, f"vLLM {version} does not know it; it {why}"
+        return
+    if why := deprecation(name, version or ""):
+        yield key, why
+    elif option is not None and option.deprecated:
+        yield key, f"is deprecated, says the parser of vLLM {version}"
+    if option is None:
+        yield from _misgiven(SERVER, given, version, "serve")
+
+
+def _abbreviated(name: str) -> str | None:
+    """Return the flag that vLLM's parser may take a name for, which is no flag of any version that was looked at."""
+    longer = [] if name in KNOWN else sorted(known for known in KNOWN if known.startswith(name))
+    return longer[0] if longer and len(name) >= SHORTEST_BEGINNING else None
+
+
+def _misgiven(keys: Keys, given: Given, version: str | None, program: Program) -> Iterator[tuple[str, str]]:
+    """Yield key and text for a name or a value that no parser of the version would take, for all that is known."""
+    key = show_keys((*keys, given.written[0]))
+    short = short_name(given.written[0])
+    if short is not None and given.name.option == short and (since := short_since(short, version)):
+        yield key, f"vLLM {version} has no {short}, which {since} has; write {SHORT[short.lstrip('-')]}"
+    if is_level(given.name):
+        alone = takes_level_alone(version) or isinstance(given.value, bool)
+        problem = wrong_level(given) if alone else None
+    else:
+        form = certain_form(given.name.flag, version, program)
+        problem = None if form is None else wrong_form(form, given)
+    if problem:
+        yield key, problem
 
 
 def not_asked(profile: Profile, parsers: ImageParsers) -> Iterator[tuple[str, str]]:
@@ -91,14 +141,29 @@ def warnings(profile: Profile, parsers: ImageParsers | None) -> list[str]:
     return [f"{key} — {text}" for key, text in (*certain, *remarks(profile, parsers))]
 
 
-def _refused(keys: Keys, flags: Mapping[str, JsonValue], parser: Parser, version: str) -> Iterator[FlagProblem]:
-    for name, value in () if parser.problem else flags.items():
-        if value is None or name in BEFORE_PARSER:
+def _refused(
+    keys: Keys, flags: Mapping[str, JsonValue], parser: Parser, version: str, named: str | None
+) -> Iterator[FlagProblem]:
+    """Yield what the parser refuses; `named` is the version by which orch gives lists, the image's name tells it."""
+    program: Program = "serve" if keys == SERVER else "bench"
+    seen: dict[tuple[str, ...], str] = {}
+    for given in () if parser.problem else gathered(flags):
+        name = given.written[0]
+        if given.value is None:
             continue
-        option = parser.option(name)
-        if option is None:
-            why = absence(name, version) if keys == SERVER else None
-            advice = f"; it {why}" if why else did_you_mean(nearest(name, parser.names()))
+        option = parser.option_of(given.name)
+        if option is None and is_level(given.name):
+            if problem := wrong_level(given):
+                yield FlagProblem((*keys, name), problem, of_value=True)
+        elif option is None:
+            why = absence(given.name.flag, version) if keys == SERVER else None
+            advice = f"; it {why}" if why else did_you_mean(nearest(given.name.flag, parser.names()))
             yield FlagProblem((*keys, name), f"unknown to the image's vLLM {version}{advice}", of_value=False)
-        elif problem := wrong_value(option, name, value):
-            yield FlagProblem((*keys, name), problem, of_value=True)
+        elif option.names in seen:
+            same = f"is the same flag as '{seen[option.names]}' to the image's vLLM {version}"
+            yield FlagProblem((*keys, name), same, of_value=False)
+        else:
+            seen[option.names] = name
+            written = form_of(given.name.flag, named, program)
+            if problem := wrong_form(option.form(given.name), given, option.choices, written):
+                yield FlagProblem((*keys, name), problem, of_value=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from orchestrator.accelerators.vendors import COUNTING, OTHERS
 from orchestrator.accelerators.visible import disagreements, innermost, items
-from orchestrator.vllm.flags import lookup
+from orchestrator.profile.tree import show_keys
+from orchestrator.vllm.flags import lookup, whole_number, written_as
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,11 +21,17 @@ if TYPE_CHECKING:
     Remarks = Iterator[tuple[str, str]]
 
 SECRET_NAME = re.compile(r"(^|_)(TOKEN|KEY|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(_|$)")
-PARALLEL_FLAGS = (
-    ("tensor-parallel-size", "tp"),
-    ("pipeline-parallel-size", "pp"),
-    ("data-parallel-size", "dp"),
-)
+DOLLAR = re.compile(r"\$(\{[A-Za-z_][^}]*\}|[A-Za-z_])")
+"""How a shell's variable is written."""
+PARALLEL_FLAGS = ("tensor-parallel-size", "pipeline-parallel-size", "data-parallel-size")
+UNSEEN = {
+    "config": "orch does not see what this file says; flags in server.flags win over it, and are checked",
+    "root-path": "is for a proxy before the server; orch and the client ask without it",
+    "skip-tokenizer-init": "the server then takes no text, which is what the benchmark sends",
+    "node-rank": "orch starts one node's server alone; another rank than 0 has no API",
+    "data-parallel-external-lb": "orch starts one rank's server alone, and measures it alone",
+}
+"""Flags with which the server starts, and what then is not as it may seem."""
 
 
 def open_to_all(profile: Profile) -> Remarks:
@@ -61,8 +69,8 @@ def numa_binding(profile: Profile) -> Remarks:
 def visible_devices(profile: Profile) -> Remarks:
     """More or fewer devices than the server uses, or two lists that disagree."""
     size = 1
-    for names in PARALLEL_FLAGS:
-        size *= as_int(lookup(profile.server.flags, *names)) or 1
+    for name in PARALLEL_FLAGS:
+        size *= whole_number(lookup(profile.server.flags, name)) or 1
     variables = {name: (key, value) for key, name, value in environment(profile) if name in COUNTING}
     lists = {name: (key, value) for name, (key, value) in variables.items() if isinstance(value, str)}
     judged = innermost(lists) | set(OTHERS)
@@ -85,13 +93,53 @@ def environment(profile: Profile) -> list[tuple[str, str, EnvValue | None]]:
     return [(key, name, value) for name, (key, value) in merged.items()]
 
 
-def as_int(value: object) -> int | None:
-    """Return a flag's value as a number, if it is one."""
-    return int(str(value)) if re.fullmatch(r"\d+", str(value)) else None
+def unexpanded(profile: Profile) -> Remarks:
+    """A shell's variable, where no shell reads it."""
+    values: list[tuple[str, object]] = [("server.model", profile.server.model)]
+    values += [(show_keys(("server", "flags", name)), value) for name, value in profile.server.flags.items()]
+    client = profile.bench.client_flags if profile.bench is not None else {}
+    values += [(show_keys(("bench", "client_flags", name)), value) for name, value in client.items()]
+    values += [(key, value) for key, _, value in environment(profile)]
+    for key, value in values:
+        if any(DOLLAR.search(text) for text in _texts(value)):
+            yield key, "has a $ variable in it, which no shell reads: it is passed on as it stands; write its value"
+
+
+def empty_text(profile: Profile) -> Remarks:
+    """A flag with nothing as its value, which may be meant to leave it out."""
+    for name, value in profile.server.flags.items():
+        if value == "":
+            yield (
+                show_keys(("server", "flags", name)),
+                "is an empty text, which the server is given; null leaves it out",
+            )
+
+
+def unseen(profile: Profile) -> Remarks:
+    """Flags by which the server differs from what orch takes it for."""
+    for name, text in UNSEEN.items():
+        value = lookup(profile.server.flags, name)
+        if value not in (None, False, 0):
+            yield _flag_key(profile, name), text
+
+
+def _flag_key(profile: Profile, name: str) -> str:
+    return show_keys(("server", "flags", written_as(profile.server.flags, name)))
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
 
 
 def _devices(count: int) -> str:
     return "1 device" if count == 1 else f"{count} devices"
 
 
-RULES = (open_to_all, plain_secrets, numa_binding, visible_devices)
+RULES = (open_to_all, plain_secrets, numa_binding, visible_devices, unexpanded, empty_text, unseen)

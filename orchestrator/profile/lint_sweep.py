@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.profile.lint_server import as_int
 from orchestrator.sweep import points
 from orchestrator.validity import SAMPLES_FOR, samples_for
 from orchestrator.vllm.backend import BACKENDS
-from orchestrator.vllm.client import (
-    VLLM,
-    Known,
-    dialect_of,
-    longest_prompt,
-    parse_version,
-    unsupported,
-    version_in_image,
-)
-from orchestrator.vllm.flags import lookup
+from orchestrator.vllm.client import VLLM, Known, dialect_of, longest_prompt, unsupported
+from orchestrator.vllm.flags import lookup, whole_number
+from orchestrator.vllm.versions import parse_version, version_in_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +23,7 @@ if TYPE_CHECKING:
 
 def context_length(profile: Profile) -> Remarks:
     """Requests that do not fit into the model's context."""
-    limit = as_int(lookup(profile.server.flags, "max-model-len"))
+    limit = whole_number(lookup(profile.server.flags, "max-model-len"))
     lengths = [(point.longest - (point.output_len or 0), point.output_len or 0) for point in _points(profile)]
     prompt, output = max(lengths, key=sum, default=(0, 0))
     if limit is None or not all(point.generates for point in _points(profile)):  # longer texts are cut for those
@@ -48,7 +40,7 @@ def context_length(profile: Profile) -> Remarks:
 
 def queueing(profile: Profile) -> Remarks:
     """More requests in flight than the server runs at once."""
-    limit = as_int(lookup(profile.server.flags, "max-num-seqs"))
+    limit = whole_number(lookup(profile.server.flags, "max-num-seqs"))
     most = max((point.batch for point in _points(profile)), default=0)
     if limit is not None and most > limit:
         yield (

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from orchestrator.profile.flag_merge import without_said_anew
 from orchestrator.profile.keys import AXES, CHOICES, ENVS, FLAGS, KINDS
 from orchestrator.profile.tree import Entry, Node
 
@@ -24,7 +25,7 @@ def merge(under: Node, over: Node, keys: Keys = ()) -> Node:
         return over
     if keys in KINDS and "name" in over.value and _kind(over, keys) != _kind(under, keys):
         return over
-    merged = dict(under.value)
+    merged = dict(without_said_anew(under.value, over.value) if keys in FLAGS else under.value)
     for key, entry in over.value.items():
         below = merged.get(key)
         merged[key] = entry if below is None else Entry(entry.mark, merge(below.node, entry.node, (*keys, key)))
@@ -45,6 +46,7 @@ def without_nulls(node: Node, keys: Keys = ()) -> Node:
             key: replace(entry, node=without_nulls(entry.node, (*keys, key)))
             for key, entry in node.value.items()
             if entry.node.value is not None
+            or (keys in FLAGS and "." in key)  # a key of a JSON value, which may be null
         }
         return replace(node, value=kept)
     if isinstance(node.value, tuple):

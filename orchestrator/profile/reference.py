@@ -47,6 +47,27 @@ and is not listed; a file that extends its own name means the next one of that n
 `--set server.flags.max-num-seqs=64`, `--set 'bench.lengths=[[512, 512]]'`, `--set container.shm_size=` (nothing is
 null). What follows `server.flags.` is one flag's name, dots and all.
 
+## Flags
+
+A flag of `server.flags` or `bench.client_flags` is the same flag in every form of its name: `max-model-len`,
+`max_model_len`, `--max-model-len`; `tp`, `-tp`, `tensor-parallel-size`; `no-enable-lora: true` and
+`enable-lora: false`. A profile's form wins over its base's; one flag twice in a file is an error. Short names of vLLM
+have one dash.
+
+| written | given to vLLM |
+|---|---|
+| `x: true`, `x: false`, `x: null` | `--x`, `--no-x`, nothing |
+| `x: 8`, `x: text`, `x: -1` | `--x 8`, `--x text`, `--x=-1`; no shell reads `$VAR` |
+| `x: [a, b]` | `--x a b`; `--x a --x b` where the flag is to be repeated, one JSON list where it takes JSON |
+| `x: {a: 1}` | `--x '{"a":1}'` |
+| `x.a.b: true`, `x.c: null`, `x.l+: d` | with a mapping under `x`, `--x '{"a":{"b":true},"c":null,"l":["d"]}'` |
+| `O: 3`, `O3: true`; `O.a: 1` | `-O 3`, `-O3`; `--compilation-config '{"a":1}'` |
+
+`server.command` gets the model and the flags appended: the model as its first word, or as `--model` for
+`[python3, -m, vllm.entrypoints.openai.api_server]`; wrappers such as numactl may stand before. A shell's script gets
+them as `"$@"`, as in `[bash, -lc, 'source /opt/env.sh; exec vllm serve "$@"']`. The word behind the script, which the
+shell takes for its own name, may be left out: orch then adds the shell's.
+
 ## Variants
 
 `vary.axes` gives keys of the container and the server several values; each combination is a variant, and `orch run`

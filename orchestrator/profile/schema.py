@@ -16,6 +16,7 @@ from orchestrator.objectives import parse_objective
 from orchestrator.profile.bench import Bench  # noqa: TC001 - pydantic looks it up when it runs
 from orchestrator.profile.dataset import place_of
 from orchestrator.profile.devices import Device, Gpus, Holds  # noqa: TC001 - pydantic looks these up when it runs
+from orchestrator.profile.flag_names import check_flags
 from orchestrator.profile.together import checked, raise_all
 from orchestrator.profile.units import Duration, Size  # noqa: TC001 - pydantic looks these up when it runs
 from orchestrator.profile.values import (
@@ -33,12 +34,12 @@ from orchestrator.profile.values import (
     Text,
     TextOrNumber,
     Ulimit,
-    check_flags,
     is_secret,
     mount_targets,
     mounted_twice,
 )
 from orchestrator.profile.vary import Vary  # noqa: TC001 - pydantic looks it up when it runs
+from orchestrator.vllm.command import command_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,7 +121,10 @@ class Server(Section):
     model: Text
     """Model path in the container, or a hub name."""
     command: Annotated[tuple[Text, ...], Field(min_length=1)] = ("vllm", "serve")
-    """Command that the model and the flags are appended to."""
+    """Command that the model and the flags are appended to, such as `[numactl, --cpunodebind=0, vllm, serve]`.
+
+    A shell's script gets them as its arguments: `[bash, -lc, 'source /opt/env.sh; exec vllm serve "$@"']`.
+    """
     host: Text = "127.0.0.1"
     """IP address of the node that the server can be reached at; 0.0.0.0 is all of them."""
     port: Annotated[int, Field(ge=1, le=65535, strict=True)] = 8000
@@ -128,7 +132,8 @@ class Server(Section):
     flags: Flags = Field(default_factory=dict)
     """Any flag of `vllm serve`: true, false (`--no-…`), number, text, list, or a mapping that becomes JSON.
 
-    Null takes a flag away that an extended profile sets.
+    Null takes a flag away that an extended profile sets. Keys of a JSON value may follow dots, short names such as `tp`
+    mean the long ones, and words may be joined by `-` or `_`.
     """
     env: Env = Field(default_factory=dict)
     """Environment of the server and of what runs beside it, such as the benchmark client, set after the sourced
@@ -147,6 +152,14 @@ class Server(Section):
         except ValueError:
             raise ValueError(f"'{host}' is not an IP address; write 127.0.0.1 for this node alone") from None
         return host
+
+    @field_validator("command")
+    @classmethod
+    def _command_takes_the_model(cls, command: tuple[str, ...]) -> tuple[str, ...]:
+        problem = command_problem(command)
+        if problem:
+            raise ValueError(problem)
+        return command
 
     @field_validator("flags", mode="wrap")
     @classmethod

@@ -18,17 +18,15 @@ from pydantic import (
     field_validator,
 )
 
-from orchestrator.profile.together import checked
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pydantic import ValidationInfo, ValidatorFunctionWrapHandler
+    from pydantic import ValidationInfo
 
     from orchestrator.profile.together import Problem
 
 ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-FLAG_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+FLAG_NAME = re.compile(r"-{0,2}[A-Za-z0-9][A-Za-z0-9_.-]*\+?")
 END = r"$(?!\n)"
 """The end of the text; `$` alone would also match before a final newline."""
 ENV_NAME_PATTERN = rf"^{ENV_NAME.pattern}{END}"
@@ -112,7 +110,7 @@ Env = Mapping[Annotated[str, Field(pattern=ENV_NAME_PATTERN)], EnvValue | None]
 """Variables by name; null takes away a variable that an extended profile sets."""
 
 Flags = Mapping[Annotated[str, Field(pattern=FLAG_NAME_PATTERN)], JsonValue]
-"""Command-line flags without their dashes; see `orchestrator.vllm.flags` for how values are written."""
+"""Command-line flags, with or without their dashes; see `orchestrator.vllm.flags` for how values are written."""
 
 
 def _read_mount(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
@@ -185,31 +183,3 @@ class UlimitSpec(Section):
 
 
 Ulimit = Annotated[UlimitSpec, BeforeValidator(_read_ulimit, json_schema_input_type=int | UlimitSpec)]
-
-
-SHORT_FORMS = {
-    "tp": "tensor-parallel-size", "pp": "pipeline-parallel-size", "dp": "data-parallel-size",
-    "sc": "speculative-config", "cc": "compilation-config",
-}  # fmt: skip
-"""Abbreviations that have one dash in vLLM, and would get two here."""
-
-
-def check_flags(flags: Any, handler: ValidatorFunctionWrapHandler, owned: Mapping[str, str]) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
-    """Return the flags; raise what is wrong with each, one that another key owns and one in two ways included."""
-    return checked(flags, handler, _misused(flags, owned) if isinstance(flags, Mapping) else ())
-
-
-def _misused(flags: Mapping[str, Any], owned: Mapping[str, str]) -> Iterator[Problem]:
-    seen: dict[str, str] = {}
-    for name, value in flags.items():
-        plain = name.replace("_", "-")
-        if plain in owned:
-            yield (name, "[key]"), f"'{name}' is set by {owned[plain]}"
-        elif plain in SHORT_FORMS:
-            yield (name, "[key]"), f"'{name}' is written {SHORT_FORMS[plain]}"
-        elif plain in seen:
-            yield (name, "[key]"), f"'{name}' and '{seen[plain]}' are the same flag"
-        for number, item in enumerate(value) if isinstance(value, list) and len(value) > 1 else ():
-            if isinstance(item, str) and item.startswith("-"):
-                yield (name, number), f"'{item}' in the list of '{name}' would be taken for another flag"
-        seen[plain] = name

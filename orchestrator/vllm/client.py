@@ -8,14 +8,15 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.vllm.backend import BACKENDS, COMPLETIONS
 from orchestrator.vllm.dataset import Said, said_of_dataset
+from orchestrator.vllm.flag_names import read_name
 from orchestrator.vllm.flags import lookup, to_argv
 from orchestrator.vllm.results import LATENCIES, PERCENTILES, WHOLE
+from orchestrator.vllm.versions import OLDEST, parse_version
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from orchestrator.sweep import Measurement, Point
+    from orchestrator.vllm.versions import Version
 
 RESULT_NAME = "result.json"
 EXTRA_BODY = "extra-body"
@@ -36,7 +38,6 @@ VLLM = "vllm"
 """The client that `vllm bench serve` starts."""
 RUST = "vllm-rs"
 """The Rust client; official wheels of vLLM carry it in the package, under this name."""
-Version = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,6 @@ OLD_RUST_DIALECT = dataclasses.replace(RUST_DIALECT, since=(0, 27, 0), spread=Fa
 """The Rust client before the version whose range ratio is known to mean what it means to the others."""
 LATEST = "0.33.0"
 OLD_PROMPT_GROWTH = 1.35
-OLDEST = (0, 6, 0)
-"""No benchmark of a version before this one is known; builds from source call themselves 0.0.0 or 0.1.dev1."""
 
 
 @dataclass(frozen=True)
@@ -119,12 +118,6 @@ class Target:
     trust_remote_code: bool
 
 
-def parse_version(text: str) -> Version | None:
-    """Return the first three numbers of a version such as `0.8.5+das.opt1`, or None where there is none."""
-    match = re.search(r"(?<![\d.])v?(\d+)\.(\d+)(?:\.(\d+))?", text)
-    return (int(match[1]), int(match[2]), int(match[3] or 0)) if match else None
-
-
 def longest_prompt(tokens: int, version: str | None) -> int:
     """Return how many tokens a random prompt of so many can have for the server.
 
@@ -132,12 +125,6 @@ def longest_prompt(tokens: int, version: str | None) -> int:
     """
     parsed = parse_version(version or "")
     return int(tokens * OLD_PROMPT_GROWTH) if parsed is not None and parsed[:2] == (0, 8) else tokens
-
-
-def version_in_image(image: str) -> str | None:
-    """Return the vLLM version that an image reference names, as in `vllm:0.8.5-ubuntu22.04`, or None."""
-    match = re.search(r"(?:vllm(?:[\w.-]*:|[_-])|orch-cpu:)v?(\d+\.\d+\.\d+)", image)
-    return match[1] if match else None
 
 
 def is_rust(client: str) -> bool:
@@ -299,7 +286,7 @@ def _unknown_flags(point: Point, options: frozenset[str]) -> list[str]:
     """Return the further flags that a parser does not know, be it as the beginning of another one."""
     flags = json.loads(point.client_flags)
     given = {
-        name: "--" + ("no-" if value is False else "") + re.split(r"[.+]", name)[0].replace("_", "-")
+        name: ("--no-" if value is False else "--") + read_name(name).flag
         for name, value in flags.items()
         if value is not None and len(name) > 1
     }

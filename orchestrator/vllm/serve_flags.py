@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.vllm.client import OLDEST, parse_version
+from orchestrator.vllm.versions import OLDEST, parse_version
 
 if TYPE_CHECKING:
-    from orchestrator.vllm.client import Version
+    from orchestrator.vllm.versions import Version
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PARSER = {"problem": "", "dotted": True, "options": []}
+PARSER = {"problem": "", "options": []}
 ANSWER = {"python": "3.11.2", "vllm": "0.32.0", "serve": PARSER, "bench": PARSER}
 IMAGE = ImageFacts("sha256:" + "1" * 64, ())
 IDENTITY = Identity("p-ask-0a1b2c3d", "0a1b2c3d", "/state/deployments/p-ask-0a1b2c3d")

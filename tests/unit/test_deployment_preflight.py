@@ -173,7 +173,14 @@ def test_prompts_that_are_not_on_the_node_are_missed_before_anything_is_started(
 
 @pytest.mark.parametrize(
     ("flags", "length"),
-    [({}, None), ({"max-model-len": 2048}, 2048), ({"max_model_len": "32k"}, None), ({"max-model-len": True}, None)],
+    [
+        ({}, None),
+        ({"max-model-len": 2048}, 2048),
+        ({"max_model_len": "32k"}, 32_000),
+        ({"max-model-len": "auto"}, None),
+        ({"max-model-len": -1}, None),
+        ({"max-model-len": True}, None),
+    ],
 )
 def test_the_context_that_the_flags_ask_for_is_known_beforehand(flags: dict[str, Any], length: int | None) -> None:
     assert flagged_context(a_profile(server={"flags": flags})) == length

@@ -28,14 +28,6 @@ class FlexibleArgumentParser(argparse.ArgumentParser):
         super().__init__(*args, **keys)
         self._deprecated = set()
 """
-DOTTED = (
-    FLEXIBLE
-    + """
-    def parse_args(self, args):
-        name, value = args
-        return super().parse_args([name.partition(".")[0], json.dumps({name.partition(".")[2]: json.loads(value)})])
-"""
-)
 SERVE = """
 import argparse, enum, json
 
@@ -66,6 +58,8 @@ def make_arg_parser(parser):
     parser.add_argument("--speculative-config", type=json.loads)
     parser.add_argument("--compilation-config", type=dictionary)
     parser.add_argument("--odd", type=exits)
+    parser.add_argument("--middleware", action="append", type=str)
+    parser.add_argument("--timeout", type=lambda text: None if text == "None" else float(text))
     parser.add_argument("--set", choices={"b", "c", "a"})
     parser._deprecated.add(parser.add_argument("--task"))
     return parser
@@ -81,7 +75,7 @@ def a_vllm(folder: Path, **changes: str | None) -> Path:
     files = {
         "vllm/__init__.py": "",
         "vllm/utils/__init__.py": "",
-        "vllm/utils/argparse_utils.py": DOTTED,
+        "vllm/utils/argparse_utils.py": FLEXIBLE,
         "vllm/entrypoints/__init__.py": "",
         "vllm/entrypoints/cli/__init__.py": "",
         "vllm/entrypoints/cli/serve.py": SERVE,
@@ -109,11 +103,11 @@ def answer(site: Path) -> dict[str, Any]:
 
 def test_every_option_is_told_with_the_values_that_it_takes(tmp_path: Path) -> None:
     said = ImageParsers.model_validate(answer(a_vllm(tmp_path)))
-    assert (said.vllm, said.serve.problem, said.serve.dotted) == ("0.9.2+cpu", "", True)
+    assert (said.vllm, said.serve.problem) == ("0.9.2+cpu", "")
     assert {option.names[0]: (option.nargs, option.kind, option.choices) for option in said.serve.options} == {
         "-h": (0, "text", None),
         "--enforce-eager": (0, "text", None),
-        "--max-model-len": (None, "text", None),
+        "--max-model-len": (None, "size", None),
         "--max-num-seqs": (None, "int", None),
         "--gpu-memory-utilization": (None, "float", None),
         "--quantization": (None, "text", ("awq", "None")),
@@ -122,17 +116,21 @@ def test_every_option_is_told_with_the_values_that_it_takes(tmp_path: Path) -> N
         "--speculative-config": (None, "json", None),
         "--compilation-config": (None, "json", None),
         "--odd": (None, "text", None),
+        "--middleware": (None, "text", None),
+        "--timeout": (None, "float", None),
         "--set": (None, "text", ("a", "b", "c")),
         "--task": (None, "text", None),
     }
     assert [option.names[0] for option in said.serve.options if option.deprecated] == ["--task"]
+    assert [option.names[0] for option in said.serve.options if option.repeated] == ["--middleware"]
+    assert {option.names[0]: option.also for option in said.serve.options if option.also} == {"--timeout": ("None",)}
     assert [(option.names, option.nargs) for option in said.bench.options[1:]] == [(("--goodput",), "+")]
 
 
 def test_a_version_that_has_its_parser_elsewhere_is_asked_there(tmp_path: Path) -> None:
     site = a_vllm(tmp_path, **{"vllm/utils/argparse_utils.py": None, "vllm/utils/__init__.py": FLEXIBLE})
     said = ImageParsers.model_validate(answer(site))
-    assert (said.serve.problem, said.serve.dotted) == ("", False)
+    assert said.serve.problem == ""
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_the_line_gives_docker_the_same_arguments() -> None:
     assert ["docker", *pasted(docker_run_line(spec))] == docker_run_argv(spec)
 
 
-@given(words, words, words, st.lists(words, max_size=3))
+@given(words, words, words, st.lists(words, min_size=1, max_size=3))
 def test_hostile_values_pass_through_the_shell_untouched(model: str, env: str, flag: str, served: list[str]) -> None:
     served = [name if not name.startswith("-") else f"m{name}" for name in served]  # a dash is refused by the schema
     spec = spec_of(

@@ -19,8 +19,6 @@ from orchestrator.vllm.client import (
     client_argv,
     client_dialect,
     dialect_of,
-    parse_version,
-    version_in_image,
 )
 
 TARGET = Target("127.0.0.1", 8000, "/models/m", "/models/m", trust_remote_code=False)
@@ -86,39 +84,9 @@ def test_the_table_of_dialects_is_in_order() -> None:
     assert client_dialect(LATEST) == DIALECTS[-1]
 
 
-@given(st.tuples(*[st.integers(min_value=0, max_value=99)] * 3), st.sampled_from(["", "v", "vllm-"]))
-def test_any_version_of_three_numbers_is_read(version: tuple[int, int, int], prefix: str) -> None:
-    text = prefix + ".".join(map(str, version))
-    assert parse_version(text) == version
-    assert parse_version(f"{text}+local.1.2.3") == version
-
-
 @given(st.text())
 def test_any_text_at_all_has_a_dialect(text: str) -> None:
     assert client_dialect(text) in DIALECTS
-
-
-@pytest.mark.parametrize(
-    ("image", "version"),
-    [
-        (
-            "image.sourcefind.cn:5000/dcu/admin/base/vllm:0.8.5-ubuntu22.04-dtk25.04.1-rc5-das1.6-py3.10-20250711",
-            "0.8.5",
-        ),
-        ("vllm/vllm-openai:v0.32.0", "0.32.0"),
-        ("vllm/vllm-openai-rocm:v0.24.0@sha256:0123", "0.24.0"),
-        ("orch-cpu:0.8.5", "0.8.5"),
-        ("rocm/vllm:rocm6.4.1_vllm_0.10.0_20250812", "0.10.0"),
-        ("registry/base:ubuntu22.04-vllm-0.9.2", "0.9.2"),
-        ("registry:5000/vllm:0.10.2", "0.10.2"),
-        ("vllm/vllm-openai:latest", None),
-        ("vllm/vllm-openai", None),
-        ("image.sourcefind.cn:5000/dcu/admin/base/custom:kylinv10-dtk25.04-py310", None),
-        ("pytorch:2.6.0", None),
-    ],
-)
-def test_an_image_that_names_its_version_is_believed(image: str, version: str | None) -> None:
-    assert version_in_image(image) == version
 
 
 def test_the_whole_command_for_the_guide_s_version() -> None:

@@ -40,7 +40,6 @@ def real_parser() -> argparse.ArgumentParser:
 
 PARSER = Parser(
     problem="",
-    dotted=True,
     options=tuple(map(Option.model_validate, program.options_of(real_parser()))),
 )
 
@@ -110,10 +109,6 @@ def test_a_long_list_of_choices_is_shown_in_part() -> None:
 def test_a_flag_is_found_as_the_parser_would(flag: str, name: str | None) -> None:
     option = PARSER.option(flag)
     assert (option and option.names[0]) == name
-
-
-def test_a_parser_that_knows_no_keys_of_json_values_has_none() -> None:
-    assert PARSER.model_copy(update={"dotted": False}).option("speculative-config.x") is None
 
 
 values = st.one_of(

@@ -16,7 +16,6 @@ def option(name: str, *, kind: Any = "text", deprecated: bool = False) -> Option
 
 SERVE = Parser(
     problem="",
-    dotted=True,
     options=(
         option("max-model-len", kind="int"),
         option("dtype"),
@@ -24,8 +23,8 @@ SERVE = Parser(
         option("old", deprecated=True),
     ),
 )
-BENCH = Parser(problem="", dotted=False, options=(option("burstiness", kind="float"),))
-BROKEN = Parser(problem="ImportError: no module", dotted=False, options=())
+BENCH = Parser(problem="", options=(option("burstiness", kind="float"),))
+BROKEN = Parser(problem="ImportError: no module", options=())
 ASKED = ImageParsers(python="3.11.2", vllm="0.32.0", serve=SERVE, bench=BENCH)
 
 

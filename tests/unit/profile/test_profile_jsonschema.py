@@ -127,7 +127,7 @@ def test_what_a_file_may_say_validates(text: str) -> None:
         "container: {env: {A-B: 1}}",
         "container: {privileged: 'no'}",
         "server: {port: 0}",
-        "server: {flags: {--x: 1}}",
+        "server: {flags: {---x: 1}}",
         "health: {expected: {wieghts: 1}}",
         "bench: {lengths: [[1]]}",
         "bench: {num_prompts: []}",

@@ -117,7 +117,10 @@ def test_remarks_on_the_server(changes: dict[str, Any], expected: list[str]) -> 
     [
         ({"server": {"flags": {"max_model_len": 1000}}}, ["server.flags.max-model-len: 1000 is less than 512 + 512 tokens of the sweep"]),
         ({"server": {"flags": {"max-model-len": "1024"}}}, []),
-        ({"server": {"flags": {"max-model-len": "auto"}}}, []),
+        ({"server": {"flags": {"max-model-len": "auto"}}}, [
+            "server.flags.max-model-len: is 'auto', but must be a whole number, or one such as 8k"
+        ]),
+        ({"server": {"flags": {"max-model-len": "auto"}}, "container": {"image": "vllm:0.14.1"}}, []),
         ({"server": {"flags": {"max-model-len": 1100}}, "container": {"image": "vllm:0.8.5"}}, [
             "server.flags.max-model-len: 1100 may be too small: vLLM 0.8 can turn a prompt of 512 tokens into 691"
         ]),

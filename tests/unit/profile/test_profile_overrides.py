@@ -83,7 +83,7 @@ def test_nothing_after_the_equals_sign_takes_a_key_away(folder: Folder) -> None:
         ("server.port.x=1", "--set server.port.x:1:8 server.port — must be a whole number"),
         ("container.mounts.0=/a:/b", "--set container.mounts.0:1:11 container.mounts — must be a list"),
         ("container.mounts=[a:/b]", "--set container.mounts:1:19 container.mounts[0] — source must be an absolute path"),
-        ("server.flags.-x=1", "--set server.flags.-x:1:14 server.flags.-x — must be a flag's name without its leading dashes"),
+        ("server.flags.---x=1", "--set server.flags.---x:1:14 server.flags.---x — must be a flag's name, such as max-model-len or --max-model-len"),
         ("server.flags.x=[1", "--set server.flags.x:1:18 — not YAML: expected ',' or ']', but got '<stream end>'"),
         ("extends=other", "--set extends:1:1 extends — only a file can extend another"),
         ("server.port", "--set:1:1 — write KEY=VALUE, such as server.port=8010"),

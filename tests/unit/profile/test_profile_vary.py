@@ -39,7 +39,7 @@ SEQS, BATCHED = "server.flags.max-num-seqs", "server.flags.max-num-batched-token
             "p.yaml:3:40 server.port — must be a whole number",
         ]),
         ("{axes: {server.env.A: [true]}}", ['p.yaml:3:30 server.env.A — an environment variable is text: write "1", "0", "true" or "false" in quotes']),
-        ("{axes: {server.flags.a-b: [1], server.flags.a_b: [1]}}", ["p.yaml:3:38 server.flags.a_b — 'a_b' and 'a-b' are the same flag"]),
+        ("{axes: {server.flags.a-b: [1], server.flags.a_b: [1]}}", ["p.yaml:3:38 vary.axes.server.flags.a_b — is the same flag as the axis server.flags.a-b"]),
         ("{axes: {server.flags: [{a: 1}], server.flags.a: [1]}}", ["p.yaml:3:39 vary.axes.server.flags.a — lies inside of the axis server.flags"]),
         ("{axes: {server.port: [1, 2], container.image: [a]}, linked: [[server.port, container.image]]}", [
             "p.yaml:3:68 vary.linked[0] — linked axes need as many values each: server.port has 2, container.image has 1"

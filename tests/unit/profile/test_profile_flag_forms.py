@@ -1,0 +1,181 @@
+"""Promise E3: a flag is one flag in whatever form a profile and its bases name it; what is said twice is a fault."""
+
+# ruff: noqa: E501 - a row holds an input and the exact text that it gives
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from orchestrator.plan.container import server_argv
+from orchestrator.profile.lint import lint
+from orchestrator.profile.load import load_profile
+from orchestrator.profile.schema import Profile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BENCH = "bench: {lengths: [[8, 8]], num_prompts: 8}\n"
+HEAD = f"container: {{image: 'vllm:0.8.5'}}\n{BENCH}"
+
+
+def argv_of(tmp_path: Path, base: str, child: str, *sets: str) -> list[str]:
+    (tmp_path / "base.yaml").write_text(f"{HEAD}server: {{model: m, flags: {base}}}\n", encoding="utf-8")
+    (tmp_path / "child.yaml").write_text(f"extends: base\nserver: {{flags: {child}}}\n", encoding="utf-8")
+    return server_argv(load_profile("child", [tmp_path], sets))[7:]
+
+
+@pytest.mark.parametrize(
+    ("base", "child", "argv"),
+    [
+        ("{tp: 8}", "{tensor-parallel-size: 4}", ["--tensor-parallel-size", "4"]),
+        ("{tensor_parallel_size: 8}", "{--tp: 4}", ["-tp", "4"]),
+        ("{tp: 8, dtype: half}", "{tensor-parallel-size: null}", ["--dtype", "half"]),
+        ("{enable-prefix-caching: true}", "{no-enable-prefix-caching: true}", ["--no-enable-prefix-caching"]),
+        ("{O3: true}", "{O: 1}", ["-O", "1"]),
+        ("{device-memory-utilization: 0.5}", "{gpu-memory-utilization: 0.9}", ["--gpu-memory-utilization", "0.9"]),
+        ("{hf-overrides: {a: 1, b: 2}}", "{hf_overrides: {b: 3}}", ["--hf_overrides", '{"a":1,"b":3}']),
+        ("{hf-overrides: {a: 1, b: 2}}", "{hf-overrides.b: 3}", ["--hf-overrides", '{"a":1,"b":3}']),
+        ("{hf-overrides.a: 1, hf_overrides.b: 2}", "{hf_overrides: {b: 3}}", ["--hf-overrides", '{"b":3,"a":1}']),
+        ("{hf-overrides: {a: {x: 1, y: 2}}}", "{hf-overrides.a.y: 3}", ["--hf-overrides", '{"a":{"x":1,"y":3}}']),
+        ("{hf-overrides.a.x: 1}", "{hf-overrides.a: 5}", ["--hf-overrides", '{"a":5}']),
+        ("{hf-overrides.a: 5}", "{hf-overrides.a.x: 1}", ["--hf-overrides", '{"a":{"x":1}}']),
+        ("{hf-overrides.a: 5}", "{hf-overrides: null}", []),
+        ("{hf-overrides.a: 5}", "{hf-overrides: null, hf-overrides.b: 1}", ["--hf-overrides", '{"b":1}']),
+        ("{hf-overrides.a: 5}", "{hf-overrides.a: null}", ["--hf-overrides", '{"a":null}']),
+        ("{hf-overrides: '{\"a\": 1}'}", "{hf-overrides.a: 2}", ["--hf-overrides", '{"a":2}']),
+        ("{hf-overrides: text}", "{hf-overrides.a: 2}", ["--hf-overrides", '{"a":2}']),
+        ("{sc.l: [a]}", "{sc.l+: b}", ["--speculative-config", '{"l":["a","b"]}']),
+        ("{cc.x: 1}", "{compilation-config.x: 2}", ["--compilation-config", '{"x":2}']),
+        ("{cc.x: 1, cc.y: 1}", "{compilation_config.x: 2}", ["--compilation_config", '{"x":2,"y":1}']),
+    ],
+)
+def test_what_a_profile_says_of_a_flag_wins_over_its_base_in_whatever_form(
+    tmp_path: Path, base: str, child: str, argv: list[str]
+) -> None:
+    assert argv_of(tmp_path, base, child) == argv
+
+
+def test_an_override_finds_the_flag_in_whatever_form(tmp_path: Path) -> None:
+    given = argv_of(
+        tmp_path, "{tp: 8, cc: {a: 1}}", "{}", "server.flags.--tensor_parallel_size=2", "server.flags.cc.a=3"
+    )
+    assert given == ["--tensor_parallel_size", "2", "--compilation-config", '{"a":3}']
+
+
+TWICE: list[tuple[dict[str, Any], str]] = [
+    ({"tp": 1, "tensor-parallel-size": 1}, "'tensor-parallel-size' and 'tp' are the same flag"),
+    ({"max_num_seqs": 1, "--max-num-seqs": 1}, "'--max-num-seqs' and 'max_num_seqs' are the same flag"),
+    ({"no-enable-lora": True, "enable-lora": True}, "'enable-lora' and 'no-enable-lora' are the same flag"),
+    ({"O3": True, "O": 2}, "'O' and 'O3' are the same flag"),
+    ({"O": {"a": 1}, "cc": {"b": 1}}, "'cc' and 'O' are the same flag"),
+    ({"cc": {"a": 1}, "cc.a": 2}, "'cc.a' gives 'a' a value for the second time"),
+    ({"cc.a": 1, "compilation-config.a": 1}, "'compilation-config.a' gives 'a' a value for the second time"),
+    ({"cc.a": 1, "cc.a.b": 1}, "'cc.a.b' needs a mapping at 'a', which is given another value"),
+    ({"cc.a.b": {"c": 1}, "cc.a": {"b": {"c": 2}}}, "'cc.a' gives 'c' a value for the second time"),
+    ({"cc.a": 1, "cc.a+": 1}, "'cc.a+' adds to 'a', which is given another value than a list"),
+    ({"cc": 3, "cc.a": 1}, "'cc.a' is a key of 'cc', whose value is no mapping"),
+    ({"cc..a": 1}, "'cc..a' has an empty key between or after its dots"),
+    ({"cc.": 1}, "'cc.' has an empty key between or after its dots"),
+    ({"--port": 1}, "'--port' is set by server.port"),
+    ({"O3": 2}, "'O3' says it all and takes no value"),
+    ({"no-enable-lora": False}, "'no-enable-lora' says it all and takes no value"),
+    ({"served-model-name": []}, "'served-model-name' wants at least one value; null leaves the flag out"),
+    ({"middleware": []}, "'middleware' wants at least one value"),
+    ({"x": [-0.5, 1]}, "'-0.5' in the list of 'x' would be taken for another flag"),
+    ({"served_model_name": ["a", "-b"]}, "'-b' in the list of 'served_model_name' would be taken for another flag"),
+    ({"ssl-certfile": "/c"}, "'ssl-certfile' is not for orch: orch and the benchmark client speak http"),
+    ({"ssl_keyfile": "/c"}, "leave TLS to a proxy before it"),
+    ({"headless": True}, "a headless server has no API"),
+    ({"asc": 0}, "a headless server has no API"),
+    ({"uds": "/s"}, "not through a socket file"),
+    ({"grpc": True}, "orch checks the server and measures it over http"),
+    ({"h": True}, "it prints a text and ends"),
+]
+
+
+def a_profile(flags: dict[str, Any], image: str = "vllm:0.8.5", **server: Any) -> Profile:  # noqa: ANN401 - any key
+    bench = {"lengths": [[8, 8]], "num_prompts": 700, "repetitions": 2}
+    whole = {"model": "/m", "flags": flags, **server}
+    return Profile.model_validate({"name": "p", "container": {"image": image}, "server": whole, "bench": bench})
+
+
+@pytest.mark.parametrize(("flags", "problem"), TWICE, ids=lambda value: str(value)[:40])
+def test_what_cannot_be_said_of_a_flag_is_refused_with_the_way_out(flags: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=r"server\.flags") as caught:
+        a_profile(flags)
+    assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"headless": False, "ssl-certfile": None, "api-server-count": 2, "no-grpc": True},
+        {"middleware": ["a", "-b"], "x": [-1, 2], "allowed-origins": []},
+        {"cc": None, "cc.a": 1, "cc.b+": [1], "cc.b": [0]},
+        {"x": "--"},
+    ],
+)
+def test_what_does_no_harm_is_taken(flags: dict[str, Any]) -> None:
+    assert a_profile(flags).server.flags == flags
+
+
+REMARKS: list[tuple[str, dict[str, Any], list[str]]] = [
+    ("vllm:0.8.5", {"trust-remote-code": "yes"}, ["trust-remote-code: is a switch and takes no value; write true, or null to leave it out"]),
+    ("vllm:latest-1", {"enforce_eager": "yes"}, []),
+    ("vllm:0.33.0", {"enforce_eager": "yes"}, ["enforce_eager: is a switch and takes no value; write true, or null to leave it out"]),
+    ("vllm:0.8.5", {"trust-remote-code": False}, ["trust-remote-code: has no form --no-trust-remote-code; null leaves the flag out"]),
+    ("vllm:0.33.0", {"trust-remote-code": False}, []),
+    ("vllm:0.8.5", {"max-model-len": 1e5}, ["max-model-len: is '100000.0', but must be a whole number, or one such as 8k; write 100000"]),
+    ("x:1", {"max-num-seqs": 1e5}, ["max-num-seqs: is '100000.0', but must be a whole number; write 100000"]),
+    ("x:1", {"max-num-seqs": "1k"}, ["max-num-seqs: is '1k', but must be a whole number"]),
+    ("vllm:0.8.5", {"max-num-batched-tokens": "8k"}, ["max-num-batched-tokens: is '8k', but must be a whole number"]),
+    ("vllm:0.14.1", {"max-num-batched-tokens": "8k", "max-model-len": "auto"}, []),
+    ("x:1", {"chat-template": ""}, ["chat-template: is an empty text, which the server is given; null leaves it out"]),
+    ("x:1", {"chat-template": "/t/${http_proxy}"}, ["chat-template: has a $ variable in it, which no shell reads: it is passed on as it stands; write its value"]),
+    ("x:1", {"hf-overrides": {"a": ["$B"]}}, ["hf-overrides: has a $ variable in it, which no shell reads: it is passed on as it stands; write its value"]),
+    ("x:1", {"chat-template": "5$ and $(x)"}, []),
+    ("x:1", {"max-num-seqs": True}, ["max-num-seqs: needs a value"]),
+    ("x:1", {"max-num-seqs": [1, 2]}, ["max-num-seqs: takes one value, not 2"]),
+    ("x:1", {"speculative-config": "{a: 1}"}, ["speculative-config: is not JSON; write it as a mapping"]),
+    ("x:1", {"tp.x": 1}, ["tp.x: is '{\"x\":1}', but must be a whole number"]),
+    ("vllm:0.11.2", {"ep": True}, ["ep: vLLM 0.11.2 has no -ep, which 0.14.1 has; write enable-expert-parallel"]),
+    ("vllm:0.14.1", {"ep": True}, []),
+    ("vllm:0.8.5", {"sc": {"a": 1}}, []),
+    ("x:1", {"config": "/c.yaml"}, ["config: orch does not see what this file says; flags in server.flags win over it, and are checked"]),
+    ("x:1", {"root_path": "/v"}, ["root_path: is for a proxy before the server; orch and the client ask without it"]),
+    ("x:1", {"r": 1, "nnodes": 2}, ["r: orch starts one node's server alone; another rank than 0 has no API"]),
+    ("x:1", {"r": 0}, []),
+    ("x:1", {"O": "fast"}, ["O: is 'fast', but -O takes a level from 0 to 3; JSON is for compilation-config"]),
+    ("vllm:0.11.2", {"O": '{"level": 3}'}, []),
+    ("vllm:0.14.1", {"O": '{"level": 3}'}, ["O: is '{\"level\": 3}', but -O takes a level from 0 to 3; JSON is for compilation-config"]),
+    ("vllm:0.11.2", {"O": True}, ["O: is 'true', but -O takes a level from 0 to 3; JSON is for compilation-config"]),
+    ("vllm:0.14.1", {"O3": True}, []),
+    ("x:1", {"O.x": 1}, []),
+    ("x:1", {"tensor_par": 2}, ["tensor_par: may be an abbreviation of tensor-parallel-size, as which orch does not know it; write the name in full"]),
+    ("x:1", {"of-a-vendor": 2}, []),
+    ("x:1", {"chat-template": "--"}, ["chat-template: is '--', which the parser drops where its Python is older than 3.13"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("image", "flags", "expected"), REMARKS, ids=lambda value: str(value)[:40])
+def test_what_a_server_would_refuse_or_mistake_is_remarked_on_offline(
+    image: str, flags: dict[str, Any], expected: list[str]
+) -> None:
+    remarks = [f"{remark.key}: {remark.text}" for remark in lint(a_profile(flags, image))]
+    assert [line for line in remarks if line.startswith("server.")] == [f"server.flags.{line}" for line in expected]
+
+
+def test_a_shell_s_variable_in_the_model_or_the_environment_is_remarked_on_without_its_value() -> None:
+    profile = a_profile({}, env={"http_proxy": "${HTTP_PROXY}"}, model="/m/$NAME")
+    told = {remark.key: remark.text for remark in lint(profile) if "$ variable" in remark.text}
+    assert told.keys() == {"server.model", "server.env.http_proxy"}
+    assert not any("HTTP_PROXY" in text or "NAME" in text for text in told.values())
+
+
+@pytest.mark.parametrize("spelling", ["tp", "-tp", "--tp", "tensor_parallel_size", "--tensor-parallel-size"])
+@pytest.mark.parametrize("value", [4, "4"])
+def test_what_looks_a_flag_up_finds_every_form_of_it(spelling: str, value: object) -> None:
+    (shm,) = [remark.text for remark in lint(a_profile({spelling: value})) if remark.key == "container.shm_size"]
+    assert shm.startswith("4 workers")

@@ -209,7 +209,7 @@ def client_argv(
     argv += ["--metric-percentiles", ",".join(f"{percentile:g}" for percentile in percentiles)]
     argv += ["--save-detailed"] if dialect.detailed and (options is None or "--save-detailed" in options) else []
     argv += ["--disable-tqdm", "--save-result", "--result-dir", result_dir, "--result-filename", RESULT_NAME]
-    return argv + to_argv(flags)
+    return argv + to_argv(flags, program="bench")
 
 
 def _further_flags(point: Point, dialect: ClientDialect) -> dict[str, Any]:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from orchestrator.diagnosis.lines import Line
     from orchestrator.diagnosis.tracebacks import Failure
 
+LAST_WORDS = 2
+"""Lines at the end of the log of a server that ended with 0: a program that gives up says so last."""
 FROM_OUTSIDE = (0, 130, 137, 143)
 """Exit codes of a server that was asked to end or was killed; vLLM also ends with 0 after its engine has died."""
 
@@ -75,7 +77,7 @@ def what_may_explain(findings: Findings, ending: Ending) -> Findings:
         return findings
     shows_death = _shows_death(findings)
     if ending.from_outside and not shows_death:
-        return _only(findings, _is_certain, is_deadly)
+        return _only(findings, _last_words(findings) if ending.exit_code == 0 else _is_certain, is_deadly)
     if ending.served:
         return _only(findings, _of_engine_or_certain, _of_engine)
     return findings if shows_death else _after_progress(findings)
@@ -154,6 +156,12 @@ def _only(findings: Findings, keeps: Callable[[Line], bool], keeps_failure: Call
 
 def _is_certain(line: Line) -> bool:
     return _is_native(line) or _is_usage(line) or bool(SUPERVISOR.match(line.text))
+
+
+def _last_words(findings: Findings) -> Callable[[Line], bool]:
+    """Return what says whether a line is certain, or one without a level among the very last of the log."""
+    end = findings.messages[-1].number if findings.messages else 0
+    return lambda line: _is_certain(line) or (not line.level and line.number > end - LAST_WORDS)
 
 
 def _of_engine_or_certain(line: Line) -> bool:

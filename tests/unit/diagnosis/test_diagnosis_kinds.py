@@ -1,4 +1,4 @@
-"""F5: what only points elsewhere is followed to what it points to, in the forms of several versions."""
+"""What only points elsewhere is followed to what it points to, in the forms of several versions."""
 
 # ruff: noqa: E501 - rows hold lines of logs as they are
 
@@ -286,3 +286,11 @@ def test_of_a_group_of_exceptions_the_first_member_is_the_root() -> None:
 def test_a_crash_at_the_very_end_does_not_hide_what_the_engine_failed_by() -> None:
     lines = [*failed_start(V024, ["ValueError: the wings are wet"]), "Segmentation fault (core dumped)"]
     assert diagnosed(lines, 139).root_line == "ValueError: the wings are wet"
+
+
+@some_forms
+def test_the_last_words_of_a_server_that_ends_with_0_are_its_root(form: Form) -> None:
+    words = "[Errno 28] No space left on device"
+    found = diagnosed([*healthy(form), words], 0)
+    assert (found.cause, found.root_line) == ("disk-full", words)
+    assert diagnosed([*healthy(form, later=[words]), *ready(form)], 0).cause == "ended-from-outside"

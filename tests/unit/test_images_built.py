@@ -44,6 +44,7 @@ def test_a_landing_builds_a_few_versions_and_all_are_built_when_asked(
     monkeypatch.setattr(build, "provide_cpu", lambda _, version: version)
     monkeypatch.setattr(build, "provide_stub", lambda _: "stub")
     monkeypatch.setattr(build, "provide_client", lambda _, version: f"client {version}")
+    monkeypatch.setattr(build, "provide_sourced", lambda _, version: f"sourced {version}")
     built = list(build.build_target(SimpleNamespace(), target, None))
     versions = [name for name in built if name in build.known_versions()]
     assert versions == (build.known_versions() if all_of_them else list(build.EACH_LANDING))

@@ -10,7 +10,8 @@ from orchestrator import __version__
 from orchestrator.accelerators import held_by
 from orchestrator.inside import program_text, supervisor
 from orchestrator.plan import labels
-from orchestrator.profile.values import DeviceSpec, MountSpec, UlimitSpec
+from orchestrator.profile.docker_options import DockerOptions
+from orchestrator.profile.values import DeviceSpec, Inherit, MountSpec, UlimitSpec
 from orchestrator.sweep import canonical_json
 from orchestrator.vllm.flags import to_argv
 
@@ -68,8 +69,8 @@ class ContainerSpec:
     devices: tuple[DeviceSpec, ...]
     ulimits: Mapping[str, UlimitSpec]
     network: str
-    publish: tuple[str, int] | None
-    """Address and port of the node that the same port of the container answers at; None on the node's own network."""
+    publish: tuple[str, int, int] | None
+    """Address and port of the node, and the container's port that answers there; None on the node's own network."""
     gpus: str | int | tuple[str, ...] | None = None
     shm_size: int | None = None
     ipc: str | None = None
@@ -83,13 +84,17 @@ class ContainerSpec:
     memory: int | None = None
     runtime: str | None = None
     user: str | None = None
+    options: DockerOptions = field(default_factory=DockerOptions)
+    """Whatever else docker is told, under docker's names."""
+    inherited: tuple[str, ...] = ()
+    """Names of the variables whose values are those of the shell; none once a deployment starts."""
     secrets: tuple[str, ...] = field(default=())
     """Names of the variables that the supervisor adds from the deployment's folder."""
 
 
 def container_spec(profile: Profile, identity: Identity) -> ContainerSpec:
     """Return the container of a profile."""
-    container = profile.container
+    container, server = profile.container, profile.server
     argv = container_argv(profile)
     cap_add, cap_drop = capabilities(container.cap_add, container.cap_drop)
     mounts = (*container.mounts, *dataset_mounts(profile))
@@ -108,13 +113,14 @@ def container_spec(profile: Profile, identity: Identity) -> ContainerSpec:
             labels.PROFILE: profile.name,
             labels.PROFILE_HASH: serving_hash(profile),
             labels.VERSION: __version__,
+            **container.labels,
         },
         env=plain(container.env),
         mounts=mounts,
         devices=container.devices,
         ulimits=container.ulimits,
         network=container.network,
-        publish=None if container.network == "host" else (profile.server.host, profile.server.port),
+        publish=None if container.network == "host" else (server.host, server.port, server.port_inside),
         gpus=container.gpus,
         shm_size=container.shm_size,
         ipc=container.ipc,
@@ -128,6 +134,8 @@ def container_spec(profile: Profile, identity: Identity) -> ContainerSpec:
         memory=container.memory,
         runtime=container.runtime,
         user=container.user,
+        options=container.docker_options(),
+        inherited=tuple(name for name, value in container.env.items() if isinstance(value, Inherit)),
         secrets=tuple(sorted(profile.secrets())),
     )
 
@@ -157,7 +165,7 @@ def server_argv(profile: Profile) -> list[str]:
     """Return the command that serves the model, as one would type it."""
     server = profile.server
     host = server.host if profile.container.network == "host" else "0.0.0.0"  # noqa: S104 - inside the container; published on server.host
-    return [*server.command, server.model, "--host", host, "--port", str(server.port), *to_argv(server.flags)]
+    return [*server.command, server.model, "--host", host, "--port", str(server.port_inside), *to_argv(server.flags)]
 
 
 def container_argv(profile: Profile, command: list[str] | None = None) -> list[str]:

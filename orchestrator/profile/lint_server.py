@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from orchestrator.accelerators import VISIBLE
+from orchestrator.profile.inherited import SECRET_NAME
 from orchestrator.vllm.flags import lookup
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     Remarks = Iterator[tuple[str, str]]
 
-SECRET_NAME = re.compile(r"(^|_)(TOKEN|KEY|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(_|$)")
 PARALLEL_FLAGS = (
     ("tensor-parallel-size", "tp"),
     ("pipeline-parallel-size", "pp"),

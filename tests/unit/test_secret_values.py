@@ -64,9 +64,7 @@ def test_the_server_s_own_secret_wins_over_the_container_s() -> None:
 
 @pytest.mark.parametrize("value", ["8", "on", "abc"])
 def test_a_text_too_short_to_be_masked_is_no_secret(value: str) -> None:
-    with pytest.raises(
-        EnvironmentFault, match="the secret HF_TOKEN has . characters: masking so short a text"
-    ) as caught:
+    with pytest.raises(EnvironmentFault, match="so short a text would hide") as caught:
         read_secrets(with_secret(from_env="TOKEN"), {"TOKEN": value})
     assert value not in caught.value.message.split()
     assert "inherit: true" in caught.value.hint

@@ -57,7 +57,7 @@ def bench(
             "--set changes a profile, and --resume goes on with the one that the run was begun with",
             "To check that a changed profile comes to the same: orch bench PROFILE --set … --resume RUN",
         )
-    given = options.load(profile, sets) if profile else None
+    given = options.load(profile, sets, to_start=True) if profile else None
     if resume is not None:
         return _go_on(resume, given, name, wait, quiet=quiet, as_json=as_json)
     asked = options.only_variant(given) if given else None

@@ -13,6 +13,7 @@ from orchestrator.cli.settings import settings
 if TYPE_CHECKING:
     from orchestrator.cli.settings import Settings
     from orchestrator.engine import Engine
+    from orchestrator.profile.node_files import ReadPath
     from orchestrator.profile.schema import Profile
 
 json_output = click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output.")
@@ -110,11 +111,21 @@ optional_profile_argument = click.argument(
 )
 
 
-def load(profile: str, sets: tuple[str, ...]) -> Profile:
-    """Return the resolved profile of a name or a path."""
+def load(profile: str, sets: tuple[str, ...], *, to_start: bool = False) -> Profile:
+    """Return the resolved profile of a name or a path; to start it, with the variables that the shell passes on."""
+    from orchestrator.profile.inherited import with_values
     from orchestrator.profile.load import load_profile
 
-    return load_profile(profile, settings().profiles, sets)
+    here = settings()
+    loaded = load_profile(profile, here.profiles, sets)
+    return with_values(loaded, here.environ) if to_start else loaded
+
+
+def read_paths(profile: str, sets: tuple[str, ...]) -> tuple[ReadPath, ...]:
+    """Return what was made of the paths that a profile does not write out."""
+    from orchestrator.profile.load import load_resolved
+
+    return load_resolved(profile, settings().profiles, sets).paths
 
 
 def only_variant(resolved: Profile) -> Profile:

@@ -10,8 +10,11 @@ import click
 from orchestrator.cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestrator.plan.plan import Plan
     from orchestrator.plan.variants import Variant
+    from orchestrator.profile.node_files import ReadPath
     from orchestrator.profile.schema import Profile
 
 
@@ -29,11 +32,18 @@ def plan(profile: str, name: str | None, sets: tuple[str, ...], as_json: bool) -
     Of a profile that varies its server: how many servers are started, and all of this for each of them.
     """
     resolved = options.load(profile, sets)
-    show_plan(resolved, name, as_json=as_json)
+    show_plan(resolved, name, as_json=as_json, paths=options.read_paths(profile, sets))
 
 
-def show_plan(profile: Profile, name: str | None, *, as_json: bool) -> None:
-    """Write the plan to standard output; that of a profile which varies holds one for each server."""
+def show_plan(profile: Profile, name: str | None, *, as_json: bool, paths: Sequence[ReadPath] = ()) -> None:
+    """Write the plan to standard output; that of a profile which varies holds one for each server.
+
+    Args:
+        profile: The resolved profile.
+        name: Name of the deployment; the profile's unless given.
+        as_json: Write data instead of lines.
+        paths: Paths that the profile does not write out, and what they were read as.
+    """
     from orchestrator.cli.output import emit, emit_json
     from orchestrator.cli.settings import settings
     from orchestrator.plan.plan import plan as make_plan
@@ -44,15 +54,24 @@ def show_plan(profile: Profile, name: str | None, *, as_json: bool) -> None:
     plans = [(variant, make_plan(variant.profile, name, folder)) for variant in variants(profile)]
     if profile.vary is not None:
         if as_json:
-            emit_json("study-plan", _study_as_data(profile, plans))
+            emit_json("study-plan", {**_study_as_data(profile, plans), **_paths_as_data(paths)})
         else:
-            emit("\n".join(_study_lines(profile, plans)))
+            emit("\n".join([*_study_lines(profile, plans), *_path_lines(paths)]))
         return
     ((variant, made),) = plans
     if as_json:
-        emit_json("plan", _as_data(variant.profile, made))
+        emit_json("plan", {**_as_data(variant.profile, made), **_paths_as_data(paths)})
     else:
-        emit("\n".join(_lines(variant.profile, made)))
+        emit("\n".join([*_lines(variant.profile, made), *_path_lines(paths)]))
+
+
+def _paths_as_data(paths: Sequence[ReadPath]) -> dict[str, object]:
+    return {"paths": [{"key": path.key, "written": path.written, "meant": path.meant} for path in paths]}
+
+
+def _path_lines(paths: Sequence[ReadPath]) -> list[str]:
+    read = [f"# - {path.key}: {path.written} is {path.meant}" for path in paths]
+    return ["", "# Paths that the profile does not write out", *read] if read else []
 
 
 def _study_as_data(profile: Profile, plans: list[tuple[Variant, Plan]]) -> dict[str, object]:
@@ -107,6 +126,8 @@ def _as_data(profile: Profile, made: Plan) -> dict[str, object]:
         "weakenings": list(made.weakenings),
         "flags": list(made.flags),
         "secrets": list(made.spec.secrets),
+        "inherited": list(made.spec.inherited),
+        "env_file": list(made.spec.options.env_file),
         "estimate_s": {
             "start": made.estimate.start_s,
             "clients": made.estimate.clients_s,
@@ -130,6 +151,8 @@ def _lines(profile: Profile, made: Plan) -> list[str]:
             "",
             f"# Secrets handed to the server, not part of the container: {', '.join(made.spec.secrets)}",
         ]
+    if made.spec.inherited:
+        lines += ["", f"# Passed on from the shell that starts it: {', '.join(made.spec.inherited)}"]
     if made.measurements:
         guess = ", a guess; the run asks the image" if made.assumed else ""
         lines += [

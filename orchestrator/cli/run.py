@@ -39,7 +39,7 @@ def run(
     from orchestrator.plan.variants import variants
     from orchestrator.record import bench_of, open_run
 
-    resolved = options.load(profile, sets)
+    resolved = options.load(profile, sets, to_start=not dry_run)
     chosen = variants(resolved)
     for variant in chosen:
         bench_of(variant.profile)

@@ -73,7 +73,7 @@ def search(
     from orchestrator.runs.records import RunKind
     from orchestrator.search import SearchPlan, prompts_per_step, run_search
 
-    resolved = options.load(profile, sets)
+    resolved = options.load(profile, sets, to_start=True)
     chosen = variants(resolved)
     bench = bench_of(chosen[0].profile)
     _check_step(step, over, bench)

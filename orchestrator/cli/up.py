@@ -49,7 +49,7 @@ def up(
     from orchestrator.deployment.up import server_api
     from orchestrator.interruption import Interruption
 
-    resolved = options.only_variant(options.load(profile, sets))
+    resolved = options.only_variant(options.load(profile, sets, to_start=not dry_run))
     name = name or resolved.name
     if dry_run:
         show_plan(resolved, name, as_json=as_json)

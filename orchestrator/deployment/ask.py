@@ -132,7 +132,9 @@ def asking_spec(profile: Profile, image: ImageFacts, identity: Identity, held: H
     """Return a container with the question in the server's place, of what the profile asks for and this node has."""
     asked = profile.container
     mounts = [
-        mount.model_copy(update={"read_only": True}) for mount in asked.mounts if may_be_mounted(Path(mount.source))
+        mount.model_copy(update={"read_only": True})
+        for mount in asked.mounts
+        if mount.type == "bind" and may_be_mounted(Path(mount.source))
     ]
     container = Container(
         image=asked.image,
@@ -146,6 +148,8 @@ def asking_spec(profile: Profile, image: ImageFacts, identity: Identity, held: H
         user=asked.user,
         env={**asked.env, **REPEATABLE},
         source=asked.source,
+        platform=asked.platform,
+        workdir=asked.workdir,
     )
     asking = profile.model_copy(update={"container": container})
     entrypoint, *command = container_argv(asking, ["python3", "-c", program_text(parsers)])

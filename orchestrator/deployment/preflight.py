@@ -94,7 +94,7 @@ def ensure_image(
             if container.pull == "never":
                 hint = f"Build it (make images, in a checkout of orch), load it (docker load) or pull it: {error.hint}"
                 raise ImageMissing(error.message, hint) from error
-    engine.pull(container.image, deadline_s, progress)
+    engine.pull(container.image, deadline_s, progress, container.platform)
     return engine.image(container.image)
 
 
@@ -103,7 +103,7 @@ def _missing(container: Container) -> Iterator[str]:
         if not may_exist(Path(device.source)):
             yield f"container.devices: {device.source} does not exist"
     for mount in container.mounts:
-        if not may_exist(Path(mount.source)):
+        if mount.type == "bind" and not may_exist(Path(mount.source)):
             yield f"container.mounts: {mount.source} does not exist"
 
 

@@ -121,14 +121,18 @@ class Engine:
         with translated("asking for its default runtime"):
             return str(self._api.info().get("DefaultRuntime") or "runc")
 
-    def pull(self, reference: str, deadline_s: float, progress: Callable[[str], None]) -> None:
+    def pull(
+        self, reference: str, deadline_s: float, progress: Callable[[str], None], platform: str | None = None
+    ) -> None:
         """Pull an image within a deadline; raise ImageMissing when no registry has it or none answers."""
         end = time.monotonic() + deadline_s
         repository, tag = docker.utils.parse_repository_tag(reference)
         hint = f"Build or load it on this node, or check the name and the registry: docker pull {reference}"
         try:
             with translated(f"pulling {reference}"), self._timeout(PULL_SILENCE_S):
-                for event in self._api.pull(repository, tag=tag or "latest", stream=True, decode=True):
+                for event in self._api.pull(
+                    repository, tag=tag or "latest", stream=True, decode=True, platform=platform
+                ):
                     if "error" in event:
                         raise ImageMissing(f"the image {reference} cannot be pulled: {event['error']}", hint)
                     progress(f"{event.get('status', '')} {event.get('progress', '')}".strip())

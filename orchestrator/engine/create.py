@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from docker.types import DeviceRequest, Mount, Ulimit
 
 from orchestrator.errors import EnvironmentFault
+from orchestrator.plan.docker_run import bind_text
 from orchestrator.profile.devices import cdi_names, nodes
 
 if TYPE_CHECKING:
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
     from orchestrator.plan.container import ContainerSpec
     from orchestrator.profile.devices import GpuRequest
+    from orchestrator.profile.docker_options import DockerOptions
+    from orchestrator.profile.values import MountSpec
 
+NANO = 10**9
 
 SPACE_OR_STRING = re.compile(r'("(?:\\.|[^"\\])*")|\s+')
 """What stands between the tokens of a JSON text, and the strings in which it must stay."""
@@ -30,14 +34,15 @@ def create_arguments(api: docker.APIClient, spec: ContainerSpec) -> dict[str, An
     ports: list[tuple[int, str]] = []
     bindings: dict[int | str, Any] = {}
     if spec.publish is not None:
-        host, port = spec.publish
-        ports = [(port, "tcp")]
-        bindings = {f"{port}/tcp": [(host, port)]}
+        host, port, inside = spec.publish
+        ports = [(inside, "tcp")]
+        bindings = {f"{inside}/tcp": [(host, port)]}
     host_config = api.create_host_config(
         init=True,
         network_mode=spec.network,
         port_bindings=bindings,
-        mounts=[Mount(mount.target, mount.source, type="bind", read_only=mount.read_only) for mount in spec.mounts],
+        mounts=[_mount(mount) for mount in spec.mounts if mount.selinux is None],
+        binds=[bind_text(mount) for mount in spec.mounts if mount.selinux is not None] or None,
         devices=[f"{device.source}:{device.target}:{device.permissions}" for device in nodes(spec.devices)],
         device_requests=_device_requests(spec),
         shm_size=spec.shm_size,
@@ -54,6 +59,7 @@ def create_arguments(api: docker.APIClient, spec: ContainerSpec) -> dict[str, An
         runtime=spec.runtime,
         restart_policy={"Name": "no"},
     )
+    host_config.update(host_settings(spec.options))
     if UNMASKED in spec.security_opt:
         host_config.update(MaskedPaths=[], ReadonlyPaths=[])
     return {
@@ -65,9 +71,54 @@ def create_arguments(api: docker.APIClient, spec: ContainerSpec) -> dict[str, An
         "environment": [f"{name}={value}" for name, value in spec.env.items()],
         "ports": ports or None,
         "user": spec.user,
+        "working_dir": spec.options.workdir,
+        "hostname": spec.options.hostname,
+        "domainname": spec.options.domainname,
+        "platform": spec.options.platform,
         "detach": True,
         "host_config": host_config,
     }
+
+
+def host_settings(options: DockerOptions) -> dict[str, Any]:
+    """Return settings of the engine's HostConfig by its own names; those that are not asked for are left out."""
+    logging = {"Type": options.log_driver or "", "Config": dict(options.log_options)}
+    asked = {
+        "PidMode": options.pid,
+        "UTSMode": options.uts,
+        "UsernsMode": options.userns,
+        "CgroupnsMode": options.cgroupns,
+        "CgroupParent": options.cgroup_parent,
+        "NanoCpus": None if options.cpus is None else round(options.cpus * NANO),
+        "CpuShares": options.cpu_shares,
+        "MemorySwap": options.memory_swap,
+        "MemoryReservation": options.memory_reservation,
+        "MemorySwappiness": options.memory_swappiness,
+        "PidsLimit": options.pids_limit,
+        "OomKillDisable": options.oom_kill_disable or None,
+        "OomScoreAdj": options.oom_score_adj,
+        "ReadonlyRootfs": options.read_only or None,
+        "ExtraHosts": list(options.extra_hosts) or None,
+        "Dns": list(options.dns) or None,
+        "DnsSearch": list(options.dns_search) or None,
+        "DnsOptions": list(options.dns_options) or None,
+        "Tmpfs": dict(item.partition(":")[::2] for item in options.tmpfs) or None,
+        "DeviceCgroupRules": list(options.device_cgroup_rules) or None,
+        "Sysctls": dict(options.sysctls) or None,
+        "LogConfig": logging if options.log_driver or options.log_options else None,
+    }
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _mount(mount: MountSpec) -> Mount:
+    return Mount(
+        mount.target,
+        mount.source,
+        type=mount.type,
+        read_only=mount.read_only,
+        propagation=mount.propagation,
+        no_copy=mount.no_copy,
+    )
 
 
 def _security_option(option: str) -> str:

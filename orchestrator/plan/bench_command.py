@@ -31,7 +31,7 @@ def client_target(profile: Profile) -> Target:
     server = profile.server
     return Target(
         host=server.reached_at if profile.container.network == "host" else "127.0.0.1",
-        port=server.port,
+        port=server.port_inside,
         model=server.model,
         served_model=served_model(server.model, server.flags),
         trust_remote_code=lookup(server.flags, "trust-remote-code") is True,

@@ -10,7 +10,8 @@ from orchestrator import __version__
 from orchestrator.accelerators import Held, holding
 from orchestrator.inside import entrance, program_text, supervisor
 from orchestrator.plan import labels
-from orchestrator.profile.values import MountSpec, UlimitSpec
+from orchestrator.profile.docker_options import DockerOptions
+from orchestrator.profile.values import Inherit, MountSpec, UlimitSpec
 from orchestrator.sweep import canonical_json
 from orchestrator.vllm.command import with_model
 from orchestrator.vllm.flags import to_argv
@@ -74,8 +75,8 @@ class ContainerSpec:
     devices: tuple[DeviceSpec | CdiDevice, ...]
     ulimits: Mapping[str, UlimitSpec]
     network: str
-    publish: tuple[str, int] | None
-    """Address and port of the node that the same port of the container answers at; None on the node's own network."""
+    publish: tuple[str, int, int] | None
+    """Address and port of the node, and the container's port that answers there; None on the node's own network."""
     gpus: str | int | tuple[str, ...] | GpuRequest | None = None
     shm_size: int | None = None
     ipc: str | None = None
@@ -89,13 +90,17 @@ class ContainerSpec:
     memory: int | None = None
     runtime: str | None = None
     user: str | None = None
+    options: DockerOptions = field(default_factory=DockerOptions)
+    """Whatever else docker is told, under docker's names."""
+    inherited: tuple[str, ...] = ()
+    """Names of the variables whose values are those of the shell; none once a deployment starts."""
     secrets: tuple[str, ...] = field(default=())
     """Names of the variables that the supervisor adds from the deployment's folder."""
 
 
 def container_spec(profile: Profile, identity: Identity, held: Held | None = None) -> ContainerSpec:
     """Return the container of a profile; `held` is what it holds, where more is known of that than the profile says."""
-    container = profile.container
+    container, server = profile.container, profile.server
     argv = container_argv(profile)
     cap_add, cap_drop = capabilities(container.cap_add, container.cap_drop)
     mounts = (*container.mounts, *dataset_mounts(profile))
@@ -114,13 +119,14 @@ def container_spec(profile: Profile, identity: Identity, held: Held | None = Non
             labels.PROFILE: profile.name,
             labels.PROFILE_HASH: serving_hash(profile),
             labels.VERSION: __version__,
+            **container.labels,
         },
         env=plain(container.env),
         mounts=mounts,
         devices=container.devices,
         ulimits=container.ulimits,
         network=container.network,
-        publish=None if container.network == "host" else (profile.server.host, profile.server.port),
+        publish=None if container.network == "host" else (server.host, server.port, server.port_inside),
         gpus=container.gpus,
         shm_size=container.shm_size,
         ipc=container.ipc,
@@ -134,6 +140,8 @@ def container_spec(profile: Profile, identity: Identity, held: Held | None = Non
         memory=container.memory,
         runtime=container.runtime,
         user=container.user,
+        options=container.docker_options(),
+        inherited=tuple(name for name, value in container.env.items() if isinstance(value, Inherit)),
         secrets=tuple(sorted(profile.secrets())),
     )
 
@@ -164,7 +172,7 @@ def server_argv(profile: Profile) -> list[str]:
     server = profile.server
     host = server.host if profile.container.network == "host" else "0.0.0.0"  # noqa: S104 - inside the container; published on server.host
     flags = to_argv(server.flags, version_in_image(profile.container.image))
-    return [*with_model(server.command, server.model), "--host", host, "--port", str(server.port), *flags]
+    return [*with_model(server.command, server.model), "--host", host, "--port", str(server.port_inside), *flags]
 
 
 def container_argv(profile: Profile, command: list[str] | None = None) -> list[str]:

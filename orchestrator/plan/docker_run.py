@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from orchestrator.plan.container import ContainerSpec
     from orchestrator.profile.devices import GpuRequest
+    from orchestrator.profile.docker_options import DockerOptions
     from orchestrator.profile.values import MountSpec
 
 
@@ -42,28 +43,75 @@ def _options(spec: ContainerSpec) -> list[tuple[str, ...]]:
         ("--runtime", spec.runtime),
         ("--user", spec.user),
         ("--entrypoint", spec.entrypoint),
+        *_single(spec.options),
     )
     repeated: tuple[tuple[str, Iterable[str]], ...] = (
         ("--label", [f"{name}={value}" for name, value in spec.labels.items()]),
         ("--device", [f"{device.source}:{device.target}:{device.permissions}" for device in nodes(spec.devices)]),
         ("--device", cdi_names(spec.devices)),
-        ("--mount", [_mount(mount) for mount in spec.mounts]),
+        ("--mount", [_mount(mount) for mount in spec.mounts if mount.selinux is None]),
+        ("--volume", [bind_text(mount) for mount in spec.mounts if mount.selinux is not None]),
         ("--security-opt", spec.security_opt),
         ("--group-add", spec.group_add),
         ("--cap-add", spec.cap_add),
         ("--cap-drop", spec.cap_drop),
         ("--ulimit", [f"{name}={limit.soft}:{limit.hard}" for name, limit in spec.ulimits.items()]),
-        ("--env", [f"{name}={value}" for name, value in spec.env.items()]),
+        ("--env", [*(f"{name}={value}" for name, value in spec.env.items()), *spec.inherited]),
+        *_repeated(spec.options),
     )
-    options: list[tuple[str, ...]] = [("--init",), *([("--privileged",)] if spec.privileged else [])]
+    switches = (
+        ("--privileged", spec.privileged),
+        ("--read-only", spec.options.read_only),
+        ("--oom-kill-disable", spec.options.oom_kill_disable),
+    )
+    options: list[tuple[str, ...]] = [("--init",), *((switch,) for switch, on in switches if on)]
     options += [(flag, str(value)) for flag, value in single if value is not None]
     options += [(flag, value) for flag, values in repeated for value in values]
     return options
 
 
+def _single(options: DockerOptions) -> tuple[tuple[str, str | int | None], ...]:
+    return (
+        ("--workdir", options.workdir),
+        ("--hostname", options.hostname),
+        ("--domainname", options.domainname),
+        ("--pid", options.pid),
+        ("--uts", options.uts),
+        ("--userns", options.userns),
+        ("--cgroupns", options.cgroupns),
+        ("--cgroup-parent", options.cgroup_parent),
+        ("--cpus", None if options.cpus is None else f"{options.cpus:.15g}"),
+        ("--cpu-shares", options.cpu_shares),
+        ("--memory-swap", options.memory_swap),
+        ("--memory-reservation", options.memory_reservation),
+        ("--memory-swappiness", options.memory_swappiness),
+        ("--pids-limit", options.pids_limit),
+        ("--oom-score-adj", options.oom_score_adj),
+        ("--log-driver", options.log_driver),
+        ("--platform", options.platform),
+    )
+
+
+def _repeated(options: DockerOptions) -> tuple[tuple[str, Iterable[str]], ...]:
+    return (
+        ("--env-file", options.env_file),
+        ("--add-host", options.extra_hosts),
+        ("--dns", options.dns),
+        ("--dns-search", options.dns_search),
+        ("--dns-option", options.dns_options),
+        ("--tmpfs", options.tmpfs),
+        ("--device-cgroup-rule", options.device_cgroup_rules),
+        ("--sysctl", [f"{name}={value}" for name, value in options.sysctls.items()]),
+        ("--log-opt", [f"{name}={value}" for name, value in options.log_options.items()]),
+    )
+
+
 def _mount(mount: MountSpec) -> str:
-    fields = ["type=bind", f"source={mount.source}", f"target={mount.target}"]
-    return _csv(fields + (["readonly"] if mount.read_only else []))
+    fields = [f"type={mount.type}", f"source={mount.source}", f"target={mount.target}"]
+    fields += ["readonly"] if mount.read_only else []
+    fields += [f"bind-propagation={mount.propagation}"] if mount.propagation else []
+    fields += ["volume-nocopy"] if mount.no_copy else []
+    return _csv(fields)
 
 
 def _csv(fields: Iterable[str]) -> str:
@@ -72,8 +120,19 @@ def _csv(fields: Iterable[str]) -> str:
     return buffer.getvalue().removesuffix("\n")
 
 
-def _publish(host: str, port: int) -> str:
-    return f"{f'[{host}]' if ':' in host else host}:{port}:{port}"
+def bind_text(mount: MountSpec) -> str:
+    """Return a mount as `docker run -v` writes it, which alone can label for SELinux."""
+    options = [
+        *(["ro"] if mount.read_only else []),
+        *([mount.selinux] if mount.selinux else []),
+        *([mount.propagation] if mount.propagation else []),
+        *(["nocopy"] if mount.no_copy else []),
+    ]
+    return ":".join([mount.source, mount.target, *([",".join(options)] if options else [])])
+
+
+def _publish(host: str, port: int, inside: int) -> str:
+    return f"{f'[{host}]' if ':' in host else host}:{port}:{inside}"
 
 
 def _gpus(gpus: str | int | tuple[str, ...] | GpuRequest) -> str:

@@ -53,6 +53,7 @@ def weakenings(container: Container) -> list[str]:
         *_devices(container),
         *(line for mount in container.mounts for line in _mount(mount)),
         *_namespaces(container),
+        *_limits(container),
         *(["privileged: every capability and every device of the node"] if container.privileged else []),
         *_security_options(container),
         *_capabilities(container),
@@ -67,11 +68,21 @@ def _devices(container: Container) -> Iterator[str]:
 
 
 def _mount(mount: MountSpec) -> Iterator[str]:
+    if mount.type == "volume":
+        return
     source = posixpath.normpath("/" + mount.source.lstrip("/"))
     if any(_inside(socket, source) for socket in ENGINE_SOCKETS):
         yield f"mount {mount.source}: whoever reaches the engine's socket controls the node"
-    elif not mount.read_only and (source == "/" or any(_inside(source, folder) for folder in SYSTEM_FOLDERS)):
+    elif _is_system(source) and not mount.read_only:
         yield f"mount {mount.source}: a system folder of the node, writable"
+    if mount.propagation in ("shared", "rshared"):
+        yield f"mount {mount.source}: {mount.propagation}, so that what the container mounts there shows on the node"
+    if mount.selinux is not None and _is_system(source):
+        yield f"mount {mount.source}: relabels a system folder of the node for SELinux"
+
+
+def _is_system(source: str) -> bool:
+    return source == "/" or any(_inside(source, folder) for folder in SYSTEM_FOLDERS)
 
 
 def _inside(path: str, folder: str) -> bool:
@@ -85,8 +96,28 @@ def _namespaces(container: Container) -> Iterator[str]:
         yield f"ipc {ipc}: shared memory of {owner}"
     if container.network == "host":
         yield "network host: every address and port of the node"
-    elif container.network.startswith("container:"):
-        yield f"network {container.network}: the network of another container"
+    if container.pid is not None:
+        owner = "the node" if container.pid == "host" else "another container"
+        yield f"pid {container.pid}: sees the processes of {owner}, and may signal those of its user"
+    if container.uts is not None:
+        yield f"uts {container.uts}: the node's host name, which a capable process may change"
+    if container.userns is not None:
+        yield f"userns {container.userns}: its root is the node's root"
+    if container.cgroupns == "host":
+        yield "cgroupns host: sees the cgroups of the node"
+
+
+def _limits(container: Container) -> Iterator[str]:
+    for rule in container.device_cgroup_rules:
+        yield f"device_cgroup_rules {rule}: devices by number, beyond those that it is given"
+    for name in container.sysctls:
+        yield f"sysctls {name}: a setting of the kernel"
+    if container.cgroup_parent is not None:
+        yield f"cgroup_parent {container.cgroup_parent}: outside the cgroup that the engine keeps its containers in"
+    if container.oom_kill_disable:
+        yield "oom_kill_disable: a process that runs out of memory hangs, and may hang the node"
+    if container.oom_score_adj is not None and container.oom_score_adj < 0:
+        yield f"oom_score_adj {container.oom_score_adj}: the node kills its own processes for memory first"
 
 
 def _security_options(container: Container) -> Iterator[str]:

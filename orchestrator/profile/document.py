@@ -125,7 +125,8 @@ class _Builder:
         if node.tag.removeprefix(PREFIX) not in _TAGS[kind]:
             self.fault(mark, keys, "a tag means nothing here; put text that begins with ! in quotes")
         self.open_nodes.discard(id(node))
-        return Node(mark, built)
+        is_number = isinstance(built, int | float) and not isinstance(built, bool)
+        return Node(mark, built, str(node.value) if is_number else "")
 
     def mapping(self, node: yaml.MappingNode, keys: Keys) -> dict[str, Entry]:
         entries: dict[str, Entry] = {}

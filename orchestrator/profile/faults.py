@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestrator.profile import values
 from orchestrator.profile.dataset import OTHER
-from orchestrator.profile.keys import file_keys, homes
+from orchestrator.profile.docker_words import way_out
+from orchestrator.profile.keys import ENVS, file_keys, homes
 from orchestrator.profile.names import did_you_mean, nearest
 from orchestrator.profile.together import UP, Lacking
 from orchestrator.profile.tree import entry_at, fault, is_at
@@ -38,6 +39,17 @@ _PATTERNS = {
     values.ULIMIT_NAME_PATTERN: "must be a limit's name, such as memlock",
     values.AXIS_PATTERN: "must be a key below server or container, such as server.flags.max-num-seqs; "
     "the bench section has axes of its own, give it lists",
+    values.NODE_PATH_PATTERN: "must be a path; a profile reads no variables: write it out, begin it with ~/ or ./, "
+    "or give it with --set",
+    values.IMAGE_PATTERN: "must be an image's name; a profile reads no variables: write it out, or give it with --set",
+    values.CAPABILITY_PATTERN: "must be a capability's name, such as SYS_NICE; write several as a list",
+    values.SECURITY_OPTION_PATTERN: "must be an option such as seccomp=unconfined or no-new-privileges",
+    values.ULIMIT_PATTERN: "must be a number, or soft:hard; -1 is no limit",
+    values.TMPFS_PATTERN: "must be a path in the container, then options if any, such as /run:size=1g",
+    values.HOST_PATTERN: "must be a name and its address, such as hub:10.0.0.2",
+    values.CGROUP_RULE_PATTERN: "must be a rule such as c 226:* rwm",
+    values.NAMESPACE_PATTERN: "must be host or container:NAME",
+    values.PAIR_PATTERN: "must be NAME=VALUE",
     values.IPC_PATTERN: "must be private, shareable, host, none or container:NAME",
 }
 _OR_ELSE = {"all": "all, a number of devices, or a list of device ids", "auto": "auto or a list of names"}
@@ -144,6 +156,8 @@ def _problem(error: ErrorDetails, place: _Place) -> str:
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
         return _unknown_key(place, error["loc"])
+    if kind in ("mapping_type", "dict_type") and place.keys in ENVS:
+        return f"{_A_MAPPING}: write NAME: value, not a list of NAME=value"
     if kind == "literal_error":
         return _not_one_of(re.findall(r"'([^']*)'", context["expected"]), error["input"], error["loc"])
     if kind == "string_type":
@@ -161,6 +175,8 @@ def _unknown_key(place: _Place, loc: tuple[str | int, ...]) -> str:
         kind = next(str(part) for part in reversed(loc) if str(part).startswith("<"))
         own = entry_at(place.above, ("name",)).node.value if kind == OTHER else kind.strip("<>")
         return f"not a key of '{own}'"
+    if said := way_out(place.keys):
+        return f"unknown key; {said}"
     near = _nearest_keys(place)
     if near:
         return f"unknown key{did_you_mean(near)}"

@@ -6,6 +6,7 @@ It describes the file, not the resolved profile: what another file may supply is
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,11 @@ Schema = dict[str, Any]
 class _Described(GenerateJsonSchema):
     def model_schema(self, schema: ModelSchema) -> Schema:
         made = super().model_schema(schema)
+        own = inspect.get_annotations(schema["cls"])
+        names = {name: field.alias or name for name, field in schema["cls"].model_fields.items()}
+        first = [names[name] for name in names if name in own]
+        inherited = [name for name in made["properties"] if name not in first]
+        made["properties"] = {name: made["properties"][name] for name in (*first, *inherited)}
         for key, text in key_docstrings(schema["cls"]).items():
             made["properties"][schema["cls"].model_fields[key].alias or key]["description"] = text
         return made

@@ -33,12 +33,17 @@ KINDS: dict[Keys, str] = {("bench", "dataset"): "random"}
 
 def valid_keys(path: Keys) -> tuple[str, ...]:
     """Return the keys that the schema knows in the mapping at a path; none where the user invents them."""
+    return tuple(dict.fromkeys(name for known in fields_at(path) for name in known))
+
+
+def fields_at(path: Keys) -> list[dict[str, FieldInfo]]:
+    """Return the fields of each kind of mapping that may stand at a path, by the keys that a file has for them."""
     models: list[type[BaseModel]] = [Profile]
     for key in path:
         fields = [known[key] for known in map(_fields, models) if isinstance(key, str) and key in known]
         if fields:
             models = [inner for field in fields for inner in _models(field.annotation)]
-    return tuple(dict.fromkeys(name for model in models for name in _fields(model)))
+    return [_fields(model) for model in models]
 
 
 def file_keys(path: Keys) -> tuple[str, ...]:

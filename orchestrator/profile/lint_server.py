@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.accelerators.vendors import COUNTING, OTHERS
 from orchestrator.accelerators.visible import disagreements, innermost, items
+from orchestrator.profile.inherited import SECRET_NAME
 from orchestrator.profile.tree import show_keys
 from orchestrator.vllm.flags import lookup, whole_number, written_as
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     Remarks = Iterator[tuple[str, str]]
 
-SECRET_NAME = re.compile(r"(^|_)(TOKEN|KEY|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(_|$)")
 DOLLAR = re.compile(r"\$(\{[A-Za-z_][^}]*\}|[A-Za-z_])")
 """How a shell's variable is written."""
 PARALLEL_FLAGS = ("tensor-parallel-size", "pipeline-parallel-size", "data-parallel-size")

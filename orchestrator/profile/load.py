@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from orchestrator.profile.resolve import Resolved
     from orchestrator.profile.schema import Profile
 
-__all__ = ["ProfileSummary", "find_profile", "list_profiles", "load_profile"]
+__all__ = ["ProfileSummary", "find_profile", "list_profiles", "load_profile", "load_resolved"]
 
 
 def load_profile(name_or_path: str, search: Sequence[Path], sets: Sequence[str] = ()) -> Profile:
@@ -30,6 +31,13 @@ def load_profile(name_or_path: str, search: Sequence[Path], sets: Sequence[str] 
     Raises:
         ProfileError: there is no such profile, its file cannot be read, or it has faults; all are listed.
     """
+    profile = load_resolved(name_or_path, search, sets).profile
+    assert profile is not None  # noqa: S101 - there are no faults
+    return profile
+
+
+def load_resolved(name_or_path: str, search: Sequence[Path], sets: Sequence[str] = ()) -> Resolved:
+    """Return the same with what was found on the way; see `load_profile`."""
     from orchestrator.profile.resolve import resolve  # noqa: PLC0415 - see the module's docstring
 
     resolved = resolve(find_profile(name_or_path, search), search, sets)
@@ -40,4 +48,4 @@ def load_profile(name_or_path: str, search: Sequence[Path], sets: Sequence[str] 
             "\n".join([f"profile '{name_or_path}' has {count}", *map(str, faults)]),
             "`orch profile schema` and docs/profile.md tell every key",
         )
-    return resolved.profile
+    return resolved

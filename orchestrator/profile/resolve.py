@@ -19,14 +19,17 @@ from orchestrator.profile.find import candidates, is_path, names
 from orchestrator.profile.merge import merge, without, without_nulls
 from orchestrator.profile.names import did_you_mean, nearest
 from orchestrator.profile.node_files import with_whole_paths
+from orchestrator.profile.nulls import stray_nulls
 from orchestrator.profile.overrides import parse_override, place
 from orchestrator.profile.schema import Profile
 from orchestrator.profile.tree import Mark, Node, fault, plain
 from orchestrator.profile.variants import faults_of_variants
+from orchestrator.profile.written import as_written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from orchestrator.profile.node_files import ReadPath
     from orchestrator.profile.tree import Fault
 
 
@@ -38,6 +41,8 @@ class Resolved:
     root: Node
     """The merged tree, in which every key and value knows its place."""
     faults: tuple[Fault, ...]
+    paths: tuple[ReadPath, ...] = ()
+    """Paths that are not written out, and what they were read as."""
 
 
 def resolve(path: Path, search: Sequence[Path], sets: Sequence[str] = ()) -> Resolved:
@@ -53,8 +58,10 @@ def resolve(path: Path, search: Sequence[Path], sets: Sequence[str] = ()) -> Res
         reading.files.append(place(text))
         reading.take(document.faults)
         if document.root is not None:
+            reading.overrides.append(document.root)
             root = replace(merge(root, document.root), mark=root.mark)
-    root = with_whole_paths(without_nulls(root))
+    reading.take(stray_nulls(root, reading.layers()))
+    root, paths = with_whole_paths(as_written(without_nulls(root)))
     data = plain(root)
     named = "name" in data
     data.setdefault("name", path.stem)
@@ -68,7 +75,7 @@ def resolve(path: Path, search: Sequence[Path], sets: Sequence[str] = ()) -> Res
     reading.take([item for item in in_variants if (item.key, item.problem) not in known])
     if not named:
         reading.faults = [_of_the_file(item) for item in reading.faults]
-    return Resolved(None if reading.faults else profile, root, reading.in_order())
+    return Resolved(None if reading.faults else profile, root, reading.in_order(), paths)
 
 
 def _of_the_file(item: Fault) -> Fault:
@@ -87,6 +94,11 @@ class _Reading:
     documents: dict[Path, Node] = field(default_factory=dict)
     """What was read already; a base of two bases is read once."""
     files: list[str] = field(default_factory=list)
+    overrides: list[Node] = field(default_factory=list)
+
+    def layers(self) -> tuple[Node, ...]:
+        """Return the trees of everything that was read."""
+        return (*self.documents.values(), *self.overrides)
 
     def read(self, path: Path, chain: tuple[Path, ...]) -> Node:
         """Return a file's tree laid over what it extends; a base's name and description stay its own."""

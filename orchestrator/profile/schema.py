@@ -8,35 +8,45 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, StrictBool, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, field_validator, model_validator
 
 from orchestrator.objectives import parse_objective
 from orchestrator.profile.bench import Bench  # noqa: TC001 - pydantic looks it up when it runs
+from orchestrator.profile.container_checks import misfits
 from orchestrator.profile.dataset import place_of
 from orchestrator.profile.devices import Device, Gpus, Holds  # noqa: TC001 - pydantic looks these up when it runs
+from orchestrator.profile.docker_options import DockerOptions
 from orchestrator.profile.flag_names import check_flags
 from orchestrator.profile.together import checked, raise_all
 from orchestrator.profile.units import Duration, Size  # noqa: TC001 - pydantic looks these up when it runs
 from orchestrator.profile.values import (
+    CAPABILITY_PATTERN,
+    IMAGE_PATTERN,
     IPC_PATTERN,
     PROFILE_NAME_PATTERN,
+    SECURITY_OPTION_PATTERN,
     ULIMIT_NAME_PATTERN,
     AbsolutePath,
     Env,
     Flags,
     FromEnv,
     FromFile,
+    Grown,
     Mount,
+    OneOrMore,
+    OrPairs,
     SecretRef,
     Section,
     Text,
     TextOrNumber,
     Ulimit,
+    is_inherited,
     is_secret,
     mount_targets,
     mounted_twice,
+    read_pairs,
 )
 from orchestrator.profile.vary import Vary  # noqa: TC001 - pydantic looks it up when it runs
 from orchestrator.vllm.command import command_problem
@@ -54,22 +64,27 @@ def _objective(text: str) -> str:
     return text
 
 
+Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
 ObjectiveText = Annotated[Text, AfterValidator(_objective)]
 
 
-class Container(Section):
+Capability = Annotated[str, Field(pattern=CAPABILITY_PATTERN)]
+SecurityOption = Annotated[str, Field(pattern=SECURITY_OPTION_PATTERN)]
+
+
+class Container(DockerOptions):
     """The container that the server runs in: what `docker run` would be told."""
 
-    image: Text
+    image: Annotated[str, Field(min_length=1, pattern=IMAGE_PATTERN)]
     """Image reference."""
     pull: Literal["missing", "always", "never"] = "missing"
     """When to pull the image."""
-    devices: tuple[Device, ...] = ()
+    devices: OneOrMore[Device] = ()
     """Device nodes given to the container, and CDI devices such as `nvidia.com/gpu=0`."""
     gpus: Gpus | None = None
     """Devices by the engine's driver: `all`, a count, a list of device ids, or what docker's `--gpus` takes."""
-    mounts: tuple[Mount, ...] = ()
-    """Folders and files of the node that the container sees."""
+    mounts: OneOrMore[Mount] = ()
+    """Folders and files of the node, and volumes, that the container sees."""
     shm_size: Size | None = None
     """Size of /dev/shm; tensor-parallel workers talk through it."""
     ipc: Annotated[str, Field(pattern=IPC_PATTERN)] | None = None
@@ -78,15 +93,17 @@ class Container(Section):
     """`host`, `bridge` or the name of a network."""
     privileged: StrictBool = False
     """Give every capability and every device of the node."""
-    security_opt: tuple[Text, ...] = ()
+    security_opt: OneOrMore[SecurityOption] = ()
     """Security options such as `seccomp=unconfined`."""
-    group_add: tuple[TextOrNumber, ...] = ()
+    group_add: OneOrMore[TextOrNumber] = ()
     """Further groups of the container's user, by name in the image or by number."""
-    cap_add: tuple[Text, ...] = ()
+    cap_add: OneOrMore[Capability] = ()
     """Capabilities to add, such as SYS_NICE for NUMA binding."""
-    cap_drop: tuple[Text, ...] = ()
+    cap_drop: OneOrMore[Capability] = ()
     """Capabilities to drop."""
-    ulimits: Mapping[Annotated[str, Field(pattern=ULIMIT_NAME_PATTERN)], Ulimit] = Field(default_factory=dict)
+    ulimits: Annotated[
+        Mapping[Annotated[str, Field(pattern=ULIMIT_NAME_PATTERN)], Ulimit], BeforeValidator(read_pairs), OrPairs()
+    ] = Field(default_factory=dict)
     """Resource limits by name, such as `memlock: -1`."""
     cpuset_cpus: TextOrNumber | None = None
     """CPUs the container may use, such as `0-15`."""
@@ -103,11 +120,17 @@ class Container(Section):
     holds: Holds = "auto"
     """What no other deployment of this node may hold meanwhile; `auto` is every accelerator that can reach the
     container, less what variables such as `HIP_VISIBLE_DEVICES` hide. `orch plan` says which, and why."""
-    source: tuple[AbsolutePath, ...] = ()
+    source: OneOrMore[AbsolutePath] = ()
     """Shell files of the image that are sourced by bash before the server starts, such as the DTK's env.sh, and before
     whatever runs beside it."""
     supervise: StrictBool = True
     """Run the server under orch's supervisor, which stops it when its owner dies or its time is up."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _settings_go_together(cls, data: Any, handler: ModelWrapValidatorHandler[Container]) -> Container:  # noqa: ANN401 - a validator sees whatever the file holds
+        made: Container = checked(data, handler, misfits(data))
+        return made
 
     @field_validator("mounts", mode="wrap")
     @classmethod
@@ -115,7 +138,7 @@ class Container(Section):
         return checked(mounts, handler, mounted_twice(mounts))
 
 
-class Server(Section):
+class Server(Grown):
     """The vLLM server in the container."""
 
     model: Text
@@ -127,7 +150,7 @@ class Server(Section):
     """
     host: Text = "127.0.0.1"
     """IP address of the node that the server can be reached at; 0.0.0.0 is all of them."""
-    port: Annotated[int, Field(ge=1, le=65535, strict=True)] = 8000
+    port: Port = 8000
     """Port of the node that the server can be reached at."""
     flags: Flags = Field(default_factory=dict)
     """Any flag of `vllm serve`: true, false (`--no-…`), number, text, list, or a mapping that becomes JSON.
@@ -138,6 +161,15 @@ class Server(Section):
     env: Env = Field(default_factory=dict)
     """Environment of the server and of what runs beside it, such as the benchmark client, set after the sourced
     files."""
+    container_port: Port | None = None
+    """Port that the server listens on in a container with a network of its own; `port` unless given."""
+
+    ADDED: ClassVar[frozenset[str]] = frozenset({"container_port"})
+
+    @property
+    def port_inside(self) -> int:
+        """Return the port that the server listens on, as what runs in its container sees it."""
+        return self.container_port or self.port
 
     @property
     def reached_at(self) -> str:
@@ -209,6 +241,7 @@ class Profile(Section):
     @classmethod
     def _sections_fit_together(cls, data: Any, handler: ModelWrapValidatorHandler[Profile]) -> Profile:  # noqa: ANN401 - a validator sees whatever the file holds
         problems = [*_mount_over_the_dataset(data), *_secrets_without_the_supervisor(data)]
+        problems += [*_network_of_the_server(data), *_inherited_elsewhere(data)]
         made: Profile = checked(data, handler, problems)
         return made
 
@@ -241,6 +274,33 @@ def _secrets_without_the_supervisor(data: object) -> Iterator[Problem]:
     if secrets and _at(data, "container", "supervise") is False:
         text = "secrets are handed to the server by the supervisor; set container.supervise to true or "
         yield ("container", "supervise"), f"{text}remove {', '.join(secrets)}"
+
+
+def _network_of_the_server(data: object) -> Iterator[Problem]:
+    network = _at(data, "container", "network")
+    if isinstance(network, str) and (network == "none" or network.startswith("container:")):
+        text = f"in the network '{network}' the node cannot reach the server: write host, bridge or a network's name"
+        yield ("container", "network"), text
+    inside, outside = _at(data, "server", "container_port"), _at(data, "server", "port") or 8000
+    if network == "host" and inside not in (None, outside):
+        text = "on the node's network the server has one port: leave container_port out, or choose another network"
+        yield ("server", "container_port"), text
+
+
+def _inherited_elsewhere(data: object) -> Iterator[Problem]:
+    for key, values in _mapping(data, "vary", "axes").items():
+        passed_on = isinstance(values, list | tuple) and any(is_inherited(value) for value in values)
+        if key == "container.env_file" or passed_on or (key == "container.env" and values):
+            yield (
+                ("vary", "axes", key),
+                "varies what is told only at the start; give each variable its values: container.env.NAME: [a, b]",
+            )
+    for name, value in _mapping(data, "server", "env").items():
+        if is_inherited(value):
+            yield (
+                ("server", "env", name),
+                "is passed on to the whole container, as docker does: write it in container.env",
+            )
 
 
 def _mapping(data: object, *keys: str) -> Mapping[str, Any]:

@@ -15,10 +15,20 @@ if TYPE_CHECKING:
     from orchestrator.profile.schema import Profile
     from orchestrator.profile.values import SecretRef
 
+SHORTEST = 4
+"""Characters that a secret has at least; a shorter one occurs in logs by chance."""
+
 
 def read_secrets(profile: Profile, environ: Mapping[str, str]) -> dict[str, str]:
     """Return the secrets' values by variable name; raise EnvironmentFault naming one that is not there."""
-    return {name: _value(name, reference, environ) for name, reference in profile.secrets().items()}
+    values = {name: _value(name, reference, environ) for name, reference in profile.secrets().items()}
+    for name, value in values.items():
+        if 0 < len(value) < SHORTEST:
+            raise EnvironmentFault(
+                f"the secret {name} has {len(value)} characters: masking so short a text would hide half of every log",
+                f"If it is none, pass it on as it is: container.env: {{{name}: {{inherit: true}}}}",
+            )
+    return values
 
 
 def readable_secrets(profile: Profile, environ: Mapping[str, str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class Node:
 
     mark: Mark
     value: str | float | bool | tuple[Node, ...] | Mapping[str, Entry] | None
+    text: str = field(default="", compare=False)
+    """A number as it stands in the file, where `1.10` is another text than `1.1`."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def entry_at(node: Node, keys: Keys) -> Entry:
         value = entry.node.value
         if isinstance(value, Mapping) and isinstance(key, str):
             entry = value[key]
-        elif isinstance(value, tuple) and isinstance(key, int):
+        elif isinstance(value, tuple) and isinstance(key, int) and key < len(value):
             entry = Entry(value[key].mark, value[key])
         else:
             raise KeyError(key)

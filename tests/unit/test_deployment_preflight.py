@@ -201,8 +201,8 @@ class Images:
             raise ImageMissing(f"the image {reference} is not on this node", f"docker pull {reference}")
         return FACTS
 
-    def pull(self, reference: str, deadline_s: float, progress: Callable[[str], None]) -> None:
-        self.pulled.append(reference)
+    def pull(self, reference: str, deadline_s: float, progress: Callable[[str], None], platform: str | None) -> None:
+        self.pulled.append(f"{platform} {reference}" if platform else reference)
         progress(f"{deadline_s:.0f}")
         self.local = True
 
@@ -216,6 +216,17 @@ def test_an_image_is_pulled_as_the_profile_says(pull: str, *, local: bool, pulle
     container = a_profile(container={"pull": pull}).container
     assert ensure_image(engine, container, 60.0, told.append) == FACTS  # type: ignore[arg-type]
     assert (engine.pulled, told) == (pulled, ["60"] * len(pulled))
+
+
+def test_an_image_is_pulled_for_the_platform_that_the_profile_names() -> None:
+    engine = Images(local=False)
+    container = a_profile(container={"platform": "linux/arm64"}).container
+    ensure_image(engine, container, 60.0, list[str]().append)  # type: ignore[arg-type]
+    assert engine.pulled == ["linux/arm64 vllm:0.8.5"]
+
+
+def test_a_volume_need_not_be_there_beforehand() -> None:
+    check_node(a_profile(container={"mounts": ["weights-cache:/root/.cache"]}))
 
 
 def test_an_image_that_is_never_pulled_must_be_there() -> None:

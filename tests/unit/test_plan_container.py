@@ -29,6 +29,7 @@ from orchestrator.plan.container import (
 )
 from orchestrator.plan.docker_run import docker_run_line
 from orchestrator.profile.devices import DeviceSpec
+from orchestrator.profile.docker_options import DockerOptions
 from orchestrator.profile.load import load_profile
 from orchestrator.profile.values import MountSpec, UlimitSpec
 
@@ -121,6 +122,8 @@ def test_every_setting_of_the_container_section_reaches_the_engine() -> None:
         "memory": 2**31,
         "runtime": "dcu",
         "user": "1000:1000",
+        "options": DockerOptions(),
+        "inherited": (),
         "secrets": (),
     }
 
@@ -166,7 +169,7 @@ def test_a_supervised_container_sees_its_folder_read_only() -> None:
 def test_in_a_network_of_its_own_the_server_listens_everywhere_and_is_published_where_asked(network: str) -> None:
     profile = a_profile(container={"network": network}, server={"port": 8010})
     assert server_argv(profile)[3:] == ["--host", "0.0.0.0", "--port", "8010"]  # noqa: S104 - in the container
-    assert container_spec(profile, IDENTITY).publish == ("127.0.0.1", 8010)
+    assert container_spec(profile, IDENTITY).publish == ("127.0.0.1", 8010, 8010)
 
 
 def test_on_the_node_s_network_the_server_listens_where_asked() -> None:

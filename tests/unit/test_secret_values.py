@@ -27,7 +27,8 @@ def test_a_secret_comes_from_the_environment_byte_for_byte() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "value"), [("s3cr3t", "s3cr3t"), ("s3cr3t\n", "s3cr3t"), ("a\n\n", "a\n"), (" é \n", " é "), ("", "")]
+    ("content", "value"),
+    [("s3cr3t", "s3cr3t"), ("s3cr3t\n", "s3cr3t"), ("abc\n\n", "abc\n"), (" é! \n", " é! "), ("", "")],
 )
 def test_a_secret_comes_from_a_file_without_its_final_newline(tmp_path: Path, content: str, value: str) -> None:
     (tmp_path / "token").write_text(content, encoding="utf-8")
@@ -57,8 +58,16 @@ def test_the_server_s_own_secret_wins_over_the_container_s() -> None:
         container={"env": {"TOKEN": {"from_env": "OF_CONTAINER"}, "OTHER": {"from_env": "OF_OTHER"}}},
         server={"env": {"TOKEN": {"from_env": "OF_SERVER"}}},
     )
-    environ = {"OF_CONTAINER": "c", "OF_SERVER": "s", "OF_OTHER": "o"}
-    assert read_secrets(profile, environ) == {"TOKEN": "s", "OTHER": "o"}
+    environ = {"OF_CONTAINER": "of-container", "OF_SERVER": "of-server", "OF_OTHER": "of-other"}
+    assert read_secrets(profile, environ) == {"TOKEN": "of-server", "OTHER": "of-other"}
+
+
+@pytest.mark.parametrize("value", ["8", "on", "abc"])
+def test_a_text_too_short_to_be_masked_is_no_secret(value: str) -> None:
+    with pytest.raises(EnvironmentFault, match="so short a text would hide") as caught:
+        read_secrets(with_secret(from_env="TOKEN"), {"TOKEN": value})
+    assert value not in caught.value.message.split()
+    assert "inherit: true" in caught.value.hint
 
 
 def test_a_profile_without_secrets_reads_nothing() -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from orchestrator.profile.document import parse
 from orchestrator.profile.dump import dump_profile
 from orchestrator.profile.load import load_profile
+from orchestrator.profile.mount_text import VARIABLE
 from orchestrator.profile.scalars import Dumper
 from orchestrator.profile.schema import Profile
 from orchestrator.profile.tree import plain
@@ -27,6 +28,13 @@ HOSTILE = (
     *("\x85", "\u2028", "\ufeff", "\x7f", "\x1b[31m", "中文", "😀", "  lead", "trail  ", "x" * 500, "|", ">", "'", '"'),
     *("+1", "-1", "1.", ".5", "5e-1", "...", "---", "--- a", "a:", ":a", ": a", "a" * 200 + " " + "b" * 200),
 )
+
+
+def is_written_out(path: str) -> bool:
+    """Say whether a path holds nothing that a shell would put a value in for; a profile with one is refused."""
+    return VARIABLE.search(path) is None
+
+
 characters = st.characters(blacklist_categories=["Cs"], blacklist_characters="\0")
 texts = st.text(characters, max_size=60) | st.sampled_from(HOSTILE)
 some_text = texts.filter(bool)
@@ -38,7 +46,12 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=8,
 )
+mounts = st.fixed_dictionaries(
+    {"source": texts.filter(is_written_out).map("/".__add__), "target": st.just("/t")},
+    optional={"read_only": st.booleans(), "propagation": st.sampled_from(["rslave", "shared"])},
+).map(lambda mount: [mount]) | st.sampled_from(["cache:/t", "/a:/t:ro,Z"])
 env_values = texts | st.builds(lambda name: {"from_env": name}, env_names) | st.just({"from_file": "/run/secret"})
+inherited = st.sampled_from([{"inherit": True}, {"inherit": "if-set"}])
 counts = st.integers(1, 10**6)
 
 
@@ -55,14 +68,20 @@ def profiles(draw: st.DrawFn) -> Profile:
         "name": draw(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,20}", fullmatch=True)),
         "description": draw(texts),
         "container": {
-            "image": draw(some_text),
-            "mounts": [{"source": "/" + draw(texts), "target": "/t", "read_only": draw(st.booleans())}],
+            "image": draw(st.from_regex(r"[a-z0-9./:@-]{1,30}", fullmatch=True)),
+            "mounts": draw(mounts),
+            "labels": draw(st.dictionaries(some_text.map("x".__add__), some_text, max_size=2)),
+            "sysctls": draw(st.dictionaries(some_text, st.integers(0, 9) | some_text, max_size=2)),
+            "tmpfs": draw(st.just([]) | st.just("/run:size=1g,mode=0755")),
+            "cpus": draw(st.none() | st.floats(0.01, 100).map(lambda value: round(value, 3))),
+            "workdir": draw(st.none() | texts.map("/".__add__)),
+            "env_file": draw(st.lists(texts.filter(is_written_out).map("/".__add__), max_size=1)),
             "shm_size": draw(st.none() | st.integers(0, 2**60)),
             "gpus": draw(st.none() | st.just("all") | counts | st.lists(st.from_regex(r"[A-Za-z0-9:-]{1,9}", fullmatch=True), min_size=1, max_size=2)),
             "group_add": draw(st.lists(some_text, max_size=2)),
             "user": draw(st.none() | some_text),
             "ulimits": draw(st.dictionaries(st.from_regex("[a-z]{1,9}", fullmatch=True), st.just({"soft": 1, "hard": -1}), max_size=2)),
-            "env": draw(st.dictionaries(env_names, env_values, max_size=3)),
+            "env": draw(st.dictionaries(env_names, env_values | inherited, max_size=3)),
         },
         "server": {"model": draw(some_text), "flags": flags, "env": draw(st.dictionaries(env_names, env_values, max_size=3))},
         "health": {"deadline": draw(st.floats(1e-6, 3e7)), "expected": {"weights": draw(st.floats(1e-6, 3e7))}},

@@ -92,11 +92,10 @@ def test_null_in_one_base_hides_what_an_earlier_base_says(folder: Folder) -> Non
     assert dict(folder.load().server.flags) == {}
 
 
-def test_null_inside_a_list_of_mappings_means_the_default(folder: Folder) -> None:
-    folder.write(
-        "p.yaml", "container: {image: i, mounts: [{source: /a, target: /b, read_only: null}]}\nserver: {model: m}\n"
-    )
-    assert folder.load().container.mounts[0].read_only is False
+def test_null_inside_a_list_takes_nothing_away_and_is_a_fault(folder: Folder) -> None:
+    text = "container: {image: i, mounts: [{source: /a, target: /b, read_only: null}]}\nserver: {model: m}\n"
+    (fault,) = folder.faults_in(text)
+    assert fault.startswith("p.yaml:1:57 container.mounts[0].read_only — has no value, and no extended profile sets it")
 
 
 def test_a_variable_is_replaced_as_a_whole_whichever_kind_of_secret_it_is(folder: Folder) -> None:

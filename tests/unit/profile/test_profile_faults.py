@@ -28,7 +28,7 @@ HEAD = "container:\n  image: i:1\n"
     [
         ("  shmsize: 1g", ["p.yaml:3:3 container.shmsize — unknown key; did you mean 'shm_size'?"]),
         ("  shm-size: 1g", ["p.yaml:3:3 container.shm-size — unknown key; did you mean 'shm_size'?"]),
-        ("  port: 1", ["p.yaml:3:3 container.port — unknown key here; 'port' belongs to server"]),
+        ("  port: 1", ["p.yaml:3:3 container.port — unknown key; the server's port on the node is server.port, that in the container server.container_port"]),
         ("  concurrency: 1", ["p.yaml:3:3 container.concurrency — unknown key here; 'concurrency' belongs to bench"]),
         ("  zzz: 1", ["p.yaml:3:3 container.zzz — unknown key"]),
         ("  shm_size: 1x", ["p.yaml:3:13 container.shm_size — '1x' is not a size; write bytes or a number with k, m, g or t, such as 64G"]),
@@ -59,7 +59,6 @@ HEAD = "container:\n  image: i:1\n"
         ("  devices: ['/dev/kfd:ro']", ["p.yaml:3:13 container.devices[0] — '/dev/kfd:ro' is not a device; write /on/the/node or /on/the/node:/in/the/container:rwm; read-only is :r"]),
         ("  devices: [{cdi: nvidia.com/gpu}]", ["p.yaml:3:19 container.devices[0].cdi — must be a CDI device, such as nvidia.com/gpu=0"]),
         ("  user: true", ["p.yaml:3:9 container.user — must be text; put it in quotes"]),
-        ("  devices: /dev/kfd", ["p.yaml:3:12 container.devices — must be a list"]),
         ("  devices: [dev/kfd]", [
             "p.yaml:3:13 container.devices[0] — source must be an absolute path without colons, which docker takes for separators",
             "p.yaml:3:13 container.devices[0] — target must be an absolute path without colons, which docker takes for separators",
@@ -69,9 +68,9 @@ HEAD = "container:\n  image: i:1\n"
         ]),
         ("  devices: ['/dev/kfd:/dev/kfd:rx']", ["p.yaml:3:13 container.devices[0] — permissions must be of the letters r, w and m"]),
         ("  devices: [5]", ["p.yaml:3:13 container.devices[0] — must be a mapping of keys to values"]),
-        ("  mounts: ['/a']", ["p.yaml:3:12 container.mounts[0] — '/a' is not a mount; write /on/the/node:/in/the/container, then :ro for read-only"]),
-        ("  mounts: ['/a:/b:RO']", ["p.yaml:3:12 container.mounts[0] — '/a:/b:RO' is not a mount; write /on/the/node:/in/the/container, then :ro for read-only"]),
-        ("  mounts: ['~/a:/b']", ["p.yaml:3:12 container.mounts[0] — source must be an absolute path"]),
+        ("  mounts: ['/a']", ["p.yaml:3:12 container.mounts[0] — '/a' is not a mount; write /on/the/node:/in/the/container, then :ro for read-only, or name a volume: cache:/a"]),
+        ("  mounts: ['/a:/b:RO']", ["p.yaml:3:12 container.mounts[0] — 'RO' is no option of a mount; there are ro, rw, z, Z, nocopy or a propagation such as rslave"]),
+        ("  mounts: ['~nobody-here/a:/b']", ["p.yaml:3:12 container.mounts[0] — the source '~nobody-here/a' must be a path: absolute, or from ~/ or ./ on"]),
         ("  mounts: ['/a:/x', '/b:/x/']", ["p.yaml:3:21 container.mounts[1] — two mounts share the target /x"]),
         ("  mounts: [{source: /a}]", ["p.yaml:3:12 container.mounts[0].target — required key is missing"]),
         ("  mounts: [{source: /a, taget: /b}]", ["p.yaml:3:25 container.mounts[0].taget — unknown key; did you mean 'target'?"]),
@@ -81,17 +80,17 @@ HEAD = "container:\n  image: i:1\n"
         ("  ulimits: {MEMLOCK: 1}", ["p.yaml:3:13 container.ulimits.MEMLOCK — must be a limit's name, such as memlock"]),
         ("  ulimits: {memlock: {soft: 2, hard: 1}}", ["p.yaml:3:38 container.ulimits.memlock.hard — the soft limit 2 is above the hard limit 1"]),
         ("  ulimits: 5", ["p.yaml:3:12 container.ulimits — must be a mapping of keys to values"]),
-        ("  env: [A=1]", ["p.yaml:3:8 container.env — must be a mapping of keys to values"]),
+        ("  env: [A=1]", ["p.yaml:3:8 container.env — must be a mapping of keys to values: write NAME: value, not a list of NAME=value"]),
         ("  env: {A: true}", ['p.yaml:3:12 container.env.A — an environment variable is text: write "1", "0", "true" or "false" in quotes']),
         ("  env: {A: [hush]}", ["p.yaml:3:12 container.env.A — must be text"]),
         ("  env: {A-B: 1}", ["p.yaml:3:9 container.env.A-B — must be a variable's name: letters, digits and _, not beginning with a digit"]),
         ('  env: {"A\\n": 1}', ["p.yaml:3:9 container.env.'A\\n' — must be a variable's name: letters, digits and _, not beginning with a digit"]),
         ("  env: {A: {from_evn: B}}", ["p.yaml:3:13 container.env.A.from_evn — unknown key; did you mean 'from_env'?"]),
         ("  env: {A: {from_env: B-C}}", ["p.yaml:3:23 container.env.A.from_env — must be a variable's name: letters, digits and _, not beginning with a digit"]),
-        ("  env: {A: {from_file: x}}", ["p.yaml:3:24 container.env.A.from_file — must be an absolute path"]),
+        ("  env: {A: {from_file: ''}}", ["p.yaml:3:24 container.env.A.from_file — must be an absolute path"]),
         ("  env: {A: {value: hush}}", [
             "p.yaml:3:9 container.env.A.from_env — required key is missing",
-            "p.yaml:3:13 container.env.A.value — unknown key; known here: from_env, from_file",
+            "p.yaml:3:13 container.env.A.value — unknown key; known here: from_env, from_file, inherit",
         ]),
         ("  env: {A: {from_env: A, from_file: /a}}", ["p.yaml:3:13 container.env.A.from_env — not a key of 'from_file'"]),
         ("  supervise: false\n  env: {A: {from_env: A}}", ["p.yaml:3:14 container.supervise — secrets are handed to the server by the supervisor; set container.supervise to true or remove A"]),
@@ -114,7 +113,7 @@ def test_faults_of_the_container_are_told_in_plain_words(folder: Folder, lines: 
         ("server: {model: m, port: '8000'}", ["p.yaml:3:26 server.port — must be a whole number"]),
         ("server: {model: m, port: true}", ["p.yaml:3:26 server.port — must be a whole number"]),
         ("server: {model: m, command: []}", ["p.yaml:3:29 server.command — must hold at least one value"]),
-        ("server: {model: m, max_model_len: 5}", ["p.yaml:3:20 server.max_model_len — unknown key; known here: model, command, host, port, flags, env"]),
+        ("server: {model: m, max_model_len: 5}", ["p.yaml:3:20 server.max_model_len — unknown key; known here: model, command, host, port, flags, env, container_port"]),
         ("server: {model: m, flags: {--x: 1}}", []),
         ("server: {model: m, flags: {---x: 1}}", ["p.yaml:3:28 server.flags.---x — must be a flag's name, such as max-model-len or --max-model-len"]),
         ("server: {model: m, flags: {port: 1}}", ["p.yaml:3:28 server.flags.port — 'port' is set by server.port"]),
@@ -225,14 +224,15 @@ def test_all_faults_of_all_files_come_at_once_the_profile_first_each_from_its_to
         bench: {num_prompts: 0}
         """,
     )
-    assert folder.faults("p", "server.host=", "health.dedline=5", "oops") == [
+    assert folder.faults("p", "container.pull=", "health.dedline=5", "oops") == [
         "p.yaml:4:3 server.modle — unknown key; did you mean 'model'?",
         "p.yaml:5:3 server.model — duplicate key; first given at line 3, column 3",
         "p.yaml:6:1 bench — the random dataset needs lengths, such as [[512, 512], [1024, 1024]]",
         "p.yaml:6:22 bench.num_prompts — must be 1 or more",
         "_base.yaml:2:10 container.image — must be text; put it in quotes",
-        "_base.yaml:3:3 container.shm — unknown key; did you mean 'shm_size'?",
+        "_base.yaml:3:3 container.shm — unknown key; here it is container.shm_size",
         "_base.yaml:4:16 server.port — must be a whole number",
+        "--set container.pull:1:11 container.pull — has no value, and no extended profile sets it: in a one-line mapping put text that holds a comma in quotes; or leave the key out",
         "--set health.dedline:1:8 health.dedline — unknown key; did you mean 'deadline'?",
         "--set:1:1 — write KEY=VALUE, such as server.port=8010",
     ]
@@ -255,13 +255,13 @@ REST = {"container": "image: i", "server": "model: m"}
             "3:40 container.mounts[3] — two mounts share the target /y",
             "3:49 container.mounts[4] — 'ya' is not a mount; write /on/the/node:/in/the/container, then :ro for read-only",
         ]),
-        ("container", ["mounts: [{source: a, target: /x}, {source: /b, target: /x}]"], [
-            "3:21 container.mounts[0].source — must be an absolute path",
-            "3:58 container.mounts[1].target — two mounts share the target /x",
+        ("container", ["mounts: [{source: $A, target: /x}, {source: /b, target: /x}]"], [
+            "3:21 container.mounts[0].source — must be a path; a profile reads no variables: write it out, begin it with ~/ or ./, or give it with --set",
+            "3:59 container.mounts[1].target — two mounts share the target /x",
         ]),
         ("container", ["supervise: false", "env: {A: {from_env: A, x: 1}, C: c}"], [
             "3:14 container.supervise — secrets are handed to the server by the supervisor; set container.supervise to true or remove A",
-            "4:26 container.env.A.x — unknown key; known here: from_env, from_file",
+            "4:26 container.env.A.x — unknown key; known here: from_env, from_file, inherit",
         ]),
         ("container", ["ulimits: {a: {soft: 2, hard: 1, x: 1}, b: {soft: x, hard: 1}}"], [
             "3:32 container.ulimits.a.hard — the soft limit 2 is above the hard limit 1",
@@ -345,7 +345,7 @@ def test_everything_that_is_wrong_with_a_profile_is_told_at_once_each_at_its_own
             TOKEN: {from_env: TOKEN}
           mounts:
             - /a:/x
-            - source: b
+            - source: $HOME
               target: /run/orch-dataset/c.jsonl
             - /c:/x
         server:

@@ -1,0 +1,72 @@
+"""Finds keys without a value that take nothing away: in a one-line mapping a comma has often cut the value before.
+
+`{HIP_VISIBLE_DEVICES: 0,1}` is YAML for the value 0 and a key 1 without a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sized
+from typing import TYPE_CHECKING
+
+from orchestrator.profile.keys import AXES, CHOICES, ENVS, FLAGS, fields_at
+from orchestrator.profile.tree import entry_at, fault, is_at
+from orchestrator.profile.written import MAPPINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from orchestrator.profile.tree import Fault, Keys, Node
+
+QUOTE = "in a one-line mapping put text that holds a comma in quotes"
+
+
+def stray_nulls(root: Node, layers: Sequence[Node]) -> list[Fault]:
+    """Return a fault for each null of a merged tree that no default stands for and whose key no other layer sets.
+
+    Args:
+        root: The merged tree, nulls in it.
+        layers: The trees of the files and overrides that it was merged from.
+    """
+    return list(_walk(root, (), layers))
+
+
+def _walk(node: Node, keys: Keys, layers: Sequence[Node]) -> Iterator[Fault]:
+    if keys[:-1] in FLAGS or keys[:-1] == AXES or keys in CHOICES:
+        return  # null is a value there
+    if isinstance(node.value, tuple):
+        for index, item in enumerate(node.value):
+            yield from _walk(item, (*keys, index), layers)
+    if not isinstance(node.value, Mapping):
+        return
+    for key, entry in node.value.items():
+        inner = (*keys, key)
+        if entry.node.value is not None:
+            yield from _walk(entry.node, inner, layers)
+        elif not _is_default(inner) and not _set_elsewhere(inner, layers):
+            yield fault(entry.mark, inner, f"has no value, and no extended profile sets it: {_way_out(inner)}")
+
+
+def _is_default(keys: Keys) -> bool:
+    """Say whether the schema knows a key whose default is nothing, or that it demands and says so itself."""
+    name = keys[-1]
+    if keys[:-1] in MAPPINGS:
+        return False
+    for known in fields_at(keys[:-1]):
+        field = known.get(str(name))
+        if field is None:
+            continue
+        default = field.get_default(call_default_factory=True, validated_data={})
+        return field.is_required() or default is None or (isinstance(default, Sized) and len(default) == 0)
+    return keys == ("extends",)
+
+
+def _set_elsewhere(keys: Keys, layers: Sequence[Node]) -> bool:
+    return any(is_at(layer, keys) and entry_at(layer, keys).node.value is not None for layer in layers)
+
+
+def _way_out(keys: Keys) -> str:
+    if keys[:-1] in ENVS:
+        return f'{QUOTE}; an empty variable is written "", one that is passed on {{inherit: true}}'
+    if keys[:-1] in FLAGS:
+        return f"{QUOTE}; a flag without a value is written true"
+    return f"{QUOTE}; or leave the key out"

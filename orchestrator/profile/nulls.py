@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 from orchestrator.profile.keys import AXES, CHOICES, ENVS, FLAGS, fields_at
 from orchestrator.profile.tree import entry_at, fault, is_at
 from orchestrator.profile.written import MAPPINGS
+from orchestrator.vllm.flag_names import read_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from pydantic.fields import FieldInfo
 
     from orchestrator.profile.tree import Fault, Keys, Node
 
@@ -51,17 +54,26 @@ def _is_default(keys: Keys) -> bool:
     name = keys[-1]
     if keys[:-1] in MAPPINGS:
         return False
-    for known in fields_at(keys[:-1]):
-        field = known.get(str(name))
-        if field is None:
-            continue
-        default = field.get_default(call_default_factory=True, validated_data={})
-        return field.is_required() or default is None or (isinstance(default, Sized) and len(default) == 0)
-    return keys == ("extends",)
+    fields = [known[name] for known in fields_at(keys[:-1]) if name in known]
+    return keys == ("extends",) or any(map(_stands_for_nothing, fields))
+
+
+def _stands_for_nothing(field: FieldInfo) -> bool:
+    default = field.get_default(call_default_factory=True, validated_data={})
+    return field.is_required() or default is None or (isinstance(default, Sized) and len(default) == 0)
 
 
 def _set_elsewhere(keys: Keys, layers: Sequence[Node]) -> bool:
-    return any(is_at(layer, keys) and entry_at(layer, keys).node.value is not None for layer in layers)
+    """Say whether another layer gives a key a value; a flag in any of its spellings, or a key of its value."""
+    if keys[:-1] not in FLAGS:
+        return any(is_at(layer, keys) and entry_at(layer, keys).node.value is not None for layer in layers)
+    flag = read_name(str(keys[-1])).flag
+    for layer in layers:
+        given = entry_at(layer, keys[:-1]).node.value if is_at(layer, keys[:-1]) else None
+        for text, entry in given.items() if isinstance(given, Mapping) else ():
+            if entry.node.value is not None and read_name(str(text)).flag == flag:
+                return True
+    return False
 
 
 def _way_out(keys: Keys) -> str:

@@ -38,8 +38,10 @@ CONVERSATIONS = {"name": "sharegpt", "path": "/data/s.json"}
 counts = st.integers(min_value=1, max_value=10**9)
 lengths = st.lists(st.tuples(counts, counts), min_size=1, max_size=3).map(lambda pairs: [list(pair) for pair in pairs])
 rates = st.one_of(st.just("inf"), st.integers(1, 10**6), st.floats(min_value=1e-3, max_value=1e6, allow_nan=False))
+plain_texts = st.text().filter(lambda text: not text.startswith("-"))  # in a list a dash would begin a flag
+plain_numbers = st.integers() | st.floats(min_value=0.0, allow_nan=False, allow_infinity=False)
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none() | st.booleans() | plain_numbers | plain_texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )

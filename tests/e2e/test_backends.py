@@ -1,4 +1,4 @@
-"""Real servers and clients with APIs other than completions, and answers that may end by themselves."""
+"""E3: real servers and clients with APIs other than completions, and answers that may end by themselves."""
 
 from __future__ import annotations
 

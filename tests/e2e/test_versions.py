@@ -1,4 +1,4 @@
-"""The whole job on real vLLM of the versions between the guide's and the newest; a version is one row.
+"""V3, V5, F1: the whole job on real vLLM of the versions between the guide's and the newest; a version is one row.
 
 A version that `make versions` alone tries bears the marker `versions`; the others are tried on each landing.
 """

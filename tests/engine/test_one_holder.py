@@ -1,4 +1,4 @@
-"""K1: two runs on the same devices never overlap; who is in the way is named, and one can queue."""
+"""K1 and E2: two runs on the same devices never overlap; who is in the way is named, and one can queue."""
 
 from __future__ import annotations
 

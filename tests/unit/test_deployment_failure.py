@@ -1,4 +1,4 @@
-"""A failure is told by the lines of the file that it names, and advice that the profile follows is left out."""
+"""F5: a failure is told by the lines of the file that it names, and advice that the profile follows is left out."""
 
 from __future__ import annotations
 

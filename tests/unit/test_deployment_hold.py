@@ -1,4 +1,4 @@
-"""Promise K1: nothing that a deployment uses is used by another one, and whoever is in the way is named."""
+"""Promises K1 and E2: nothing that a deployment uses is used by another one, and whoever is in the way is named."""
 
 from __future__ import annotations
 

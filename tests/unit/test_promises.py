@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PROMISE = r"[TFDVSKC]\d+"
+PROMISE = r"[TFDVSKCE]\d+"
 HEAD = re.compile(rf'"""(?:Promises? )?({PROMISE}(?:(?:, | and ){PROMISE})*):')
 ROW = re.compile(rf"\| ({PROMISE}) \| (.+) \| (.+) \|")
 NOT_YET = ["T10", "V4"]

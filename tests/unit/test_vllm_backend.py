@@ -1,4 +1,4 @@
-"""The APIs beside completions: how each client is told of them, and what of their requests there is to measure."""
+"""E3: the APIs beside completions: how each client is told of them, and what of their requests there is to measure."""
 
 from __future__ import annotations
 

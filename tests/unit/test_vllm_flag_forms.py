@@ -1,4 +1,4 @@
-"""The tables of how flags are given agree with the real parsers of the versions that they were made from."""
+"""E3: the tables of how flags are given agree with the real parsers of the versions that they were made from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each known cause says what to do with the profile's own keys, and its texts are not those of something else."""
+"""F2: each known cause says what to do with the profile's own keys, and its texts are not those of something else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An unknown failure gets the right line, process and phase in every form of log; a healthy log never gets a cause.
+"""F5: an unknown failure gets the right line, process and phase in every form of log; a healthy log never gets a cause.
 
 Every kind of log is crossed with the forms of many versions of vLLM and with every ending of a server.
 """

@@ -1,4 +1,4 @@
-"""What only points elsewhere is followed to what it points to, in the forms of several versions."""
+"""F5: what only points elsewhere is followed to what it points to, in the forms of several versions."""
 
 # ruff: noqa: E501 - rows hold lines of logs as they are
 

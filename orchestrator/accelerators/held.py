@@ -85,9 +85,9 @@ def _reached(container: Container, around: Surroundings) -> list[Given]:
         found += [by_cdi(device.cdi, key)] if hasattr(device, "cdi") else by_node(device.source, key)
     found += [each for mount in container.mounts for each in by_mount(mount.source, mount.target)]
     found += by_gpus(container.gpus)
-    found += [each for rule in getattr(container, "device_cgroup_rules", ()) for each in by_cgroup_rule(rule)]
+    found += [each for rule in container.device_cgroup_rules for each in by_cgroup_rule(rule)]
     variables = _variables(container.env, "container.env")
-    image_env = None if _env_files(container) else around.image_env
+    image_env = None if container.env_file else around.image_env
     return [*found, *by_runtime(container.runtime, variables, around.default_runtime, image_env)]
 
 
@@ -134,16 +134,11 @@ def _choice(vendor: Vendor | None, variables: Mapping[str, Variable], around: Su
     return Choice(cards, by, unknown)
 
 
-def _env_files(container: Container) -> tuple[str, ...]:
-    """Return the files that set variables of the container, of which nothing is known before the start."""
-    return tuple(getattr(container, "env_file", ()))
-
-
 def _server_variables(profile: Profile, around: Surroundings) -> dict[str, Variable]:
     """Return the variables that the server sees; what a file, the image or its command may set is not known."""
     found = {
         **{name: Variable("the image", None) for name in FILTERS if name in (around.image_env or {})},
-        **{name: Variable("container.env_file", None) for name in FILTERS if _env_files(profile.container)},
+        **{name: Variable("container.env_file", None) for name in FILTERS if profile.container.env_file},
         **_variables(profile.container.env, "container.env"),
         **_variables(profile.server.env, "server.env"),
     }

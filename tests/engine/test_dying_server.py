@@ -52,8 +52,9 @@ def test_each_death_has_its_own_cause_and_phase(orch: Orch) -> None:
     scripts = orch.folder / "scripts"
     scripts.mkdir()
     (scripts / "lives.sh").write_text(LIVES, encoding="utf-8")
-    container = {"mounts": [f"{scripts}:/scripts:ro"], "source": ["/scripts/lives.sh"]}
-    name = orch.profile("lives", container=container, bench={**BENCH, "restarts": 2})
+    container = {"mounts": [f"{scripts}:/scripts:ro"]}
+    server = {"command": ["bash", "-c", '. /scripts/lives.sh; exec vllm serve "$@"']}
+    name = orch.profile("lives", container=container, server=server, bench={**BENCH, "restarts": 2})
     done = orch("run", name)
     assert done.returncode == 1, done.stderr
     first, second, *third = (record["reasons"] for record in records(orch, name))

@@ -83,7 +83,8 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     match = best_match(findings, root, Server(exit_code, part.served, on_cpu, about.is_vllm))
     if match is not None:
         return _named(match.rule, match.where, {**known, **match.groups}, evidence, match.notes)
-    return _unknown(evidence, lines, findings, root)
+    # Before the part stands that the server was ready; what was logged earlier explains nothing and may mislead.
+    return _unknown(evidence, lines or read_lines(log, evidence.first_line)[-1:], findings, root)
 
 
 def _of_engine(evidence: Evidence) -> Diagnosis:

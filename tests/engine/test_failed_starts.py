@@ -73,11 +73,11 @@ FAILURES = {
         {"image": ABSENT, "pull": "missing"},
     ),
     "image always pulled": Failure(3, (ABSENT,), {}, {"image": ABSENT, "pull": "always"}),
-    "device missing": Failure(3, ("/dev/kfd does not exist",), {}, {"devices": ["/dev/kfd"]}),
+    "device missing": Failure(3, ("/dev/kfd does not exist",), {}, {"devices": ["/dev/kfd"], "holds": []}),
     "mount source missing": Failure(3, ("/no/such/folder does not exist",), {}, {"mounts": ["/no/such/folder:/x"]}),
-    "runtime missing": Failure(3, ("no-such-runtime",), {}, {"runtime": "no-such-runtime"}),
+    "runtime missing": Failure(3, ("no-such-runtime",), {}, {"runtime": "no-such-runtime", "holds": []}),
     "network missing": Failure(3, ("no-such-network",), {}, {"network": "no-such-network"}),
-    "gpus missing": Failure(3, ("gpu",), {}, {"gpus": "all"}),
+    "gpus missing": Failure(3, ("gpu",), {}, {"gpus": "all", "holds": []}),
     "host that is no name": Failure(2, ("server.host",), {"host": "no.such.host.invalid"}),
     "secret not set": Failure(
         3, ("the secret TOKEN comes from the variable ORCH_TEST_UNSET, which is not set",),
@@ -120,7 +120,8 @@ def test_a_start_that_fails_is_named_and_leaves_nothing(
     if failure.log:
         log = next((module_orch.state / "logs").glob(f"{name}-*.log"))
         assert str(log) in told
-        said = [line.rpartition("] ")[2].strip() for line in log.read_text(encoding="utf-8").splitlines()]
+        lines = [line.rpartition("] ")[2] for line in log.read_text(encoding="utf-8").splitlines()]
+        said = [line.removeprefix("INFO:").strip() for line in lines]
         assert any(line in told for line in filter(None, said)), "what the server said last is shown"
 
 

@@ -116,6 +116,9 @@ def test_a_row_is_planned_as_it_says(folder: Folder, row: tuple[str, ...]) -> No
     expected = codes(outcome) + ([codes(by_hand)[0]] if outcome.startswith(AS_WRITTEN) else [])
     assert expected or outcome in BESIDE_THE_LINE, f"nothing in this row can be tried: {outcome}"
     assert [text for text in expected if not has(commands(made), text)] == []
+    usual = planned(folder, laid_over("{}"))
+    says_more = expected and commands(made) != commands(usual)
+    assert not says_more or any(not has(commands(usual), text) for text in expected), "planned without it as well"
 
 
 @pytest.mark.parametrize("row", rows(VALUES), ids=lambda row: row[0])

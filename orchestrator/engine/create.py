@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from docker.types import DeviceRequest, Mount, Ulimit
 
-from orchestrator.errors import EnvironmentFault
+from orchestrator.errors import EnvironmentFault, UsageError
 from orchestrator.plan.docker_run import bind_text
 from orchestrator.profile.devices import cdi_names, nodes
 
@@ -30,7 +30,17 @@ UNMASKED = "systempaths=unconfined"
 
 
 def create_arguments(api: docker.APIClient, spec: ContainerSpec) -> dict[str, Any]:
-    """Return the arguments of `APIClient.create_container` for the same container as the `docker run` line gives."""
+    """Return the arguments of `APIClient.create_container` for the same container as the `docker run` line gives.
+
+    Raises:
+        UsageError: Nobody has put in the variables that come from elsewhere.
+        EnvironmentFault: A seccomp profile cannot be read.
+    """
+    if left := (*spec.inherited, *spec.options.env_file):
+        raise UsageError(
+            f"the container {spec.name} would go without {', '.join(left)}: its variables are not put in yet",
+            "Pass the profile through orchestrator.profile.inherited.with_values before it is started.",
+        )
     ports: list[tuple[int, str]] = []
     bindings: dict[int | str, Any] = {}
     if spec.publish is not None:

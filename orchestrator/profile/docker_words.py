@@ -23,13 +23,14 @@ _NETWORK = "a container has one network, container.network, and only this node a
 _GPUS = "accelerators are container.gpus or container.devices"
 
 MEANT = {
-    "add_host": "container.extra_hosts", "cap": "container.cap_add", "cgroup": "container.cgroupns",
+    "add_host": "container.extra_hosts", "c": "container.cpu_shares", "cap": "container.cap_add",
+    "cgroup": "container.cgroupns",
     "cpu": "container.cpus", "cpuset": "container.cpuset_cpus", "device": "container.devices",
     "device_cgroup_rule": "container.device_cgroup_rules", "dns_opt": "container.dns_options",
     "dns_option": "container.dns_options", "domain_name": "container.domainname", "e": "container.env",
     "environment": "container.env", "envs": "container.env", "env_files": "container.env_file",
     "gpu": "container.gpus", "group": "container.group_add", "groups": "container.group_add", "h": "container.hostname",
-    "image_name": "container.image", "ipc_mode": "container.ipc", "label": "container.labels",
+    "image_name": "container.image", "ipc_mode": "container.ipc", "l": "container.labels", "label": "container.labels",
     "log_opt": "container.log_options", "log_opts": "container.log_options", "m": "container.memory",
     "mem_limit": "container.memory", "mem_reservation": "container.memory_reservation",
     "mem_swappiness": "container.memory_swappiness", "memswap_limit": "container.memory_swap",
@@ -54,6 +55,13 @@ SENTENCES = {
     **dict.fromkeys(("detach_keys", "sig_proxy", "quiet", "q", "cidfile"), _BATCH),
     **dict.fromkeys(("depends_on", "links", "link", "volumes_from", "external_links"), _ALONE),
     **dict.fromkeys(("services", "scale", "secrets", "configs", "profiles", "networks", "develop", "include"), _ALONE),
+    **dict.fromkeys(("models", "provider"), _ALONE),
+    **dict.fromkeys(("annotation", "annotations"), "orch passes no annotations to the runtime; leave it out"),
+    **dict.fromkeys(("extends", "extends_from"), "the profiles that this one is laid over are extends, at the top"),
+    **dict.fromkeys(
+        ("post_start", "pre_stop"),
+        "what is to run before the server is container.source, or a script in server.command",
+    ),
     **dict.fromkeys(
         ("network_alias", "ip", "ip6", "link_local_ip", "mac_address"),
         _NETWORK,
@@ -77,8 +85,6 @@ SENTENCES = {
     "volume_driver": "make the volume before (docker volume create --driver …), then name it in container.mounts",
     "attach_stdout": _BATCH,
     "use_api_socket": "orch hands no engine's socket to the container; container.mounts can, if it must be",
-    "annotation": "orch passes no annotations to the runtime; leave it out",
-    "extends_from": "the profiles that this one is laid over are extends",
     "model": "the model is server.model",
 }
 """Words that no key stands for alone, or that are not needed, each with what to do."""

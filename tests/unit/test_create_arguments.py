@@ -10,7 +10,7 @@ import pytest
 from samples import a_profile
 
 from orchestrator.engine.create import create_arguments
-from orchestrator.errors import EnvironmentFault
+from orchestrator.errors import EnvironmentFault, UsageError
 from orchestrator.plan.container import Identity, container_spec
 
 if TYPE_CHECKING:
@@ -162,3 +162,15 @@ def test_system_paths_are_unmasked_as_the_docker_client_does_it(api: docker.APIC
     assert (asked["MaskedPaths"], asked["ReadonlyPaths"]) == ([], [])
     assert asked["SecurityOpt"] == ["seccomp=unconfined"]
     assert "MaskedPaths" not in host(api)
+
+
+@pytest.mark.parametrize(
+    ("container", "left"),
+    [({"env": {"A": {"inherit": True}, "B": "1"}}, "without A:"), ({"env_file": "/srv/vars"}, "without /srv/vars:")],
+)
+def test_variables_that_nobody_has_put_in_are_not_dropped(
+    api: docker.APIClient, container: dict[str, Any], left: str
+) -> None:
+    with pytest.raises(UsageError, match=left) as caught:
+        arguments(api, container)
+    assert "with_values" in caught.value.hint

@@ -30,6 +30,8 @@ HEAD = "container:\n  image: i:1\n"
         ("  shm-size: 1g", ["p.yaml:3:3 container.shm-size — unknown key; did you mean 'shm_size'?"]),
         ("  port: 1", ["p.yaml:3:3 container.port — unknown key; the server's port on the node is server.port, that in the container server.container_port"]),
         ("  concurrency: 1", ["p.yaml:3:3 container.concurrency — unknown key here; 'concurrency' belongs to bench"]),
+        ("  cpus: true", ["p.yaml:3:9 container.cpus — must be a number"]),
+        ("  cpus: '7.5'", ["p.yaml:3:9 container.cpus — must be a number"]),
         ("  zzz: 1", ["p.yaml:3:3 container.zzz — unknown key"]),
         ("  shm_size: 1x", ["p.yaml:3:13 container.shm_size — '1x' is not a size; write bytes or a number with k, m, g or t, such as 64G"]),
         ("  shm_size: -1", ["p.yaml:3:13 container.shm_size — must be 0 or more"]),

@@ -23,6 +23,7 @@ from typing import Any
 
 ANSWER = "orch-parsers: "
 NO_NUMBERS = ("", "None", "auto")
+NO_JSON = ("{", "{(1, 1, 1): 1.0}")  # the second as random-mm-bucket-config has it, a Python literal
 
 
 def takes(convert: Any, text: str) -> bool:  # noqa: ANN401, D103 - see the module
@@ -37,7 +38,7 @@ def kind_of(convert: Any) -> str:  # noqa: ANN401, D103 - see the module
     if not callable(convert) or takes(convert, "text"):
         return "text"
     if takes(convert, "{}"):
-        return "text" if takes(convert, "{") else "json"
+        return "text" if any(takes(convert, text) for text in NO_JSON) else "json"
     if not takes(convert, "3"):
         return "text"
     if takes(convert, "1k"):

@@ -55,7 +55,7 @@ class Bench(Grown):
     lengths: Lengths | None = None
     """Lengths in tokens: a list of [input, output] pairs, or `input:` and `output:` lists to combine."""
     concurrency: Counts | None = None
-    """Requests in flight at most; none means no limit."""
+    """Requests in flight at most; left out, there is no limit."""
     request_rate: Rates = ("inf",)
     """Requests per second; `inf` sends everything at once."""
     burstiness: Burstiness = POISSON

@@ -129,8 +129,9 @@ class FileDataset(Dataset):
     def _misplaced(cls, path: object, info: ValidationInfo) -> Iterator[Problem]:
         if given(info, "file") and path is not None:
             yield (), "give either file, which is on the node, or path, which is in the container"
-        if cls.needs_file and not given(info, "file") and path is None:
-            text = f"the dataset '{info.data.get('name')}' is a file: give file, which is on the node, or path"
+        if cls.needs_file and "name" in info.data and not given(info, "file") and path is None:
+            name = info.data["name"]
+            text = f"the dataset '{name}' is a file: give file, which is on the node, or path"
             yield (), Lacking(text, "bench.dataset.file", "bench.dataset.path")
 
 

@@ -90,7 +90,7 @@ class DockerOptions(Grown):
     """Devices that the container may use by their numbers, such as `c 226:* rwm`."""
     sysctls: Pairs[TextOrNumber] = Field(default_factory=dict)
     """Settings of the kernel in the container's namespaces, such as `net.core.somaxconn: 1024`."""
-    cpus: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | None = None
+    cpus: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False, strict=True)] | None = None
     """How many CPUs' worth of time it may use, such as 7.5."""
     cpu_shares: Annotated[int, Field(ge=2, le=262144, strict=True)] | None = None
     """Relative weight of its CPU time; docker's is 1024."""

@@ -6,6 +6,7 @@ cannot work with are faults of the profile, each with its place and the way out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -90,11 +91,19 @@ def _odd_values(text: str, name: FlagName, value: Any, program: Program) -> Iter
     if value == [] and many:
         yield (text,), f"'{text}' wants at least one value; null leaves the flag out"
         return
+    if many and isinstance(value, str) and (pairs := _several(value)):
+        yield (text,), f"'{text}' takes several words, and a text is one of them; write [{', '.join(pairs)}]"
     given = words(list(value) if isinstance(value, tuple) else value, form)
     for number, word in enumerate(given):
         place = (text, number) if isinstance(value, list) and len(given) == len(value) else (text,)
         if len(given) > 1 and not (form is not None and form.repeated) and _looks_like_a_flag(word):
             yield place, f"'{word}' in the list of '{text}' would be taken for another flag"
+
+
+def _several(text: str) -> list[str]:
+    """Return the words of a text that is several settings, as in `ttft:200 tpot:50`; none where it may be one."""
+    parts = text.split()
+    return parts if parts[1:] and all(re.fullmatch(r"[\w.-]+[:=]\S+", part) for part in parts) else []
 
 
 def _looks_like_a_flag(word: str) -> bool:

@@ -27,6 +27,8 @@ AXES: Keys = ("vary", "axes")
 CHOICES: frozenset[Keys] = frozenset({("vary", "exclude"), ("vary", "include")})
 """Lists of such keys with one value each."""
 
+DOTTED: frozenset[Keys] = frozenset({("container", name) for name in ("labels", "log_options", "sysctls")})
+"""Mappings whose keys may hold dots as well."""
 KINDS: dict[Keys, str] = {("bench", "dataset"): "random"}
 """Mappings that are of one kind among several, told by their `name`, each with the name of those that give none."""
 
@@ -57,10 +59,10 @@ def homes(name: str) -> tuple[str, ...]:
 
 
 def split_key(text: str) -> tuple[str, ...]:
-    """Return the path that a dotted key means; after `server.flags.` or `vary.axes.` all is one name."""
+    """Return the path that a dotted key means; below flags, axes and sysctls all is one name."""
     parts = text.split(".")
     for depth in range(1, len(parts)):
-        if tuple(parts[:depth]) in {*FLAGS, AXES}:
+        if tuple(parts[:depth]) in {*FLAGS, *DOTTED, AXES}:
             return (*parts[:depth], ".".join(parts[depth:]))
     return tuple(parts)
 

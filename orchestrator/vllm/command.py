@@ -101,6 +101,10 @@ def _problem_of_words(words: Sequence[str]) -> str | None:
         return _held(words[program.end :])
     if words and _base(words[-1]) == "vllm":
         return "vllm wants to be told what to do; write [vllm, serve]"
+    for word in words:
+        parts = word.split()
+        if parts[1:] and _program(parts) is not None:
+            return f"holds '{word}' as one word; write [{', '.join(parts)}]; a script is for bash -c"
     return None
 
 

@@ -187,7 +187,7 @@ BENCH: Mapping[str, str] = {
         speed-bench-output-len timed-trace-chunk-hash-size top-k
     """,
     "json": """
-        chat-template-kwargs extra-body random-mm-bucket-config random-mm-limit-mm-per-prompt
+        chat-template-kwargs extra-body random-mm-limit-mm-per-prompt
     """,
     "switch": """
         append-result custom-ensure-client-side-data custom-skip-chat-template disable-shuffle disable-tqdm
@@ -196,10 +196,10 @@ BENCH: Mapping[str, str] = {
     """,
     "text": """
         backend base-url bfcl-categories dataset-name dataset-path endpoint endpoint-type hf-name hf-split hf-subset
-        host label lora-assignment metric-percentiles model percentile-metrics ramp-up-strategy request-id-prefix
-        result-dir result-filename served-model-name spec-bench-category speed-bench-category speed-bench-dataset-subset
-        timed-trace-label-hash-ids timed-trace-label-input-length timed-trace-label-output-length
-        timed-trace-label-timestamp timeline-itl-thresholds tokenizer tokenizer-mode
+        host label lora-assignment metric-percentiles model percentile-metrics ramp-up-strategy random-mm-bucket-config
+        request-id-prefix result-dir result-filename served-model-name spec-bench-category speed-bench-category
+        speed-bench-dataset-subset timed-trace-label-hash-ids timed-trace-label-input-length
+        timed-trace-label-output-length timed-trace-label-timestamp timeline-itl-thresholds tokenizer tokenizer-mode
     """,
     "text*": """
         header metadata

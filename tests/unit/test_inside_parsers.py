@@ -29,7 +29,7 @@ class FlexibleArgumentParser(argparse.ArgumentParser):
         self._deprecated = set()
 """
 SERVE = """
-import argparse, enum, json
+import argparse, ast, enum, json
 
 class Method(enum.Enum):
     MTP = "mtp"
@@ -42,6 +42,9 @@ def dictionary(text):
     if not isinstance(value, dict):
         raise argparse.ArgumentTypeError("not a dictionary")
     return value
+
+def literal(text):
+    return {tuple(key): value for key, value in ast.literal_eval(text).items()}
 
 def exits(text):
     raise SystemExit(3)
@@ -58,6 +61,7 @@ def make_arg_parser(parser):
     parser.add_argument("--speculative-config", type=json.loads)
     parser.add_argument("--compilation-config", type=dictionary)
     parser.add_argument("--odd", type=exits)
+    parser.add_argument("--buckets", type=literal)
     parser.add_argument("--middleware", action="append", type=str)
     parser.add_argument("--timeout", type=lambda text: None if text == "None" else float(text))
     parser.add_argument("--set", choices={"b", "c", "a"})
@@ -116,6 +120,7 @@ def test_every_option_is_told_with_the_values_that_it_takes(tmp_path: Path) -> N
         "--speculative-config": (None, "json", None),
         "--compilation-config": (None, "json", None),
         "--odd": (None, "text", None),
+        "--buckets": (None, "text", None),
         "--middleware": (None, "text", None),
         "--timeout": (None, "float", None),
         "--set": (None, "text", ("a", "b", "c")),

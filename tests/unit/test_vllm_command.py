@@ -66,6 +66,10 @@ def test_the_model_stands_where_the_command_reads_it(command: list[str], added: 
         (["bash", "-lc", 'vllm serve "$@" --port 9000'], "move flags to server.flags"),
         (["bash", "-lc", SHELL, "vllm", "/m"], "holds '/m' already"),
         (["bash", "-lc", 'echo "$@"; vllm serve'], 'does not get "$@"'),
+        (["vllm serve"], "holds 'vllm serve' as one word; write [vllm, serve]"),
+        (["numactl -N 1 vllm serve"], "write [numactl, -N, 1, vllm, serve]"),
+        (["python3", "-m vllm.entrypoints.openai.api_server"], "as one word"),
+        (["su", "-c", 'vllm serve "$@"'], "a script is for bash -c"),
         (["bash", "-lc", '. /env.sh; exec "$@"'], "runs what it is given"),
     ],
 )

@@ -59,6 +59,13 @@ def test_what_follows_flags_is_one_flag_with_dashes_and_dots(folder: Folder) -> 
     assert dict(profile.bench.client_flags) == {"goodput": ["ttft:100"]}
 
 
+def test_what_follows_a_setting_of_the_kernel_or_a_label_is_one_key_with_its_dots(folder: Folder) -> None:
+    folder.write("p.yaml", GOOD)
+    profile = folder.load("p", "container.sysctls.net.core.somaxconn=1024", "container.labels.org.site=a")
+    assert profile.container.sysctls == {"net.core.somaxconn": "1024"}
+    assert profile.container.labels == {"org.site": "a"}
+
+
 def test_variables_and_secrets_can_be_set(folder: Folder) -> None:
     folder.write("p.yaml", f"{GOOD[:-2]}, env: {{A: 1, B: 2}}}}\n")
     profile = folder.load("p", "server.env.A=", "server.env.B=no", "container.env.T.from_env=TOKEN")

@@ -8,6 +8,7 @@ what was logged after an error that ended its process does not beat it.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,10 @@ _QUIET = _texts(lambda rule: rule.quiet)
 _SOURCE = _texts(lambda rule: rule.source)
 _ENGINE = _texts(lambda rule: rule.engine)
 
+
+ALIKE = 20
+"""Of lines that differ in numbers alone so many are looked at: the first of them says what the rest say."""
+_NUMBERS = re.compile(r"\d+")
 
 SHORTEST_MESSAGE = 12
 LONGEST_MESSAGE = 120
@@ -144,7 +149,12 @@ def _candidates(findings: Findings, root: RootCause | None, server: Server) -> I
     own = root.lines if root else range(0)
     raised = {failure.line.number: failure for failure in findings.failures}
     chains = {line.number: failure.chain for failure in findings.failures for line in failure.own_lines}
+    seen: Counter[tuple[str, str]] = Counter()
     for line in findings.messages:
+        alike = (line.level, _NUMBERS.sub("0", line.text))
+        seen[alike] += 1
+        if seen[alike] > ALIKE and line.number not in own:
+            continue
         failure = raised.get(line.number)
         text, chain = failure.text if failure else line.text, chains.get(line.number, 0)
         where = RootCause(text, line.number, line.process, chain=chain)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from orchestrator.diagnosis.builds import build_errors
@@ -29,6 +30,8 @@ REAL, NATIVE_END, LOGGED, PLAIN, CONSEQUENCE, WARNED, WRAPPER = range(7)
 
 _RAISED = re.compile(r"(?:\w+\.){0,12}[A-Z]\w{0,80}(?:Error|Exception|Interrupt|Exit): \S")
 _NUMBERS = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)?")
+_LONG_NUMBERS = re.compile(r"\d{2,}")
+"""What differs between lines that are judged alike; single digits are kept, they are levels and parts of names."""
 
 
 @dataclass(frozen=True)
@@ -187,14 +190,19 @@ def _tier(text: str) -> int:
 
 def _message_tier(line: Line) -> int | None:
     """Return how telling a line outside tracebacks is: usage errors as much as exceptions, plain words less."""
-    if WRAPPERS.search(line.text):
+    return _words_tier(_LONG_NUMBERS.sub("00", line.text), has_level=bool(line.level), is_error=line.is_error)
+
+
+@lru_cache(maxsize=4096)
+def _words_tier(text: str, *, has_level: bool, is_error: bool) -> int | None:
+    if WRAPPERS.search(text):
         return WRAPPER
-    if line.level and not line.is_error:
+    if has_level and not is_error:
         return None
-    if is_consequence(line.text):
+    if is_consequence(text):
         return CONSEQUENCE
-    kinds = _LEVELLED if line.is_error else _UNLEVELLED
-    return next((tier for says, tier in kinds if says(line.text)), None)
+    kinds = _LEVELLED if is_error else _UNLEVELLED
+    return next((tier for says, tier in kinds if says(text)), None)
 
 
 _LEVELLED = ((_RAISED.match, REAL), (bool, LOGGED))

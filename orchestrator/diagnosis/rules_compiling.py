@@ -142,4 +142,37 @@ RULES = (
             r"/torchinductor_\S+: file too short|/\.triton/cache/\S+: file too short",
         ),
     ),
+    Rule(
+        id="deep-gemm-failed",
+        title="DeepGEMM, the library of FP8 kernels, cannot be used here",
+        why="It is not in the image, is older than this vLLM wants, or has no kernel for this accelerator.",
+        advice=(
+            "Do without it: VLLM_USE_DEEP_GEMM: 0 in server.env.",
+            "If only its warm-up fails: VLLM_DEEP_GEMM_WARMUP: skip in server.env.",
+            "Use the image that vLLM publishes for this accelerator, unchanged.",
+        ),
+        log=texts(
+            r"DeepGEMM backend is not available",
+            r"Assertion error \(\S*[Dd]eep_?(?:gemm|GEMM)\S*:\d+\): (?:Unknown|Unsupported|Invalid) ",
+        ),
+    ),
+    Rule(
+        id="graph-capture-failed",
+        title="the kernels of a step could not be recorded as a graph",
+        why=(
+            "While a graph is recorded nothing may wait for the device or allocate; a kernel, a library or a plugin "
+            "did."
+        ),
+        advice=(
+            "Do without graphs: server.flags.enforce-eager: true.",
+            "Leave out what was added: kernel switches in server.env, another attention backend, plugins, speculation.",
+            "If memory is short too, lower server.flags.gpu-memory-utilization or server.flags.max-num-seqs.",
+        ),
+        log=texts(
+            r"operation not permitted when stream is capturing|operation failed due to a previous error during capture",
+            r"(?:cuda|hip)ErrorStreamCapture\w+|operation would make the legacy stream depend on a capturing",
+        ),
+        needs_accelerator=True,
+        strength=Strength.SYMPTOM,
+    ),
 )

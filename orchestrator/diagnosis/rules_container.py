@@ -200,6 +200,21 @@ RULES = (
         strength=Strength.CERTAIN,
     ),
     Rule(
+        id="source-ends-shell",
+        title="a file to be sourced ended the shell: {file}",
+        why=(
+            "container.source reads its files into the shell that becomes the server's command; one of them calls "
+            "exit, or uses a variable that is not set under set -u, so the server was never started."
+        ),
+        advice=(
+            "See where, with the profile's mounts: docker run --rm --entrypoint bash IMAGE -xc '. {file}'",
+            "Take exit and set -u out of the file, or name one in container.source that only sets variables.",
+            "If only its variables are wanted, leave the file out and write them in container.env.",
+        ),
+        log=texts(r"^orch: (?P<file>\S.*) ended the shell that was to go on"),
+        strength=Strength.CERTAIN,
+    ),
+    Rule(
         id="not-executable",
         title="the command cannot be executed",
         why="The file is there but is no program, is one for another machine, or lacks the permission.",

@@ -124,9 +124,28 @@ RULES = (
             ),
             (
                 r"CUDA error: uncorrectable ECC error|(?:hip|cuda)ErrorECCNotCorrectable|hipErrorIllegalAddress"
-                r"|hipErrorLaunchFailure"
+                r"|hipErrorLaunchFailure|UR_RESULT_ERROR_DEVICE_LOST"
             ),
         ),
         needs_accelerator=True,
+    ),
+    Rule(
+        id="cann-refused",
+        title="CANN, the library of Ascend devices, refuses a call",
+        why=(
+            "The node's driver and firmware, the image's CANN and the chip have to fit together; the line with E and "
+            "five digits after it says what is wrong."
+        ),
+        advice=(
+            "Check npu-smi info inside the container, and that container.mounts brings in /usr/local/Ascend/driver.",
+            "Use the image for this chip (some have -310p or -a3 in their tag) and the driver that its page names.",
+            "Look for the first E or EZ line in the log and in /root/ascend/log of the container.",
+        ),
+        log=texts(
+            r"NPU function error: .*error code is \d+",
+            r"ERR\d+ PTA call acl api failed",
+        ),
+        needs_accelerator=True,
+        strength=Strength.SYMPTOM,
     ),
 )

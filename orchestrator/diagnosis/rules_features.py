@@ -123,4 +123,52 @@ RULES = (
         ),
         source=texts(r"(?:chat_template|config_file|ssl_\w+|plugin)\w*.* → FileNotFoundError: .*: '(?P<path>[^']+)'"),
     ),
+    Rule(
+        id="block-size-refused",
+        title="no attention backend takes blocks of {size} tokens",
+        why="Each attention backend of this platform takes certain block sizes; the size in use must fit all.",
+        advice=(
+            "Remove server.flags.block-size: vLLM then takes one that fits.",
+            (
+                "Or set server.flags.block-size to a size that the backends take: {wanted}.",
+                "Or set server.flags.block-size to a size that the line names.",
+            ),
+        ),
+        log=texts(
+            r"No common block size for (?P<size>\d+)(?: \((?P<wanted>.+)\))?",
+        ),
+    ),
+    Rule(
+        id="kv-connector-failed",
+        title="what carries the KV cache between servers (NIXL, UCX) does not work here",
+        why=(
+            "server.flags.kv-transfer-config names a connector whose library the image lacks, or whose transport "
+            "cannot register the device's memory."
+        ),
+        advice=(
+            "Without separate prefill and decode servers remove server.flags.kv-transfer-config.",
+            "Use an image that has the connector's library (nixl, ucx) for this platform.",
+            (
+                "If its transport fails: UCX_TLS: all, or UCX_NET_DEVICES, in server.env; container.ulimits: {memlock: "
+                "-1}, and container.devices for /dev/infiniband."
+            ),
+        ),
+        log=texts(
+            r"Error: NIXL is not available|NIXL_ERR_(?P<what>\w+)|\bnixlBackendError\b",
+            r"Mooncake Transfer Engine initialization failed",
+        ),
+    ),
+    Rule(
+        id="hybrid-cache-refused",
+        title="layers of different kinds cannot share one KV cache here",
+        why=(
+            "The model has layers that keep different things; with the hybrid cache manager off, by a flag or because "
+            "of a KV connector, all layers would have to be alike."
+        ),
+        advice=(
+            "Remove server.flags.disable-hybrid-kv-cache-manager.",
+            "If a connector switched it off, remove server.flags.kv-transfer-config, or use a vLLM where both go.",
+        ),
+        log=texts(r"failed to convert the KV cache specs to one unified type"),
+    ),
 )

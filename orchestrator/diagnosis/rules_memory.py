@@ -94,7 +94,7 @@ RULES = (
             r"\bOutOfMemoryError\b",
             r"hipErrorOutOfMemory|cudaErrorMemoryAllocation|HIP error: out of memory|CUDA error: out of memory",
             r"GetDeviceCount.*Error 2: out of memory",
-            r"HSA_STATUS_ERROR_OUT_OF_RESOURCES",
+            r"HSA_STATUS_ERROR_OUT_OF_RESOURCES|UR_RESULT_ERROR_OUT_OF_DEVICE_MEMORY",
         ),
     ),
     Rule(
@@ -144,6 +144,7 @@ RULES = (
                 r"NCCL WARN .*(?:shared memory segment|posix_fallocate|shmOpen"
                 r"|failed to extend).*(?:No space left on device|size \d+\)$)"
             ),
+            r"[NR]CCL WARN .*failed to extend /dev/shm/\S+ to \d+ bytes",
             r"unable to (?:write to|open|resize|mmap \d+ bytes from) file </?torch_\S+>: No space left on device",
             r"Insufficient space in /dev/shm .*: (?P<needed>\d+) MiB required, (?P<free>\d+) MiB free",
             r"unexpected bus error encountered in worker|insufficient shared memory \(shm\)",

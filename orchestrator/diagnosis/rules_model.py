@@ -167,5 +167,25 @@ RULES = (
             r"Unknown RoPE scaling type (?P<name>\w+)|Error: .*`rope_scaling`(?:'s| must be| should)",
             r"Error: .*rope_(?:scaling|parameters) should have a '?\w+'? key",
         ),
+        source=texts(r"rope_(?:scaling|parameters)\[.* → KeyError: '(?P<name>\w+)'"),
+    ),
+    Rule(
+        id="processor-unusable",
+        title="the model's processor for images, sound or video cannot be used",
+        why=(
+            "The model takes media, and the files that say how (preprocessor_config.json, processor_config.json) are "
+            "missing, often after a conversion, or are of another transformers than the image's."
+        ),
+        advice=(
+            "Copy preprocessor_config.json and processor_config.json of the original model into the model's folder.",
+            "If they are there, use an image whose transformers is the one that the model was saved with.",
+            "For text alone set each kind to 0 in server.flags.limit-mm-per-prompt.",
+        ),
+        log=texts(
+            r"Can't load (?:image processor|video processor|feature extractor|processor) for '(?P<path>[^']+)'",
+            r"does not appear to have a file named (?:pre)?processor_config\.json",
+            r"Invalid type of HuggingFace processor|Failed to apply \w*Processor\w* on data=",
+            r"Error: Unrecognized (?:image |video )?processor in ",
+        ),
     ),
 )

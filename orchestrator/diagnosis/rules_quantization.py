@@ -158,4 +158,18 @@ RULES = (
         advice=("Set server.flags.dtype to bfloat16, or to float32 on a device without bfloat16; or leave it out.",),
         log=texts(r"The model type '(?P<name>[\w-]+)' does not support float16"),
     ),
+    Rule(
+        id="kernel-choice-refused",
+        title="the chosen kernels do not take this model on this accelerator",
+        why="A flag or a variable chose who computes (FlashInfer, CUTLASS, TensorRT-LLM …), and that one cannot.",
+        advice=(
+            "Let vLLM choose: remove server.flags.moe-backend, and VLLM_USE_FLASHINFER_… and the like from server.env.",
+            "Use an image with a newer vLLM and FlashInfer, or a model quantized in another way.",
+        ),
+        log=texts(
+            r"backend '(?P<name>[\w-]+)' does not support the deployment configuration",
+            r"FusedMoE flashinfer kernels are only supported for|explicitly requested moe_backend=",
+            r"BackendSupportedError: (?P<what>\w+) does not support backend",
+        ),
+    ),
 )

@@ -1,4 +1,4 @@
-"""What people type for each kind of accelerator makes, as a profile, the container that the typed line makes.
+"""C3: what people type for each kind of accelerator makes, as a profile, the container that the typed line makes.
 
 Each line is created by the docker client, each profile by orch, neither is started: nodes lack most of these devices.
 All that the engine knows of the two containers is compared, except what orch adds to every container it makes.

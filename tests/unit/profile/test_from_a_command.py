@@ -1,4 +1,4 @@
-"""Each row of the how-to about commands is what orch plans, or refuses, and no word of docker is left out."""
+"""E3: each row of the how-to about commands is what orch plans, or refuses, and no word of docker is left out."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from orchestrator.profile.tree import Entry, Node, marked
 from orchestrator.vllm.flag_names import FlagName, read_name
 from orchestrator.vllm.flag_values import as_mapping
+from orchestrator.vllm.flags import meant
 
 Flags = Mapping[str, Entry]
 
@@ -23,8 +24,8 @@ def without_said_anew(under: Flags, over: Flags) -> Flags:
     """
     left = dict(under)
     for text, entry in over.items():
-        name = read_name(text)
-        for below in [below for below in left if read_name(below).flag == name.flag]:
+        name = meant(text, entry.node.value)
+        for below in [below for below in left if meant(below, left[below].node.value).flag == name.flag]:
             left = _without(left, below, text, name, entry.node)
     return left
 

@@ -34,7 +34,7 @@ REFUSED = {
     "headless": f"a headless server has no API, and {NO_HTTP}; leave it out",
     "uds": f"{NO_HTTP}, not through a socket file; leave it out",
     "grpc": f"{NO_HTTP}; leave it out",
-    "help": "it prints a text and ends; see the flags with: docker run --rm IMAGE vllm serve --help",
+    "help": "it prints a text and ends; see the flags with: docker run --rm IMAGE vllm serve --help (or bench serve)",
 }
 """Flags with which a server starts that orch could neither see healthy nor measure."""
 TURNED_ON = ("headless", "grpc", "help")
@@ -64,7 +64,7 @@ def _problems(flags: Mapping[Any, Any], owned: Mapping[str, str], program: Progr
         name = read_name(text)
         if name.flag in owned:
             yield (text, KEY), f"'{text}' is set by {owned[name.flag]}"
-        elif program == "serve" and (why := _refusal(name, value)):
+        elif (program == "serve" or name.flag == "help") and (why := _refusal(name, value)):
             yield (text, KEY), f"'{text}' is not for orch: {why}"
         yield from _odd_values(text, name, value, program)
     for given in gathered(named):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,6 @@ from orchestrator.vllm.flag_names import COMPILATION, LEVEL, FlagName, read_name
 from orchestrator.vllm.flag_values import put_together
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pydantic import JsonValue
 
     from orchestrator.vllm.flag_forms import Form, Program
@@ -41,7 +40,7 @@ def gathered(flags: Mapping[str, JsonValue]) -> list[Given]:
     """Return the flags of a mapping in the order in which they first occur, each once."""
     members: dict[str, list[tuple[str, FlagName, JsonValue]]] = {}
     for text, value in flags.items():
-        name = _meant(read_name(text), value)
+        name = meant(text, value)
         members.setdefault(name.flag, []).append((text, name, value))
     return [_given(group) for group in members.values()]
 
@@ -164,9 +163,10 @@ def api_key(flags: Mapping[str, JsonValue], env: Mapping[str, object]) -> str | 
     return found if isinstance(found, str) else None
 
 
-def _meant(name: FlagName, value: JsonValue) -> FlagName:
+def meant(text: str, value: object) -> FlagName:
     """Return the name of the flag that takes such a value: a mapping makes `-O` the compilation config."""
-    return replace(name, flag=COMPILATION) if name.option == f"-{LEVEL}" and isinstance(value, dict) else name
+    name = read_name(text)
+    return replace(name, flag=COMPILATION) if name.option == f"-{LEVEL}" and isinstance(value, Mapping) else name
 
 
 def _given(members: list[tuple[str, FlagName, JsonValue]]) -> Given:

@@ -34,6 +34,12 @@ def argv_of(tmp_path: Path, base: str, child: str, *sets: str) -> list[str]:
         ("{tp: 8, dtype: half}", "{tensor-parallel-size: null}", ["--dtype", "half"]),
         ("{enable-prefix-caching: true}", "{no-enable-prefix-caching: true}", ["--no-enable-prefix-caching"]),
         ("{O3: true}", "{O: 1}", ["-O", "1"]),
+        (
+            "{cc.mode: 3, cc.cudagraph_mode: NONE}",
+            "{O: {mode: 1}}",
+            ["--compilation-config", '{"mode":1,"cudagraph_mode":"NONE"}'],
+        ),
+        ("{O: 3}", "{O: {mode: 1}}", ["--compilation-config", '{"mode":1}']),
         ("{device-memory-utilization: 0.5}", "{gpu-memory-utilization: 0.9}", ["--gpu-memory-utilization", "0.9"]),
         ("{hf-overrides: {a: 1, b: 2}}", "{hf_overrides: {b: 3}}", ["--hf_overrides", '{"a":1,"b":3}']),
         ("{hf-overrides: {a: 1, b: 2}}", "{hf-overrides.b: 3}", ["--hf-overrides", '{"a":1,"b":3}']),

@@ -50,7 +50,7 @@ __all__ = ["Bench", "LengthProduct"]
 class Bench(Grown):
     """The sweep: each combination of lengths, concurrency, request rate and number of prompts is a point."""
 
-    LATER: ClassVar = frozenset({"backend", "endpoint", "ignore_eos", "percentiles"})
+    LATER: ClassVar[frozenset[str]] = frozenset({"backend", "endpoint", "ignore_eos", "percentiles"})
 
     lengths: Lengths | None = None
     """Lengths in tokens: a list of [input, output] pairs, or `input:` and `output:` lists to combine."""

@@ -49,8 +49,11 @@ SERVE: Mapping[str, str] = {
     "int+": """
         cuda-graph-sizes cudagraph-capture-sizes numa-bind-nodes
     """,
+    "text 0.9.2:json": """
+        compilation-config
+    """,
     "json": """
-        allowed-headers allowed-methods allowed-origins attention-config aux-output-config compilation-config
+        allowed-headers allowed-methods allowed-origins attention-config aux-output-config
         custom-histogram-buckets default-chat-template-kwargs default-mm-loras diffusion-config ec-manager-config
         ec-transfer-config engram-config eplb-config fault-tolerance-config ir-op-priority kernel-config
         kv-events-config kv-transfer-config limit-mm-per-prompt logging-config media-io-kwargs mm-processor-kwargs

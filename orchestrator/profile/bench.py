@@ -32,11 +32,10 @@ from orchestrator.profile.bench_kinds import (
 )
 from orchestrator.profile.dataset import AnyDataset, RandomDataset
 from orchestrator.profile.flag_names import check_flags
-from orchestrator.profile.later import Grown
 from orchestrator.profile.precision import Repetitions, Until
 from orchestrator.profile.together import UP, checked, raise_all
 from orchestrator.profile.units import Duration  # noqa: TC001 - pydantic looks these up when it runs
-from orchestrator.profile.values import Count, Flags  # noqa: TC001 - pydantic looks these up when it runs
+from orchestrator.profile.values import Count, Flags, Grown
 from orchestrator.vllm.backend import BACKENDS, COMPLETIONS
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ __all__ = ["Bench", "LengthProduct"]
 class Bench(Grown):
     """The sweep: each combination of lengths, concurrency, request rate and number of prompts is a point."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"backend", "endpoint", "ignore_eos", "percentiles"})
+    ADDED: ClassVar[frozenset[str]] = frozenset({"backend", "endpoint", "ignore_eos", "percentiles"})
 
     lengths: Lengths | None = None
     """Lengths in tokens: a list of [input, output] pairs, or `input:` and `output:` lists to combine."""

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, WithJsonSchema, field_validator
 
-from orchestrator.profile.later import Grown
 from orchestrator.profile.names import did_you_mean, nearest
 from orchestrator.profile.together import Lacking, checked, given
-from orchestrator.profile.values import ABSOLUTE_PATH_PATTERN, AbsolutePath, Text
+from orchestrator.profile.values import ABSOLUTE_PATH_PATTERN, AbsolutePath, Grown, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

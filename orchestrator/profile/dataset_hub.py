@@ -38,7 +38,7 @@ class _HubDataset(FileDataset):
 class HubDataset(_HubDataset):
     """A dataset of the Hugging Face hub, one of those that the client knows how to read."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset(
+    ADDED: ClassVar[frozenset[str]] = frozenset(
         {"output_len", "subset", "split", "hf_name", "stream", "skip_chat_template"}
     )
 
@@ -70,7 +70,7 @@ class HubDataset(_HubDataset):
 class SpecBenchDataset(_HubDataset):
     """The questions of Spec-Bench, in a JSON Lines file."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"output_len", "category"})
+    ADDED: ClassVar[frozenset[str]] = frozenset({"output_len", "category"})
 
     name: Literal["spec_bench"]
     """The questions of Spec-Bench."""
@@ -85,7 +85,7 @@ class SpecBenchDataset(_HubDataset):
 class SpeedBenchDataset(_HubDataset):
     """The prompts of SPEED-Bench, in a folder in the container."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"output_len", "subset", "category"})
+    ADDED: ClassVar[frozenset[str]] = frozenset({"output_len", "subset", "category"})
 
     name: Literal["speed_bench"]
     """The prompts of SPEED-Bench."""

@@ -55,7 +55,7 @@ class _Drawn(Dataset):
 class RandomDataset(_Drawn):
     """Random tokens, as many as `bench.lengths` asks for."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"batch_size"})
+    ADDED: ClassVar[frozenset[str]] = frozenset({"batch_size"})
 
     name: Literal["random"] = "random"
     """Prompts are of the asked length, but for tokens that merge."""

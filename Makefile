@@ -61,8 +61,8 @@ lint: $(VENV)/test  ## Check style and types
 
 .PHONY: generated
 generated: $(VENV)/test  ## Write the files that derive from the code: JSON Schema and reference pages
-	@$(BIN)/python -m orchestrator.profile.jsonschema > orchestrator/profile/profile.schema.json
-	@$(BIN)/python -m orchestrator.profile.reference > docs/profile.md
+	@$(BIN)/python -m orchestrator.profile.docs.jsonschema > orchestrator/profile/docs/profile.schema.json
+	@$(BIN)/python -m orchestrator.profile.docs.reference > docs/profile.md
 	@$(BIN)/python -m orchestrator.diagnosis.reference > docs/causes.md
 	@$(BIN)/python -m orchestrator.cli.reference > docs/cli.md
 

@@ -6,14 +6,12 @@ Used by the command layer around everything that must not leave something behind
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING, Any
+from types import FrameType, TracebackType
+from typing import Any
+
+from typing_extensions import Self
 
 from orchestrator.errors import Interrupted
-
-if TYPE_CHECKING:
-    from types import FrameType, TracebackType
-
-    from typing_extensions import Self
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 

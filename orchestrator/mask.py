@@ -9,10 +9,7 @@ import base64
 import json
 import re
 import urllib.parse
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 MASKED = b"********"
 

@@ -1,17 +1,6 @@
-"""The one place that knows accelerator vendors: which devices a profile uses, and what a deployment therefore holds."""
+"""The one place that knows accelerator vendors: how cards reach a container, and which names mean the same."""
 
-from orchestrator.accelerators.held import Held, Surroundings, held_by, holding
 from orchestrator.accelerators.names import ALL, collide, together
 from orchestrator.accelerators.node import has_unlike_nvidia_cards, node_accelerators
 
-__all__ = [
-    "ALL",
-    "Held",
-    "Surroundings",
-    "collide",
-    "has_unlike_nvidia_cards",
-    "held_by",
-    "holding",
-    "node_accelerators",
-    "together",
-]
+__all__ = ["ALL", "collide", "has_unlike_nvidia_cards", "node_accelerators", "together"]

@@ -8,10 +8,7 @@ because nothing but the node could tell.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from collections.abc import Iterable
 
 ALL = "accelerators"
 """All accelerators of the node."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from orchestrator.accelerators.names import BY_INDEX, by_number
 from orchestrator.accelerators.vendors import (
@@ -20,9 +20,6 @@ from orchestrator.accelerators.vendors import (
     Vendor,
 )
 from orchestrator.accelerators.visible import Variable, chosen
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 NVIDIA, AMD = (next(vendor for vendor in VENDORS if vendor.name == name) for name in ("NVIDIA", "AMD"))
 DRM = Vendor("DRM", "the kernel's Direct Rendering Manager, which cards of several vendors are opened through")

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from orchestrator.accelerators.names import ONE, by_number, by_uuid
-from orchestrator.accelerators.vendors import CUDA, VENDORS
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping
-
-    from orchestrator.accelerators.vendors import Vendor
+from orchestrator.accelerators.vendors import CUDA, VENDORS, Vendor
 
 HIDE = frozenset({"-1", "nodevfiles", "none", "void"})
 """Words that hide every card; Slurm writes the second."""

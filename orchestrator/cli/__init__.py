@@ -12,7 +12,8 @@ import os
 import signal
 import sys
 import traceback
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Iterator
+from typing import Any, NoReturn
 
 import click
 
@@ -20,10 +21,6 @@ from orchestrator import __version__
 from orchestrator.cli import bench, deployments, plan, profile, results, run, search, up
 from orchestrator.cli.output import say
 from orchestrator.errors import ExitCode, Interrupted, OrchError, OutputError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 GARBAGE = 100_000
 """Objects made and not dropped before garbage is looked for; Python's own 700 is for programs that start with few."""

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from orchestrator.cli import options
+from orchestrator.cli.job import Job
 from orchestrator.errors import ExitCode
-
-if TYPE_CHECKING:
-    from orchestrator.cli.job import Job
-    from orchestrator.profile.schema import Profile
-    from orchestrator.runs.directory import RunDirectory
+from orchestrator.profile.schema.profile import Profile
+from orchestrator.runs.directory import RunDirectory
 
 
 @click.command()
@@ -48,7 +44,8 @@ def bench(
     from orchestrator.deployment.attach import check_fit, made_from
     from orchestrator.deployment.registry import choose, deployments
     from orchestrator.errors import UsageError
-    from orchestrator.record import bench_of, open_run
+    from orchestrator.jobs.record import open_run
+    from orchestrator.plan.suits import bench_of
 
     if resume is not None and dry_run:
         raise UsageError("--dry-run does not go with --resume", f"What {resume} has: orch results show {resume}")
@@ -108,7 +105,7 @@ def _resume_run(
     this: Job, directory: RunDirectory, given: Profile | None, name: str | None, wait_s: float | None
 ) -> None:
     """Take what a run has not done; nothing is started if nothing is missing."""
-    from orchestrator.resume import check_conditions, check_profile, is_complete
+    from orchestrator.measuring.resume import check_conditions, check_profile, is_complete
 
     resolved = directory.profile()
     if given is not None:

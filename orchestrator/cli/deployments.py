@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from orchestrator.cli import options
 from orchestrator.cli.settings import settings
+from orchestrator.deployment.registry import Listed
+from orchestrator.engine import Engine
 from orchestrator.errors import Busy, ExitCode
-
-if TYPE_CHECKING:
-    from orchestrator.deployment.registry import Listed
-    from orchestrator.engine import Engine
-    from orchestrator.vllm.api import Api
+from orchestrator.vllm.api import Api
 
 
 @click.command()
@@ -178,7 +176,7 @@ def _api(deployment: Listed) -> Api | None:
     """Return how the server is asked, as far as this user may: without its key, or None where nothing is recorded."""
     from orchestrator.cli.output import say
     from orchestrator.deployment.attach import made_from
-    from orchestrator.deployment.up import server_api
+    from orchestrator.deployment.running import server_api
     from orchestrator.errors import EnvironmentFault, UsageError
 
     try:
@@ -206,7 +204,7 @@ def _ps_table(rows: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - rich is impo
     from rich import box
     from rich.table import Table
 
-    from orchestrator.profile.units import format_duration
+    from orchestrator.units import format_duration
 
     columns = ("name", "profile", "container", "status", "age", "held", "holds")
     table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from orchestrator.cli.options import engine_swept
 from orchestrator.cli.progress import Reporter
@@ -14,21 +15,15 @@ from orchestrator.deployment.attach import attach
 from orchestrator.deployment.hold import Holds
 from orchestrator.deployment.launch import Launch, prepare
 from orchestrator.deployment.lease import in_use
-from orchestrator.deployment.registry import fitting
+from orchestrator.deployment.registry import Listed, fitting
+from orchestrator.engine import Engine
 from orchestrator.interruption import Interruption
-from orchestrator.run import Reports, Work, measure_attached, measure_launched
+from orchestrator.measuring.run import Reports, Work, measure_attached, measure_launched
+from orchestrator.profile.schema.profile import Profile
+from orchestrator.runs.directory import RunDirectory
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
-
-    from orchestrator.deployment.registry import Listed
-    from orchestrator.engine import Engine
-    from orchestrator.profile.schema import Profile
-    from orchestrator.runs.directory import RunDirectory
-
-    Open = Callable[[], AbstractContextManager[RunDirectory]]
-    """Makes or finds the run directory and keeps its record; asked once nothing stands in the way of measuring."""
+Open = Callable[[], AbstractContextManager[RunDirectory]]
+"""Makes or finds the run directory and keeps its record; asked once nothing stands in the way of measuring."""
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
-from orchestrator.cli.settings import settings
-
-if TYPE_CHECKING:
-    from orchestrator.cli.settings import Settings
-    from orchestrator.engine import Engine
-    from orchestrator.profile.node_files import ReadPath
-    from orchestrator.profile.schema import Profile
+from orchestrator.cli.settings import Settings, settings
+from orchestrator.engine import Engine
+from orchestrator.profile.reading.node_files import ReadPath
+from orchestrator.profile.schema.profile import Profile
 
 json_output = click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output.")
 
@@ -23,7 +20,7 @@ def duration(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
     """Read an option that is a time, such as 2h, into seconds."""
     if value is None:
         return None
-    from orchestrator.profile.units import parse_duration
+    from orchestrator.units import parse_duration
 
     try:
         return parse_duration(value)
@@ -41,7 +38,7 @@ def _lifetime(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 def _name(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     if value is None:
         return None
-    from orchestrator.profile.values import PROFILE_NAME_PATTERN
+    from orchestrator.profile.schema.values import PROFILE_NAME_PATTERN
 
     if re.match(PROFILE_NAME_PATTERN, value):
         return value
@@ -93,7 +90,7 @@ def complete_run(incomplete: str) -> list[CompletionItem]:
 
 def complete_profile(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the profiles that begin with what was typed."""
-    from orchestrator.profile.find import list_profiles
+    from orchestrator.profile.text.find import list_profiles
 
     found = list_profiles(settings().profiles)
     return [CompletionItem(item.name, help=item.description) for item in found if item.name.startswith(incomplete)]
@@ -114,7 +111,7 @@ optional_profile_argument = click.argument(
 def load(profile: str, sets: tuple[str, ...], *, to_start: bool = False) -> Profile:
     """Return the resolved profile of a name or a path; to start it, with the variables that the shell passes on."""
     from orchestrator.profile.inherited import with_values
-    from orchestrator.profile.load import load_profile
+    from orchestrator.profile.reading.load import load_profile
 
     here = settings()
     loaded = load_profile(profile, here.profiles, sets)
@@ -123,7 +120,7 @@ def load(profile: str, sets: tuple[str, ...], *, to_start: bool = False) -> Prof
 
 def read_paths(profile: str, sets: tuple[str, ...]) -> tuple[ReadPath, ...]:
     """Return what was made of the paths that a profile does not write out."""
-    from orchestrator.profile.load import load_resolved
+    from orchestrator.profile.reading.load import load_resolved
 
     return load_resolved(profile, settings().profiles, sets).paths
 

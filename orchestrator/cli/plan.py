@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import click
 
 from orchestrator.cli import options
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from orchestrator.plan.plan import Plan
-    from orchestrator.plan.variants import Variant
-    from orchestrator.profile.node_files import ReadPath
-    from orchestrator.profile.schema import Profile
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.variants import Variant
+from orchestrator.profile.reading.node_files import ReadPath
+from orchestrator.profile.schema.profile import Profile
 
 
 @click.command()
@@ -85,7 +81,7 @@ def _study_as_data(profile: Profile, plans: list[tuple[Variant, Plan]]) -> dict[
 
 
 def _study_lines(profile: Profile, plans: list[tuple[Variant, Plan]]) -> list[str]:
-    from orchestrator.profile.units import format_duration
+    from orchestrator.units import format_duration
 
     starts = "1 server start" if len(plans) == 1 else f"{len(plans)} server starts"
     lines = [f"# Profile {profile.name}: {profile.description}".rstrip(": "), "", f"# Study: {starts}, in this order"]
@@ -140,7 +136,7 @@ def _as_data(profile: Profile, made: Plan) -> dict[str, object]:
 
 def _lines(profile: Profile, made: Plan) -> list[str]:
     from orchestrator.plan.labels import FOLDER
-    from orchestrator.profile.units import format_duration
+    from orchestrator.units import format_duration
 
     lines = [f"# Profile {profile.name}: {profile.description}".rstrip(": "), "", "# Container"]
     if profile.container.supervise:

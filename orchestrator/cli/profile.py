@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,16 +13,11 @@ from orchestrator.cli import options
 from orchestrator.cli.output import emit, emit_json, emit_table, say
 from orchestrator.cli.settings import settings
 from orchestrator.errors import ExitCode, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
-
-    from orchestrator.profile.lint import Remark
-    from orchestrator.profile.load import ProfileSummary
-    from orchestrator.profile.schema import Profile
-    from orchestrator.profile.tree import Fault, Node
-    from orchestrator.vllm.parser import ImageParsers
+from orchestrator.lint.lint import Remark
+from orchestrator.profile.schema.profile import Profile
+from orchestrator.profile.text.find import ProfileSummary
+from orchestrator.profile.text.tree import Fault, Node
+from orchestrator.vllm.parser import ImageParsers
 
 
 @click.group()
@@ -32,7 +29,7 @@ def profile() -> None:
 @options.json_output
 def list_command(as_json: bool) -> None:
     """List the profiles that go by name, first match first."""
-    from orchestrator.profile.load import list_profiles
+    from orchestrator.profile.text.find import list_profiles
 
     search = settings().profiles
     found = list_profiles(search)
@@ -69,9 +66,9 @@ def show_command(profile: str, resolved: bool, sets: tuple[str, ...], as_json: b
 
     The resolved profile is itself a profile: saved to a file, it loads to the same.
     """
-    from orchestrator.profile.document import read_text
     from orchestrator.profile.dump import dump_profile
-    from orchestrator.profile.load import find_profile
+    from orchestrator.profile.text.document import read_text
+    from orchestrator.profile.text.find import find_profile
 
     if sets and not resolved:
         raise UsageError("--set changes what comes out, not what is written", "add --resolved")
@@ -132,8 +129,8 @@ class _Checked:
 def _check(name: str, sets: tuple[str, ...], *, ask_image: bool) -> _Checked:
     from orchestrator.errors import Busy, EnvironmentFault
     from orchestrator.plan.variants import variants
-    from orchestrator.profile.load import find_profile
-    from orchestrator.profile.resolve import resolve
+    from orchestrator.profile.reading.resolve import resolve
+    from orchestrator.profile.text.find import find_profile
 
     search = settings().profiles
     path = find_profile(name, search)
@@ -158,7 +155,7 @@ def _check(name: str, sets: tuple[str, ...], *, ask_image: bool) -> _Checked:
 
 
 def _remarks(variants: Iterable[tuple[Profile, ImageParsers | None]]) -> list[Remark]:
-    from orchestrator.profile.lint import lint
+    from orchestrator.lint.lint import lint
 
     return list(dict.fromkeys(remark for profile, parsers in variants for remark in lint(profile, parsers)))
 
@@ -176,7 +173,7 @@ def _ask(profile: Profile) -> ImageParsers:
 def _trees(profile: Profile, root: Node) -> dict[str, list[Node]]:
     """Return the trees that each server of a profile comes from, by the hash of the server."""
     from orchestrator.plan.container import serving_hash
-    from orchestrator.profile.variants import laid, profiles_of
+    from orchestrator.profile.reading.variants import laid, profiles_of
 
     trees: dict[str, list[Node]] = {}
     for combination, made in profiles_of(profile):
@@ -188,7 +185,7 @@ def _flag_faults(profile: Profile, trees: dict[str, list[Node]], parsers: ImageP
     """Yield the flags that the parsers refuse as faults, each at the places in the file that it comes from."""
     from orchestrator.plan.container import serving_hash
     from orchestrator.profile.flags import refused
-    from orchestrator.profile.tree import entry_at, fault
+    from orchestrator.profile.text.tree import entry_at, fault
 
     for problem in refused(profile, parsers):
         for tree in trees[serving_hash(profile)]:
@@ -221,6 +218,6 @@ def _show_check(checked: _Checked) -> None:
 @profile.command("schema")
 def schema_command() -> None:
     """Print the JSON Schema of a profile's file, for editors."""
-    from orchestrator.profile.jsonschema import schema_text
+    from orchestrator.profile.docs.jsonschema import schema_text
 
     emit(schema_text().removesuffix("\n"))

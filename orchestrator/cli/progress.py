@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress, TaskID
 
-    from orchestrator.bench.measure import Step
     from orchestrator.errors import OrchError
+    from orchestrator.measuring.measure import Step
+    from orchestrator.measuring.search import SearchPlan, Tried
     from orchestrator.runs.records import MeasurementRecord
-    from orchestrator.search import SearchPlan, Tried
 
 
 class TimeLeft:
@@ -51,7 +51,7 @@ class TimeLeft:
 
     def __str__(self) -> str:
         """Return it as people say it; nothing before a measurement is done, and once all are."""
-        from orchestrator.profile.units import format_duration
+        from orchestrator.units import format_duration
 
         if self._began is None or not 0 < self._done < self._total:
             return ""

@@ -8,16 +8,13 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import click
 
 from orchestrator.cli import orch
 from orchestrator.cli.settings import LOCKS_DIR, PROFILES_DIR, RUNS_DIR, STATE_DIR
 from orchestrator.errors import ExitCode
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 HEAD = """\
 # Command reference

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from orchestrator.cli.output import emit, emit_json, emit_table, say
 from orchestrator.errors import ExitCode, Interrupted, RunFailed
-from orchestrator.objectives import marked, missed, parse_objective
+from orchestrator.jobs.record import recorded
+from orchestrator.metrics.objectives import marked, missed, parse_objective
 from orchestrator.plan.variants import short_names
-from orchestrator.record import recorded
 from orchestrator.report.repeated import repeated
 from orchestrator.report.table import Cell, Row, guide_rows, wide_rows
 from orchestrator.report.thin import LEGEND
+from orchestrator.results.validity import assess, thin_percentiles
 from orchestrator.runs.records import RunKind, RunState
-from orchestrator.sweep import lengths_text
-from orchestrator.validity import assess, thin_percentiles
-from orchestrator.vllm.backend import BACKENDS, COMPLETIONS
+from orchestrator.workload.backend import BACKENDS, COMPLETIONS
+from orchestrator.workload.point import lengths_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

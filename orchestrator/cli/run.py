@@ -36,8 +36,9 @@ def run(
     from orchestrator.cli.plan import show_plan
     from orchestrator.cli.report import report
     from orchestrator.cli.study import run_study
+    from orchestrator.jobs.record import open_run
+    from orchestrator.plan.suits import bench_of
     from orchestrator.plan.variants import variants
-    from orchestrator.record import bench_of, open_run
 
     resolved = options.load(profile, sets, to_start=not dry_run)
     chosen = variants(resolved)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from orchestrator.cli import options
 from orchestrator.errors import ExitCode
-
-if TYPE_CHECKING:
-    from orchestrator.bench.measure import Sweep
-    from orchestrator.objectives import Objective
-    from orchestrator.profile.bench import Bench
-    from orchestrator.profile.schema import Profile
-    from orchestrator.runs.directory import RunDirectory
-    from orchestrator.search import Found
+from orchestrator.measuring.measure import Sweep
+from orchestrator.measuring.search import Found
+from orchestrator.metrics.objectives import Objective
+from orchestrator.profile.schema.bench import Bench
+from orchestrator.profile.schema.profile import Profile
+from orchestrator.runs.directory import RunDirectory
 
 HIGHEST = 256
 """The highest load that is tried, unless told otherwise."""
@@ -68,10 +64,11 @@ def search(
     from orchestrator.cli.job import job
     from orchestrator.cli.output import say
     from orchestrator.cli.study_search import search_study
+    from orchestrator.jobs.record import open_run
+    from orchestrator.measuring.search import SearchPlan, prompts_per_step, run_search
+    from orchestrator.plan.suits import bench_of
     from orchestrator.plan.variants import variants
-    from orchestrator.record import bench_of, open_run
     from orchestrator.runs.records import RunKind
-    from orchestrator.search import SearchPlan, prompts_per_step, run_search
 
     resolved = options.load(profile, sets, to_start=True)
     chosen = variants(resolved)
@@ -112,8 +109,8 @@ def search(
 
 def _check_step(step_s: float | None, over: str, bench: Bench) -> None:
     from orchestrator.errors import UsageError
-    from orchestrator.profile.units import format_duration
-    from orchestrator.search import RATE, prompts_per_step
+    from orchestrator.measuring.search import RATE, prompts_per_step
+    from orchestrator.units import format_duration
 
     if step_s is not None and over != RATE:
         raise UsageError("--for is how long a rate lasts", f"Give --over {RATE} with it.")
@@ -137,8 +134,8 @@ def _highest(lowest: int, highest: int | None) -> int:
 
 def _objectives(slos: tuple[str, ...], profile: Profile, over: str) -> tuple[Objective, ...]:
     from orchestrator.errors import UsageError
-    from orchestrator.objectives import parse_objective
-    from orchestrator.search import RATE
+    from orchestrator.measuring.search import RATE
+    from orchestrator.metrics.objectives import parse_objective
 
     texts = slos or profile.objectives
     if not texts:

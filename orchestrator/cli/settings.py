@@ -7,12 +7,9 @@ deployment's lease must lie on a local file system and be found by cron as well 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 RUNS_DIR = "ORCH_RUNS_DIR"
 STATE_DIR = "ORCH_STATE_DIR"

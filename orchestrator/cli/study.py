@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from orchestrator.cli.job import job
+from orchestrator.cli.job import Job, job
 from orchestrator.cli.output import say
 from orchestrator.cli.report import can_go_on
 from orchestrator.cli.study_report import report_study, show_study
 from orchestrator.errors import ExitCode, Interrupted, OrchError, UsageError
-from orchestrator.plan.variants import label, variants
-from orchestrator.record import open_study
-from orchestrator.resume import check_conditions, check_profile, is_complete
+from orchestrator.jobs.record import open_study
+from orchestrator.jobs.study import StudyUnderWay
+from orchestrator.measuring.resume import check_conditions, check_profile, is_complete
+from orchestrator.plan.variants import Variant, label, variants
+from orchestrator.profile.schema.profile import Profile
+from orchestrator.runs.directory import RunDirectory
 from orchestrator.runs.study import Study
-from orchestrator.study import StudyUnderWay
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from orchestrator.cli.job import Job
-    from orchestrator.plan.variants import Variant
-    from orchestrator.profile.schema import Profile
-    from orchestrator.runs.directory import RunDirectory
 
 
 def run_study(chosen: Sequence[Variant], name: str, wait_s: float | None, *, quiet: bool, as_json: bool) -> ExitCode:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from orchestrator.cli.output import emit, emit_json, say
 from orchestrator.cli.report import can_go_on, emit_results, ending, exit_code, remarks, run_data
 from orchestrator.errors import ExitCode
@@ -11,9 +9,7 @@ from orchestrator.plan.variants import label
 from orchestrator.report.repeated import repeated
 from orchestrator.report.table import study_rows
 from orchestrator.runs.records import RunState
-
-if TYPE_CHECKING:
-    from orchestrator.runs.study import Study
+from orchestrator.runs.study import Study
 
 WORST_FIRST = (ExitCode.RUN_FAILED, ExitCode.INVALID, ExitCode.OBJECTIVE_MISSED, ExitCode.OK)
 

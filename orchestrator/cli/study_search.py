@@ -8,22 +8,23 @@ from orchestrator.cli.job import job
 from orchestrator.cli.output import emit_json, emit_table, say
 from orchestrator.cli.study import as_study, carried_through
 from orchestrator.errors import ExitCode
+from orchestrator.jobs.record import open_study
+from orchestrator.measuring.search import run_search
+from orchestrator.plan.suits import bench_of
 from orchestrator.plan.variants import short_names
-from orchestrator.record import bench_of, open_study
 from orchestrator.runs.records import RunKind
-from orchestrator.search import run_search
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rich.table import Table
 
-    from orchestrator.bench.measure import Sweep
+    from orchestrator.jobs.study import StudyUnderWay
+    from orchestrator.measuring.measure import Sweep
+    from orchestrator.measuring.search import Found, SearchPlan
     from orchestrator.plan.variants import Variant
     from orchestrator.runs.directory import RunDirectory
     from orchestrator.runs.study import Study
-    from orchestrator.search import Found, SearchPlan
-    from orchestrator.study import StudyUnderWay
 
 
 def search_study(

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from orchestrator.cli import options
 from orchestrator.cli.settings import settings
-
-if TYPE_CHECKING:
-    from orchestrator.deployment.registry import Listed
-    from orchestrator.engine import Engine
-    from orchestrator.profile.schema import Profile
-    from orchestrator.vllm.api import Api
+from orchestrator.deployment.registry import Listed
+from orchestrator.engine import Engine
+from orchestrator.profile.schema.profile import Profile
+from orchestrator.vllm.api import Api
 
 
 @click.command()
@@ -46,7 +42,7 @@ def up(
     from orchestrator.deployment.hold import Holds
     from orchestrator.deployment.launch import Launch, find_up, launched, prepare
     from orchestrator.deployment.lease import renew
-    from orchestrator.deployment.up import server_api
+    from orchestrator.deployment.running import server_api
     from orchestrator.interruption import Interruption
 
     resolved = options.only_variant(options.load(profile, sets, to_start=not dry_run))
@@ -76,7 +72,7 @@ def up(
 def _is_healthy(engine: Engine, existing: Listed, profile: Profile) -> bool:
     """Say whether what is up is handed over, healthy and made from these container and server sections."""
     from orchestrator.deployment.folder import read_values
-    from orchestrator.deployment.up import server_api
+    from orchestrator.deployment.running import server_api
     from orchestrator.plan import labels
     from orchestrator.plan.container import serving_hash
 

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from orchestrator.access import is_file
 from orchestrator.deployment.folder import PROFILE, read_values
 from orchestrator.deployment.health import check_identity
 from orchestrator.deployment.log import read_log
-from orchestrator.deployment.up import Deployment, server_api
+from orchestrator.deployment.registry import Listed
+from orchestrator.deployment.running import Deployment, server_api
+from orchestrator.engine import Engine
 from orchestrator.errors import ServerFailed, UsageError
+from orchestrator.files import is_file
 from orchestrator.plan.container import Identity, dataset_mounts
 from orchestrator.profile.difference import differences
-from orchestrator.profile.load import load_profile
+from orchestrator.profile.reading.load import load_profile
+from orchestrator.profile.schema.profile import Profile
 from orchestrator.vllm.flags import served_model
-
-if TYPE_CHECKING:
-    from orchestrator.deployment.registry import Listed
-    from orchestrator.engine import Engine
-    from orchestrator.profile.schema import Profile
 
 
 def made_from(listed: Listed, sets: tuple[str, ...] = ()) -> Profile:

@@ -5,17 +5,13 @@ The rules of the diagnosis are imported only when something has failed: every st
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from pathlib import Path
 
 from orchestrator.deployment.folder import PROFILE
 from orchestrator.deployment.log import lines_before, read_log
+from orchestrator.engine import Engine
 from orchestrator.errors import EngineError, EnvironmentFault, OrchError, ServerFailed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
-
-    from orchestrator.engine import Engine
 
 LARGEST = 64 << 20
 """Bytes of the log's end that are looked at; of a longer log the beginning is only counted."""
@@ -82,7 +78,7 @@ def _end_of(pieces: Iterable[bytes]) -> tuple[int, bytes]:
 
 def _settings(folder: Path) -> dict[str, str]:
     """Return what the profile of a deployment says, in its own keys; nothing if it cannot be read."""
-    from orchestrator.profile.load import load_profile  # noqa: PLC0415 - see the module
+    from orchestrator.profile.reading.load import load_profile  # noqa: PLC0415 - see the module
 
     try:
         profile = load_profile(str(folder / PROFILE), ())

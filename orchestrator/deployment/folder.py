@@ -7,22 +7,18 @@ import os
 import secrets
 import shutil
 import stat
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from orchestrator.access import may_exist
-from orchestrator.atomic import make_folder, write_atomic
 from orchestrator.errors import EnvironmentFault
+from orchestrator.files import make_folder, may_exist, write_atomic
 from orchestrator.mask import Mask
 from orchestrator.plan.container import Identity
 from orchestrator.profile.dump import dump_profile
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from orchestrator.profile.schema import Profile
+from orchestrator.profile.schema.profile import Profile
 
 DEPLOYMENTS = "deployments"
 RECORD = "deployment.json"

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import grp
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping
+from typing import Protocol
 
 from orchestrator.errors import EnvironmentFault
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from orchestrator.plan.container import ContainerSpec
+from orchestrator.plan.container import ContainerSpec
 
 GROUP_FILE = "/etc/group"
 

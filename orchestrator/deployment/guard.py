@@ -7,23 +7,19 @@ gone, and the watchdog that removes what is left.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from orchestrator.deployment.folder import drop_folder
+from orchestrator.deployment.hold import Hold
 from orchestrator.deployment.lease import Lease, deadline
 from orchestrator.deployment.teardown import teardown
 from orchestrator.deployment.watchdog import Watch, Watchdog
+from orchestrator.engine import Engine
 from orchestrator.errors import Busy, EngineRefusal, ImageMissing
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from orchestrator.deployment.hold import Hold
-    from orchestrator.engine import Engine
-    from orchestrator.interruption import Interruption
-    from orchestrator.plan.container import ContainerSpec, Identity
+from orchestrator.interruption import Interruption
+from orchestrator.plan.container import ContainerSpec, Identity
 
 LATE_CREATE_S = 1.0
 """How long the teardown waits for a container whose create call was cut short; the watchdog waits far longer."""

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import tenacity
 from tenacity.stop import stop_base
 
 from orchestrator.deployment.failure import server_failed
+from orchestrator.deployment.log import ServerLog
+from orchestrator.engine import Engine
 from orchestrator.errors import ServerFailed
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from orchestrator.deployment.log import ServerLog
-    from orchestrator.engine import Engine
-    from orchestrator.vllm.api import Api, ServedModel
+from orchestrator.vllm.api import Api, ServedModel
 
 POLL_S = 0.1
 

@@ -15,23 +15,19 @@ import fcntl
 import json
 import os
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+
+from typing_extensions import Self
 
 from orchestrator.accelerators import ALL, collide
 from orchestrator.accelerators.names import ONE, is_card
-from orchestrator.atomic import make_folder
-from orchestrator.deployment.queue import queued
 from orchestrator.deployment.registry import deployments
+from orchestrator.engine import Engine
 from orchestrator.errors import Busy, EnvironmentFault
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-    from types import TracebackType
-
-    from typing_extensions import Self
-
-    from orchestrator.engine import Engine
+from orchestrator.files import make_folder
+from orchestrator.node.queue import queued
 
 UNKNOWN = "another orch process"
 DOOR = ".door"

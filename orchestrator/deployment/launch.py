@@ -6,33 +6,49 @@ import contextlib
 import os
 import pwd
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from orchestrator.atomic import make_folder
-from orchestrator.deployment.ask import known_parsers
-from orchestrator.deployment.folder import Record, logs_folder, make_deployment_folder, new_identity, write_record
+from orchestrator.deployment.failure import engine_refused
+from orchestrator.deployment.folder import (
+    Record,
+    logs_folder,
+    make_deployment_folder,
+    new_identity,
+    read_values,
+    write_record,
+)
+from orchestrator.deployment.groups import with_known_groups
 from orchestrator.deployment.guard import Guard, guarded
-from orchestrator.deployment.preflight import check_node, check_port, ensure_image
+from orchestrator.deployment.health import check_identity, wait_until_healthy
+from orchestrator.deployment.hold import Hold, Holds
+from orchestrator.deployment.log import ServerLog
 from orchestrator.deployment.registry import Listed, deployments
-from orchestrator.deployment.surroundings import held_on
-from orchestrator.deployment.up import Deployment, bring_up
-from orchestrator.errors import Busy
+from orchestrator.deployment.running import Deployment, server_api
+from orchestrator.engine import Engine, ImageFacts
+from orchestrator.errors import Busy, EnvironmentFault, ImageMissing
+from orchestrator.files import make_folder
+from orchestrator.images.pull import ensure_image
+from orchestrator.images.question import known_parsers
+from orchestrator.interruption import Interruption
+from orchestrator.node.preflight import check_node, check_port
+from orchestrator.node.surroundings import held_on
+from orchestrator.plan.claims import Held
+from orchestrator.plan.container import container_spec
+from orchestrator.plan.docker_run import docker_run_line
 from orchestrator.profile.flags import warnings
+from orchestrator.profile.schema.profile import Profile
 from orchestrator.profile.secrets import read_secrets
+from orchestrator.runs.directory import RunDirectory
+from orchestrator.vllm.flags import served_model
 from orchestrator.vllm.phases import Phase
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from orchestrator.accelerators import Held
-    from orchestrator.deployment.hold import Hold, Holds
-    from orchestrator.deployment.up import OnStarted, Progress
-    from orchestrator.engine import Engine, ImageFacts
-    from orchestrator.interruption import Interruption
-    from orchestrator.profile.schema import Profile
-    from orchestrator.runs.directory import RunDirectory
+Progress = Callable[[Phase, str], None]
+"""Told each phase as it begins, and details within it."""
+OnStarted = Callable[[str], Callable[[], None]]
+"""Told the container's id as soon as it runs; what it returns is called several times a second until the server is
+healthy, and what that raises ends the wait."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +177,43 @@ def launched(
         }
         write_record(folder, record.model_copy(update=seen))
         yield guard, deployment
+
+
+def bring_up(
+    guard: Guard,
+    profile: Profile,
+    held: Held,
+    image: ImageFacts,
+    log_path: Path,
+    progress: Progress,
+    on_started: OnStarted,
+) -> Deployment:
+    """Return the deployment once it is healthy.
+
+    Whatever goes wrong, the container may exist by then; the guard removes it.
+
+    Raises:
+        EngineError, EnvironmentFault: Before a server runs.
+        ServerFailed: When it exits, stays unhealthy, or is another one.
+    """
+    engine, identity, server = guard.engine, guard.identity, profile.server
+    progress(Phase.CONTAINER, identity.container)
+    spec = with_known_groups(guard, container_spec(profile, identity, held))
+    try:
+        container = guard.create(spec)
+        engine.start(container)
+    except ImageMissing:
+        raise
+    except EnvironmentFault as error:
+        raise engine_refused(error) from error
+    log = ServerLog(log_path, progress)
+    log.follow(engine, container, Path(identity.folder))
+    meanwhile = on_started(container)
+    api = server_api(profile, read_values(Path(identity.folder)))
+    wait_until_healthy(engine, container, Path(identity.folder), api, log, profile.health.deadline, meanwhile)
+    model = check_identity(api, served_model(server.model, server.flags))
+    progress(Phase.READY, api.url)
+    return Deployment(identity, container, image, docker_run_line(spec), api, api.version(), model.max_model_len)
 
 
 def _user() -> str:

@@ -11,15 +11,12 @@ import fcntl
 import json
 import os
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from orchestrator.deployment.queue import queued
 from orchestrator.errors import Busy, EnvironmentFault
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+from orchestrator.node.queue import queued
 
 FILE = "lease"
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 from orchestrator.deployment.folder import read_mask
+from orchestrator.engine import Engine
 from orchestrator.errors import EngineError
 from orchestrator.vllm.phases import Phase, phase_of, shards_loaded
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
-
-    from orchestrator.engine import Engine
 
 
 def read_log(

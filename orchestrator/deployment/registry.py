@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from orchestrator.accelerators import together
 from orchestrator.deployment.folder import Record, drop_folder, read_record
 from orchestrator.deployment.lease import Tenure, read_tenure
 from orchestrator.deployment.teardown import teardown
+from orchestrator.engine import Engine
 from orchestrator.errors import UsageError
 from orchestrator.plan import labels
 from orchestrator.plan.container import serving_hash
-from orchestrator.profile.units import format_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from orchestrator.engine import Engine
-    from orchestrator.profile.schema import Profile
+from orchestrator.profile.schema.profile import Profile
+from orchestrator.units import format_duration
 
 YOUNG_S = 60.0
 """A folder without a lease may belong to an orch that is just starting."""

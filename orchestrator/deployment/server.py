@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from orchestrator.deployment.failure import server_failed
 from orchestrator.deployment.folder import read_mask
 from orchestrator.deployment.health import check_identity, wait_until_healthy
+from orchestrator.deployment.launch import Progress
 from orchestrator.deployment.log import ServerLog
+from orchestrator.deployment.running import Deployment
 from orchestrator.deployment.watch import Watch
+from orchestrator.engine import Engine
 from orchestrator.errors import ContainerGone, EngineError, ServerFailed
+from orchestrator.profile.schema.profile import Profile
 from orchestrator.vllm.api import Health
+from orchestrator.vllm.counters import Load, Served, read_load, read_served
 from orchestrator.vllm.flags import served_model
-from orchestrator.vllm.metrics import Load, Served, read_load, read_served
 from orchestrator.vllm.phases import Phase
-
-if TYPE_CHECKING:
-    from orchestrator.deployment.up import Deployment, Progress
-    from orchestrator.engine import Engine
-    from orchestrator.profile.schema import Profile
 
 RESTART_GRACE_S = 3.0
 SILENT_S = 10.0

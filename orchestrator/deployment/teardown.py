@@ -7,15 +7,11 @@ is there, stopped and created containers included, until it has stayed quiet.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
+from orchestrator.engine import Engine, Found
 from orchestrator.errors import EngineError, TeardownIncomplete
 from orchestrator.plan import labels
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from orchestrator.engine import Engine, Found
 
 GRACE_S = 3.0
 """How long a server may take to end by itself; vLLM needs half a second."""

@@ -8,14 +8,10 @@ longer than the profile allows, whether or not the server admits that it has req
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
-from orchestrator.profile.units import format_duration
-from orchestrator.vllm.api import Health
-from orchestrator.vllm.metrics import Load, Served, read_load, read_served
-
-if TYPE_CHECKING:
-    from orchestrator.vllm.api import Api
+from orchestrator.units import format_duration
+from orchestrator.vllm.api import Api, Health
+from orchestrator.vllm.counters import Load, Served, read_load, read_served
 
 LOOK_S = 0.5
 """How often /health is asked."""

@@ -6,13 +6,9 @@ before the exception, or the exception quotes its output.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from orchestrator.diagnosis.lines import Line
+from orchestrator.diagnosis.tracebacks import Findings
 from orchestrator.diagnosis.wording import BUILDS, COMPILER_ERRORS, STEP_ERRORS
-
-if TYPE_CHECKING:
-    from orchestrator.diagnosis.lines import Line
-    from orchestrator.diagnosis.tracebacks import Findings
 
 BEFORE = 400
 """Lines before the exception in which the compiler's own words are looked for."""

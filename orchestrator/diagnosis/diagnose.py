@@ -6,29 +6,22 @@ Nothing is raised and nothing is guessed: where no rule fits, the cause is `unkn
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from os import PathLike
 
 from orchestrator.diagnosis.about import about_server
+from orchestrator.diagnosis.evidence import Evidence
 from orchestrator.diagnosis.joined import joined
-from orchestrator.diagnosis.lines import LONGEST_LINE, read_lines, whole, without_controls
+from orchestrator.diagnosis.lines import LONGEST_LINE, Line, read_lines, whole, without_controls
 from orchestrator.diagnosis.matching import Server, best_match, engine_match
 from orchestrator.diagnosis.part import last_part
 from orchestrator.diagnosis.rootcause import REAL, RootCause, first_errors, root_cause
-from orchestrator.diagnosis.rule import fill, fill_title
+from orchestrator.diagnosis.rule import Rule, fill, fill_title
 from orchestrator.diagnosis.rules import RULES
 from orchestrator.diagnosis.settings import still_open
 from orchestrator.diagnosis.survived import Ending, what_may_explain
-from orchestrator.diagnosis.tracebacks import take_apart
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from os import PathLike
-
-    from orchestrator.diagnosis.evidence import Evidence
-    from orchestrator.diagnosis.lines import Line
-    from orchestrator.diagnosis.rule import Rule
-    from orchestrator.diagnosis.tracebacks import Findings
+from orchestrator.diagnosis.tracebacks import Findings, take_apart
 
 UNKNOWN = "unknown"
 SHOWN_LINES = 5

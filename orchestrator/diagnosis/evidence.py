@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from orchestrator.vllm.phases import Phase
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 KILLED_BY = 128
 """Exit codes above it say which signal ended the process."""

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from orchestrator.diagnosis.lines import LONGEST_LINE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from orchestrator.diagnosis.lines import Line
+from orchestrator.diagnosis.lines import LONGEST_LINE, Line
 
 TERMINATED = "terminate called after throwing"
 WHAT = "what():"

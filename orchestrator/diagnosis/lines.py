@@ -10,11 +10,8 @@ errors of a start and of an end are.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 HEAD_BYTES = 1 << 20
 TAIL_BYTES = 3 << 20

@@ -9,21 +9,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from orchestrator.diagnosis.lines import Line
 from orchestrator.diagnosis.readable import anchors
 from orchestrator.diagnosis.rootcause import CONSEQUENCE, LOGGED, NATIVE_END, REAL, RootCause
-from orchestrator.diagnosis.rule import Strength
+from orchestrator.diagnosis.rule import Pattern, Rule, Strength
 from orchestrator.diagnosis.rules import RULES
 from orchestrator.diagnosis.survived import FROM_OUTSIDE
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    from orchestrator.diagnosis.lines import Line
-    from orchestrator.diagnosis.rule import Pattern, Rule
-    from orchestrator.diagnosis.tracebacks import Findings
+from orchestrator.diagnosis.tracebacks import Findings
 
 Rank = tuple[int, bool, bool, int, int]
 """Strength, whether only a warning, whether outside the root cause, line, and whether without its source line."""

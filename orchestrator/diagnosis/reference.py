@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from orchestrator.diagnosis.readable import readable
+from orchestrator.diagnosis.rule import Advice, Rule
 from orchestrator.diagnosis.rules import SUBJECTS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from orchestrator.diagnosis.rule import Advice, Rule
 
 HEAD = """\
 # Causes of failures

@@ -8,19 +8,15 @@ An error that the engine core quotes, or that ended its process, comes before on
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from orchestrator.diagnosis.builds import build_errors
+from orchestrator.diagnosis.lines import Line
 from orchestrator.diagnosis.survived import is_deadly
+from orchestrator.diagnosis.tracebacks import Failure, Findings
 from orchestrator.diagnosis.wording import ENGINE_SIDE, NATIVE, QUOTED, TROUBLE, USAGE, WRAPPERS, is_consequence
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from orchestrator.diagnosis.lines import Line
-    from orchestrator.diagnosis.tracebacks import Failure, Findings
 
 SHOWN_ERRORS = 5
 QUOTED_CHARACTERS = 120

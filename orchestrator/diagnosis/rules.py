@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from orchestrator.diagnosis import (
     rules_compiling,
@@ -22,11 +22,7 @@ from orchestrator.diagnosis import (
     rules_quantization,
     rules_weights,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from orchestrator.diagnosis.rule import Rule
+from orchestrator.diagnosis.rule import Rule
 
 SUBJECTS: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
     {

@@ -7,10 +7,7 @@ so what they propose is read from them.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 _VALUE = r"(?P<value>[\w./+-]*\w)"
 _KEYED = re.compile(rf"\b(?P<key>(?:server\.flags\.[\w-]+|container\.\w+))(?:: | to ){_VALUE}")

@@ -6,11 +6,12 @@ are set aside. Where the end came from outside, an error counts only if the log 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING
 
-from orchestrator.diagnosis.tracebacks import Findings
+from orchestrator.diagnosis.lines import Line
+from orchestrator.diagnosis.tracebacks import Failure, Findings
 from orchestrator.diagnosis.wording import (
     ASIDE,
     BESIDE,
@@ -25,12 +26,6 @@ from orchestrator.diagnosis.wording import (
     is_consequence,
 )
 from orchestrator.vllm.phases import phase_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from orchestrator.diagnosis.lines import Line
-    from orchestrator.diagnosis.tracebacks import Failure
 
 LAST_WORDS = 2
 """Lines at the end of the log of a server that ended with 0: a program that gives up says so last."""

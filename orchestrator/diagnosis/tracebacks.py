@@ -8,13 +8,10 @@ so that nobody caught it; what stands before a traceback says what its process m
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from orchestrator.diagnosis.lines import Line
+from orchestrator.diagnosis.lines import Line
 
 HEADER = "Traceback (most recent call last):"
 CHAINS = (

@@ -8,8 +8,9 @@ import io
 import re
 import tarfile
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import docker
 import docker.errors
@@ -19,11 +20,7 @@ from orchestrator.engine.create import create_arguments
 from orchestrator.engine.faults import translated
 from orchestrator.engine.session import ExecSession
 from orchestrator.errors import Busy, ContainerGone, EngineError, EnvironmentFault, ImageMissing
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from orchestrator.plan.container import ContainerSpec
+from orchestrator.plan.container import ContainerSpec
 
 CONNECT_S = 5
 CALL_S = 30

@@ -5,21 +5,17 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import docker
 from docker.types import DeviceRequest, Mount, Ulimit
 
 from orchestrator.errors import EnvironmentFault, UsageError
+from orchestrator.plan.container import ContainerSpec
 from orchestrator.plan.docker_run import bind_text
-from orchestrator.profile.devices import cdi_names, nodes
-
-if TYPE_CHECKING:
-    import docker
-
-    from orchestrator.plan.container import ContainerSpec
-    from orchestrator.profile.devices import GpuRequest
-    from orchestrator.profile.docker_options import DockerOptions
-    from orchestrator.profile.values import MountSpec
+from orchestrator.profile.schema.devices import GpuRequest, cdi_names, nodes
+from orchestrator.profile.schema.docker_options import DockerOptions
+from orchestrator.profile.schema.values import MountSpec
 
 NANO = 10**9
 

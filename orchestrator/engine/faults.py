@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import docker.errors
 import requests.exceptions
 import urllib3.exceptions
 
 from orchestrator.errors import EngineError, EngineRefusal
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SILENT_HINT = "The engine accepts connections but does not answer; see its log (journalctl -u docker)."
 ENGINE_HINT = "Is it running, and may you use it?  Try: docker version   (group docker, or DOCKER_HOST)"

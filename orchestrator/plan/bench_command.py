@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from orchestrator.profile.schema.profile import Profile
 from orchestrator.vllm.client import ClientDialect, Target, client_argv
 from orchestrator.vllm.flags import lookup, served_model
-
-if TYPE_CHECKING:
-    from orchestrator.profile.schema import Profile
-    from orchestrator.sweep import Measurement
+from orchestrator.workload.point import Measurement
 
 FOLDER = "/tmp/orch-bench"  # noqa: S108 - in the container, which is ours
 

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from orchestrator import __version__
-from orchestrator.accelerators import Held, holding
 from orchestrator.inside import entrance, program_text, supervisor
 from orchestrator.plan import labels
-from orchestrator.profile.docker_options import DockerOptions
-from orchestrator.profile.values import Inherit, MountSpec, UlimitSpec
-from orchestrator.sweep import canonical_json
+from orchestrator.plan.claims import Held, holding
+from orchestrator.profile.schema.devices import CdiDevice, DeviceSpec, GpuRequest
+from orchestrator.profile.schema.docker_options import DockerOptions
+from orchestrator.profile.schema.profile import Profile
+from orchestrator.profile.schema.values import Env, Inherit, MountSpec, UlimitSpec
 from orchestrator.vllm.command import with_model
 from orchestrator.vllm.flags import to_argv
 from orchestrator.vllm.versions import version_in_image
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from orchestrator.profile.devices import CdiDevice, DeviceSpec, GpuRequest
-    from orchestrator.profile.schema import Profile
-    from orchestrator.profile.values import Env
+from orchestrator.workload.canonical import canonical_json
 
 SOURCE_AND_RUN = (
     'orch_files=(); while [ "$1" != -- ]; do orch_files+=("$1"); shift; done; shift; orch_argv=("$@"); set --; '

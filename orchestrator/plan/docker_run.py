@@ -5,17 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import shlex
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-from orchestrator.profile.devices import cdi_names, nodes
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from orchestrator.plan.container import ContainerSpec
-    from orchestrator.profile.devices import GpuRequest
-    from orchestrator.profile.docker_options import DockerOptions
-    from orchestrator.profile.values import MountSpec
+from orchestrator.plan.container import ContainerSpec
+from orchestrator.profile.schema.devices import GpuRequest, cdi_names, nodes
+from orchestrator.profile.schema.docker_options import DockerOptions
+from orchestrator.profile.schema.values import MountSpec
 
 
 def docker_run_argv(spec: ContainerSpec, verb: tuple[str, ...] = ("run", "--detach")) -> list[str]:

@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from orchestrator.sweep import points, repetition_range, sweep, warmups
-
-if TYPE_CHECKING:
-    from orchestrator.profile.bench import Bench
-    from orchestrator.profile.schema import Profile
-    from orchestrator.sweep import Point
+from orchestrator.plan.sweep import points, repetition_range, sweep, warmups
+from orchestrator.profile.schema.bench import Bench
+from orchestrator.profile.schema.profile import Profile
+from orchestrator.workload.point import Point
 
 CLIENT_START_S = 0.3
 """What one forked client adds to its measurement; see benchmarks/sweep_overhead.py."""

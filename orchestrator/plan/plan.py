@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from orchestrator.accelerators import Held, holding
 from orchestrator.plan.bench_command import bench_argv, client_target
+from orchestrator.plan.claims import Held, holding
 from orchestrator.plan.container import BY_HAND, ContainerSpec, Identity, container_spec, server_argv
 from orchestrator.plan.docker_run import docker_run_line
 from orchestrator.plan.estimate import Estimated, estimate
+from orchestrator.plan.sweep import sweep, warmups
 from orchestrator.plan.weakening import weakenings
 from orchestrator.profile.flags import warnings
-from orchestrator.sweep import Measurement, sweep, warmups
+from orchestrator.profile.schema.bench import Bench
+from orchestrator.profile.schema.profile import Profile
 from orchestrator.vllm.client import LATEST, dialect_of
 from orchestrator.vllm.versions import planned_version
-
-if TYPE_CHECKING:
-    from orchestrator.profile.bench import Bench
-    from orchestrator.profile.schema import Profile
+from orchestrator.workload.point import Measurement
 
 
 @dataclass(frozen=True)

@@ -6,20 +6,16 @@ follow one another. A profile that varies nothing is its own only variant.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
 
 from orchestrator.plan.container import serving_hash
-from orchestrator.profile.combinations import text_of, varied_keys
-from orchestrator.profile.keys import split_key
-from orchestrator.profile.variants import profiles_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pydantic import JsonValue
-
-    from orchestrator.profile.schema import Profile
+from orchestrator.profile.merging.combinations import text_of, varied_keys
+from orchestrator.profile.reading.variants import profiles_of
+from orchestrator.profile.schema.keys import split_key
+from orchestrator.profile.schema.profile import Profile
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,11 @@ Nothing is refused here: such settings work when a profile asks for them, and th
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from orchestrator.profile.devices import nodes
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from orchestrator.profile.schema import Container
-    from orchestrator.profile.values import MountSpec
+from orchestrator.profile.schema.devices import nodes
+from orchestrator.profile.schema.profile import Container
+from orchestrator.profile.schema.values import MountSpec
 
 STRONG_CAPABILITIES = frozenset(
     {"ALL", "BPF", "DAC_READ_SEARCH", "MAC_ADMIN", "NET_ADMIN", "NET_RAW", "PERFMON", "SYS_ADMIN"}

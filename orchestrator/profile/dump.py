@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import yaml
 
-from orchestrator.profile.scalars import Dumper
-
-if TYPE_CHECKING:
-    from orchestrator.profile.schema import Profile
+from orchestrator.profile.schema.profile import Profile
+from orchestrator.profile.text.scalars import Dumper
 
 
 def dump_profile(profile: Profile) -> str:

@@ -5,30 +5,22 @@ A parser's refusal is a problem for certain; what a version alone tells is a rem
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from orchestrator.profile.names import SHORTEST_BEGINNING, did_you_mean, nearest
-from orchestrator.profile.tree import show_keys
+from pydantic import JsonValue
+
+from orchestrator.profile.schema.profile import Profile
+from orchestrator.profile.text.names import SHORTEST_BEGINNING, did_you_mean, nearest
+from orchestrator.profile.text.tree import Keys, show_keys
 from orchestrator.vllm.client import VLLM
-from orchestrator.vllm.flag_forms import certain_form, form_of
+from orchestrator.vllm.flag_forms import Program, certain_form, form_of
 from orchestrator.vllm.flag_kinds import KNOWN
 from orchestrator.vllm.flag_names import SHORT, short_name, short_since, takes_level_alone
-from orchestrator.vllm.flags import gathered
-from orchestrator.vllm.parser import is_level, wrong_form, wrong_level
+from orchestrator.vllm.flags import Given, gathered
+from orchestrator.vllm.parser import ImageParsers, Parser, is_level, wrong_form, wrong_level
 from orchestrator.vllm.serve_flags import absence, deprecation
 from orchestrator.vllm.versions import planned_version, version_in_image
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from pydantic import JsonValue
-
-    from orchestrator.profile.schema import Profile
-    from orchestrator.profile.tree import Keys
-    from orchestrator.vllm.flag_forms import Program
-    from orchestrator.vllm.flags import Given
-    from orchestrator.vllm.parser import ImageParsers, Parser
 
 SERVER: Keys = ("server", "flags")
 CLIENT: Keys = ("bench", "client_flags")

@@ -7,16 +7,12 @@ not masked, part of the container's definition, and on record.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from orchestrator.errors import EnvironmentFault
-from orchestrator.profile.values import ENV_NAME, Inherit
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from orchestrator.profile.schema import Profile
+from orchestrator.profile.schema.profile import Profile
+from orchestrator.profile.schema.values import ENV_NAME, Inherit
 
 SECRET_NAME = re.compile(r"(^|_)(TOKEN|KEY|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(_|$)")
 """Names of variables that hold secrets by all that one can tell."""

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from orchestrator.errors import EnvironmentFault
-from orchestrator.profile.values import FromEnv
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from orchestrator.profile.schema import Profile
-    from orchestrator.profile.values import SecretRef
+from orchestrator.profile.schema.profile import Profile
+from orchestrator.profile.schema.values import FromEnv, SecretRef
 
 SHORTEST = 4
 """Characters that a secret has at least; a shorter one occurs in logs by chance."""

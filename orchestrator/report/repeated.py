@@ -6,18 +6,15 @@ The unit is the repetition: requests within one share a server and a moment and 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from orchestrator.interval import CONFIDENCE, mean_interval
-from orchestrator.objectives import is_thin, marked, metric_value
+from orchestrator.metrics.objectives import is_thin, marked, metric_value
+from orchestrator.profile.schema.bench import Bench
+from orchestrator.results.statistics import CONFIDENCE, Interval, mean_interval
+from orchestrator.results.validity import samples_for
+from orchestrator.runs.directory import RunDirectory
 from orchestrator.runs.records import RunState
-from orchestrator.validity import samples_for
-from orchestrator.vllm.backend import BACKENDS
-
-if TYPE_CHECKING:
-    from orchestrator.interval import Interval
-    from orchestrator.profile.bench import Bench
-    from orchestrator.runs.directory import RunDirectory
+from orchestrator.workload.backend import BACKENDS
 
 USUAL_METRIC = "output_throughput"
 OTHER_METRIC = "request_throughput"

@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from orchestrator.profile.arrival import RampUp
+from orchestrator.metrics.values import LATENCIES, PERCENTILES, STATISTICS
+from orchestrator.profile.schema.profile import Profile
+from orchestrator.results.validity import Assessment, assess
+from orchestrator.runs.directory import RunDirectory
 from orchestrator.runs.records import Manifest, MeasurementRecord, RunState
-from orchestrator.sweep import required_parameters
-from orchestrator.validity import Assessment, assess
-from orchestrator.vllm.backend import COMPLETIONS
-from orchestrator.vllm.results import LATENCIES, PERCENTILES, STATISTICS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from orchestrator.profile.schema import Profile
-    from orchestrator.runs.directory import RunDirectory
-    from orchestrator.runs.study import Study
+from orchestrator.runs.study import Study
+from orchestrator.workload.arrival import RampUp
+from orchestrator.workload.backend import COMPLETIONS
+from orchestrator.workload.point import required_parameters
 
 Cell = str | int | float | None
 Row = dict[str, Cell]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from orchestrator.objectives import THIN_MARK
-from orchestrator.validity import SAMPLES_FOR
+from orchestrator.metrics.objectives import THIN_MARK
+from orchestrator.results.validity import SAMPLES_FOR
 
 _FIRST, *_OTHERS = ((name.upper(), needed) for name, needed in SAMPLES_FOR.items())
 _WANTED = ", ".join([f"{_FIRST[0]} wants {_FIRST[1]}", *(f"{name} {needed}" for name, needed in _OTHERS)])

@@ -16,22 +16,18 @@ import fcntl
 import json
 import os
 import secrets
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from orchestrator.access import is_file, is_open_file
-from orchestrator.atomic import make_folder, sync_folder, write_atomic
 from orchestrator.errors import Busy, OutputError, UsageError
+from orchestrator.files import is_file, is_open_file, make_folder, sync_folder, write_atomic
 from orchestrator.profile.dump import dump_profile
-from orchestrator.profile.load import load_profile
+from orchestrator.profile.reading.load import load_profile
+from orchestrator.profile.schema.profile import Profile
 from orchestrator.runs.records import Manifest, MeasurementRecord, RunState
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from orchestrator.profile.schema import Profile
 
 MANIFEST = "manifest.json"
 PROFILE = "profile.yaml"

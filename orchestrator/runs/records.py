@@ -6,14 +6,14 @@ Format 1. A state goes planned → running → done, failed or interrupted; only
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping  # noqa: TC003 - pydantic looks it up when it runs
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from orchestrator.sweep import required_parameters
-from orchestrator.vllm.metrics import Load, Served  # noqa: TC001 - pydantic looks these up when it runs
-from orchestrator.vllm.results import Metrics  # noqa: TC001 - pydantic looks this up when it runs
+from orchestrator.metrics.values import Metrics
+from orchestrator.vllm.counters import Load, Served
+from orchestrator.workload.point import required_parameters
 
 FORMAT: Literal[1] = 1
 

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.vllm.metrics import sample_totals
+from orchestrator.vllm.counters import sample_totals
 
 
 @dataclass(frozen=True)

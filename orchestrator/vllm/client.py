@@ -8,23 +8,19 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from orchestrator.vllm.backend import BACKENDS, COMPLETIONS
+from pydantic import JsonValue
+
+from orchestrator.metrics.values import LATENCIES, PERCENTILES, WHOLE
 from orchestrator.vllm.dataset import Said, said_of_dataset
 from orchestrator.vllm.flag_names import read_name
 from orchestrator.vllm.flags import lookup, to_argv
-from orchestrator.vllm.results import LATENCIES, PERCENTILES, WHOLE
-from orchestrator.vllm.versions import OLDEST, parse_version
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
-    from pydantic import JsonValue
-
-    from orchestrator.sweep import Measurement, Point
-    from orchestrator.vllm.versions import Version
+from orchestrator.vllm.versions import OLDEST, Version, parse_version
+from orchestrator.workload.backend import BACKENDS, COMPLETIONS
+from orchestrator.workload.point import Measurement, Point
 
 RESULT_NAME = "result.json"
 EXTRA_BODY = "extra-body"

@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 SHELLS = frozenset({"ash", "bash", "dash", "ksh", "sh", "zsh"})
 SERVER_MODULE = "vllm.entrypoints.openai.api_server"

@@ -7,11 +7,8 @@ Sources: the argument parsers of `vllm bench serve` and benchmark_serving.py 0.8
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 @dataclass(frozen=True)

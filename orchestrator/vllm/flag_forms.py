@@ -6,17 +6,13 @@ An image's own parser decides where it was asked; else the tables of `orchestrat
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 from orchestrator.vllm.flag_kinds import BENCH, LOOKED_AT, SERVE
-from orchestrator.vllm.versions import OLDEST_PLANNED, parse_version
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from orchestrator.vllm.versions import Version
+from orchestrator.vllm.versions import OLDEST_PLANNED, Version, parse_version
 
 Kind = Literal["int", "size", "float", "json", "text"]
 Program = Literal["serve", "bench"]

@@ -8,10 +8,7 @@ after one flag, `?` is one or none, `&` is the flag anew for each. From a versio
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from collections.abc import Mapping
 
 LOOKED_AT = ("0.8.5", "0.9.2", "0.11.2", "0.14.1", "0.32.0", "0.33.0")
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-if TYPE_CHECKING:
-    from pydantic import JsonValue
+from pydantic import JsonValue
 
-    from orchestrator.vllm.flag_names import FlagName
+from orchestrator.vllm.flag_names import FlagName
 
-    Member = tuple[str, FlagName, JsonValue]
-    Problems = tuple[tuple[str, str], ...]
+Member = tuple[str, FlagName, JsonValue]
+Problems = tuple[tuple[str, str], ...]
 
 
 def put_together(members: list[Member]) -> tuple[JsonValue, Problems]:

@@ -10,16 +10,12 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-from orchestrator.vllm.flag_forms import form_of
+from pydantic import JsonValue
+
+from orchestrator.vllm.flag_forms import Form, Program, form_of
 from orchestrator.vllm.flag_names import COMPILATION, LEVEL, FlagName, read_name
 from orchestrator.vllm.flag_values import put_together
-
-if TYPE_CHECKING:
-    from pydantic import JsonValue
-
-    from orchestrator.vllm.flag_forms import Form, Program
 
 
 @dataclass(frozen=True)

@@ -8,22 +8,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from orchestrator.vllm.flag_forms import Form, Kind
-from orchestrator.vllm.flag_names import LEVEL
-from orchestrator.vllm.flags import gathered, negation, words
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from pydantic import JsonValue
-
-    from orchestrator.vllm.flag_names import FlagName
-    from orchestrator.vllm.flags import Given
+from orchestrator.vllm.flag_names import LEVEL, FlagName
+from orchestrator.vllm.flags import Given, gathered, negation, words
 
 NOTHING = ("", "None")
 """Texts that stand for no value where an option may have none."""

@@ -7,12 +7,8 @@ version it bears, so an image's own parser is believed more than this table.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from orchestrator.vllm.versions import OLDEST, parse_version
-
-if TYPE_CHECKING:
-    from orchestrator.vllm.versions import Version
+from orchestrator.vllm.versions import OLDEST, Version, parse_version
 
 
 @dataclass(frozen=True)

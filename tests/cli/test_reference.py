@@ -11,8 +11,8 @@ from unit.samples import a_manifest, a_record
 import orchestrator
 from orchestrator.cli.reference import MEANINGS, RESERVED, VARIABLES, reference
 from orchestrator.errors import ExitCode
+from orchestrator.metrics.values import STATISTICS
 from orchestrator.report.table import GUIDE_COLUMNS, wide_row
-from orchestrator.vllm.results import STATISTICS
 
 SOURCES = Path(orchestrator.__file__).parent
 PAGE = SOURCES.parent / "docs" / "cli.md"

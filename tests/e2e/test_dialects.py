@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from engine.kit import containers
 
-from orchestrator.vllm.metrics import COUNTERS, GAUGES
+from orchestrator.vllm.counters import COUNTERS, GAUGES
 from orchestrator.vllm.phases import Phase, phase_of
 
 if TYPE_CHECKING:

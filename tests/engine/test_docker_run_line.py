@@ -18,15 +18,15 @@ from orchestrator.plan import labels
 from orchestrator.plan.container import BY_HAND, Identity, container_spec
 from orchestrator.plan.plan import plan
 from orchestrator.profile.inherited import with_values
-from orchestrator.profile.load import load_profile
-from orchestrator.profile.schema import Container
+from orchestrator.profile.reading.load import load_profile
+from orchestrator.profile.schema.profile import Container
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engine.kit.command import Orch
 
-    from orchestrator.profile.schema import Profile
+    from orchestrator.profile.schema.profile import Profile
 
 pytestmark = pytest.mark.engine
 

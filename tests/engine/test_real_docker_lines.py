@@ -19,7 +19,7 @@ from engine.test_docker_run_line import OF_THE_MOMENT, OF_THE_VERB, differences,
 from orchestrator.engine import connect
 from orchestrator.plan.container import BY_HAND, Identity, container_spec
 from orchestrator.profile.inherited import with_values
-from orchestrator.profile.load import load_profile
+from orchestrator.profile.reading.load import load_profile
 
 if TYPE_CHECKING:
     from engine.kit.command import Orch

@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING
 
 from samples import a_run
 
-from orchestrator.bench.measure import Sweep
 from orchestrator.engine import ExecSession
 from orchestrator.errors import ServerFailed
 from orchestrator.mask import NOTHING_HIDDEN
-from orchestrator.sweep import sweep
-from orchestrator.vllm.metrics import Load, Served, read_served
+from orchestrator.measuring.measure import Sweep
+from orchestrator.plan.sweep import sweep
+from orchestrator.vllm.counters import Load, Served, read_served
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
     from typing import IO
 
-    from orchestrator.bench.measure import Step
     from orchestrator.errors import OrchError
-    from orchestrator.profile.schema import Profile
+    from orchestrator.measuring.measure import Step
+    from orchestrator.profile.schema.profile import Profile
     from orchestrator.runs.directory import RunDirectory
     from orchestrator.runs.records import RunState
 

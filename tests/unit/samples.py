@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.bench.session import Client
 from orchestrator.deployment.folder import Record
-from orchestrator.profile.bench import Bench
-from orchestrator.profile.schema import Profile
+from orchestrator.measuring.driver import Client
+from orchestrator.plan.sweep import sweep
+from orchestrator.profile.schema.bench import Bench
+from orchestrator.profile.schema.profile import Profile
 from orchestrator.runs.directory import RunDirectory, create_run
 from orchestrator.runs.records import DeploymentFacts, Manifest, MeasurementRecord, NodeFacts, RunState
-from orchestrator.sweep import Measurement, Point, sweep
-from orchestrator.vllm.results import read_metrics
+from orchestrator.vllm.result import read_metrics
+from orchestrator.workload.point import Measurement, Point
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

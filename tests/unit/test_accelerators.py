@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import a_profile
 
-from orchestrator.accelerators import ALL, Surroundings, collide, held_by, holding, together
+from orchestrator.accelerators import ALL, collide, together
 from orchestrator.accelerators.reach import by_cgroup_rule
 from orchestrator.accelerators.vendors import FILTERS, GIVING, OTHERS, VENDORS
+from orchestrator.plan.claims import Surroundings, held_by, holding
 
 EVERYTHING = (ALL,)
 SECRET = {"from_env": "CHOSEN"}

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from unprivileged import closed_folder, ordinary_user
 
-from orchestrator.access import is_file, is_open_file, may_be_mounted, may_exist
 from orchestrator.errors import EnvironmentFault, ProfileError
-from orchestrator.profile.find import find_profile, names
+from orchestrator.files import is_file, is_open_file, may_be_mounted, may_exist
+from orchestrator.profile.text.find import find_profile, names
 from orchestrator.runs.directory import find_run, list_runs
 
 

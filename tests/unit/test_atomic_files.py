@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from processes import eventually, python, started
 
-from orchestrator.atomic import make_folder, sync_folder, write_atomic
 from orchestrator.errors import ExitCode, OutputError
+from orchestrator.files import make_folder, sync_folder, write_atomic
 
 WRITER = """
 import itertools, json, sys
 from pathlib import Path
-from orchestrator.atomic import write_atomic
+from orchestrator.files import write_atomic
 path = Path(sys.argv[1])
 for number in itertools.count():
     write_atomic(path, json.dumps({"number": number, "filling": "x" * 100_000}))
@@ -28,7 +28,7 @@ for number in itertools.count():
 LIMITED = """
 import resource, signal, sys
 from pathlib import Path
-from orchestrator.atomic import write_atomic
+from orchestrator.files import write_atomic
 from orchestrator.errors import OutputError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))

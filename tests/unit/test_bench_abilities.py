@@ -10,19 +10,19 @@ import pytest
 from local_container import CONTAINER, LocalContainer
 from samples import a_bench, a_client, a_profile
 
-from orchestrator.bench.abilities import check_abilities, seen_dataset
-from orchestrator.bench.session import Driver, SeenFile, Wanted
 from orchestrator.errors import EnvironmentFault, UsageError
-from orchestrator.node import dataset_facts, node_facts
-from orchestrator.record import open_run
-from orchestrator.resume import check_conditions
+from orchestrator.jobs.record import open_run
+from orchestrator.measuring.abilities import check_abilities, seen_dataset
+from orchestrator.measuring.driver import Driver, SeenFile, Wanted
+from orchestrator.measuring.resume import check_conditions
+from orchestrator.node.facts import dataset_facts, node_facts
 from orchestrator.runs.records import DatasetFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from orchestrator.profile.bench import Bench
+    from orchestrator.profile.schema.bench import Bench
 
 
 @pytest.fixture

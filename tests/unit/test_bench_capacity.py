@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.bench.capacity import CapacitySearch
+from orchestrator.measuring.capacity import CapacitySearch
 
 if TYPE_CHECKING:
     from collections.abc import Callable

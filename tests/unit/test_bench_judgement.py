@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from samples import a_measurement, result_bytes
 
-from orchestrator.bench.judge import begin, busy, failed, judge, last_words
-from orchestrator.bench.session import ClientRun
+from orchestrator.measuring.driver import ClientRun
+from orchestrator.measuring.judge import begin, busy, failed, judge, last_words
 from orchestrator.runs.records import RunState
 
 MEASUREMENT = a_measurement()

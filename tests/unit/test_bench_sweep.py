@@ -10,12 +10,12 @@ from local_container import CONTAINER, LocalContainer, Server, UnderWay
 from processes import eventually
 from samples import a_profile
 
-from orchestrator.bench import session
-from orchestrator.bench.session import Driver, Wanted
 from orchestrator.errors import BenchmarkFailed, EngineError, EnvironmentFault, OrchError, ServerFailed
 from orchestrator.inside import driver as driver_program
+from orchestrator.measuring import driver as session
+from orchestrator.measuring.driver import Driver, Wanted
 from orchestrator.runs.records import RunState
-from orchestrator.vllm.metrics import Load
+from orchestrator.vllm.counters import Load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

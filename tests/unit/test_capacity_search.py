@@ -10,20 +10,20 @@ import pytest
 from local_container import LocalContainer, UnderWay
 from samples import a_bench, a_measurement, a_profile, a_record, result_bytes
 
-from orchestrator.bench import session
-from orchestrator.bench.capacity import CapacitySearch
 from orchestrator.errors import BenchmarkFailed, Interrupted, OrchError, ServerFailed
-from orchestrator.objectives import parse_objective
+from orchestrator.measuring import driver as session
+from orchestrator.measuring.capacity import CapacitySearch
+from orchestrator.measuring.search import FILE, Found, SearchPlan, Tried, point_at, run_search
+from orchestrator.metrics.objectives import parse_objective
+from orchestrator.results.validity import Verdict
 from orchestrator.runs.records import RunState
-from orchestrator.search import FILE, Found, SearchPlan, Tried, point_at, run_search
-from orchestrator.validity import Verdict
-from orchestrator.vllm.results import read_metrics
+from orchestrator.vllm.result import read_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from orchestrator.bench.measure import Step
+    from orchestrator.measuring.measure import Step
 
 BENCH: dict[str, Any] = {"lengths": [[64, 16]], "num_prompts": [4], "warmup": 0}
 

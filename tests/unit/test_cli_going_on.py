@@ -9,8 +9,8 @@ from samples import a_profile, a_record, a_run
 
 from orchestrator.cli.report import can_go_on, kept, report
 from orchestrator.errors import ExitCode, Interrupted, ServerFailed
+from orchestrator.plan.sweep import sweep
 from orchestrator.runs.records import RunKind, RunState
-from orchestrator.sweep import sweep
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,12 +12,12 @@ import pytest
 from processes import COVERAGE, python
 from samples import a_record, result_bytes
 
-from orchestrator.bench.measure import Step
 from orchestrator.cli.progress import Reporter, TimeLeft, outcome_text
 from orchestrator.errors import ServerFailed
+from orchestrator.measuring.measure import Step
 from orchestrator.runs.records import RunState
 from orchestrator.vllm.phases import Phase
-from orchestrator.vllm.results import read_metrics
+from orchestrator.vllm.result import read_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +37,7 @@ emit_table(table)
 LIVE = """
 import time
 from samples import a_record
-from orchestrator.bench.measure import Step
+from orchestrator.measuring.measure import Step
 from orchestrator.cli.progress import Reporter
 from orchestrator.runs.records import RunState
 from orchestrator.vllm.phases import Phase

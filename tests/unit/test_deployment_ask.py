@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from samples import a_profile
 
-from orchestrator.accelerators import holding
-from orchestrator.deployment.ask import MEMORY, answer_file, asking_spec, known_parsers, read_answer
-from orchestrator.deployment.surroundings import held_on
 from orchestrator.engine import ImageFacts
 from orchestrator.errors import EnvironmentFault
+from orchestrator.images.question import MEMORY, answer_file, asking_spec, known_parsers, read_answer
 from orchestrator.inside import parsers
 from orchestrator.mask import Mask
+from orchestrator.node.surroundings import held_on
 from orchestrator.plan import labels
+from orchestrator.plan.claims import holding
 from orchestrator.plan.container import Identity
-from orchestrator.profile.devices import cdi_names, nodes
+from orchestrator.profile.schema.devices import cdi_names, nodes
 from orchestrator.vllm.parser import ImageParsers
 
 if TYPE_CHECKING:

@@ -12,14 +12,14 @@ from web import VLLM, answering, free_port
 from orchestrator.deployment.attach import attach, check_fit, made_from, whole_log
 from orchestrator.deployment.folder import PROFILE, make_deployment_folder, new_identity
 from orchestrator.deployment.launch import find_up, refuse_if_up
-from orchestrator.deployment.up import server_api
+from orchestrator.deployment.running import server_api
 from orchestrator.engine import ImageFacts
 from orchestrator.errors import Busy, ProfileError, ServerFailed, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from orchestrator.profile.schema import Profile
+    from orchestrator.profile.schema.profile import Profile
 
 
 class Engine(FakeEngine):

@@ -26,7 +26,7 @@ from orchestrator.deployment.folder import (
     write_record,
 )
 from orchestrator.errors import EnvironmentFault, OutputError
-from orchestrator.profile.load import load_profile
+from orchestrator.profile.reading.load import load_profile
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file away")
 

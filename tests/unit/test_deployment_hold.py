@@ -16,10 +16,10 @@ from processes import python, started
 
 from orchestrator.accelerators import collide, node_accelerators
 from orchestrator.deployment import hold as hold_module
-from orchestrator.deployment import queue as module
 from orchestrator.deployment.hold import DOOR, Hold, Holds, take
 from orchestrator.deployment.lease import Lease, in_use
 from orchestrator.errors import Busy, EnvironmentFault, ExitCode, Interrupted
+from orchestrator.node import queue as module
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,12 +16,14 @@ from processes import python
 from samples import a_bench, a_profile
 from unprivileged import closed_folder, ordinary_user
 
-from orchestrator.deployment import preflight
 from orchestrator.deployment.groups import with_known_groups
-from orchestrator.deployment.preflight import check_context, check_node, check_port, ensure_image, flagged_context
 from orchestrator.engine import ImageFacts
 from orchestrator.errors import EnvironmentFault, ExitCode, ImageMissing, PortTaken, UsageError
+from orchestrator.images.pull import ensure_image
+from orchestrator.node import preflight
+from orchestrator.node.preflight import check_node, check_port
 from orchestrator.plan.container import Identity, container_spec
+from orchestrator.plan.suits import check_context, flagged_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -119,7 +121,7 @@ NOBODY = """
 import os
 from pathlib import Path
 from samples import a_profile
-from orchestrator.deployment.preflight import check_node
+from orchestrator.node.preflight import check_node
 from orchestrator.errors import EnvironmentFault
 if os.getuid() == 0:
     os.setuid(65534)

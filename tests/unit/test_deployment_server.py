@@ -11,8 +11,8 @@ from samples import a_profile
 from web import VLLM, answering
 
 from orchestrator.deployment import server as module
+from orchestrator.deployment.running import Deployment
 from orchestrator.deployment.server import Server
-from orchestrator.deployment.up import Deployment
 from orchestrator.engine import ImageFacts
 from orchestrator.errors import ServerFailed
 from orchestrator.plan.container import Identity

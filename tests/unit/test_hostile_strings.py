@@ -17,8 +17,8 @@ from orchestrator.engine.create import create_arguments
 from orchestrator.errors import EnvironmentFault
 from orchestrator.plan.bench_command import bench_argv, client_target
 from orchestrator.plan.container import Identity, container_spec
-from orchestrator.profile.schema import Profile
-from orchestrator.sweep import sweep
+from orchestrator.plan.sweep import sweep
+from orchestrator.profile.schema.profile import Profile
 from orchestrator.vllm.client import dialect_of
 
 if TYPE_CHECKING:

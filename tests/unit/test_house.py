@@ -16,27 +16,33 @@ if TYPE_CHECKING:
 
 ROOT = Path(orchestrator.__file__).parent
 
-LAYERS = (
-    ("errors", "mask", "orchestrator"),
-    ("access", "atomic", "interruption", "inside"),
+ROOMS = (
+    ("orchestrator", "errors", "interruption", "mask", "files", "units"),
+    ("workload", "metrics"),
     ("vllm",),
-    ("objectives", "accelerators", "interval"),
+    ("accelerators", "inside", "diagnosis"),
     ("profile",),
-    ("sweep",),
-    ("plan", "diagnosis", "profile.lint_container", "profile.lint_server"),
-    ("engine", "runs"),
-    ("node", "deployment", "validity", "repetitions"),
-    ("bench", "resume", "report", "profile.lint", "profile.lint_sweep"),
-    ("record", "search"),
-    ("run", "study"),
+    ("plan",),
+    ("engine",),
+    ("images", "runs"),
+    ("node",),
+    ("deployment",),
+    ("results",),
+    ("lint",),
+    ("measuring", "report"),
+    ("jobs",),
     ("cli",),
     ("__main__",),
 )
-"""From the bottom to the top: a module imports from its own package and from layers below, never sideways or up.
+"""From the ground up: a module imports from its own room and from those below, never from beside or above.
 
-The remarks on a profile (`profile.lint…`) judge flags, sweeps and how far figures can be trusted, so they stand above
-what they know of. What only the type checker imports is looked at by no running program and does not count.
+Imports for the type checker count as any other. `files` stands on `errors`, so the ground alone may import from beside.
 """
+DRAWERS = {
+    "profile": (("text",), ("schema",), ("merging",), ("checking",), ("reading",), ("docs",)),
+    "profile.schema": (("dataset",), ()),
+}
+"""The drawers of a room, from below: a module in a drawer imports from its own and from those below."""
 
 PROCESSES = ("cli", "inside", "__main__", "deployment.watchdog")
 """What is or belongs to the entry of a process, and so may speak, read the environment and exit."""
@@ -54,15 +60,10 @@ SOURCES = {module_name(path): path for path in sorted(ROOT.rglob("*.py"))}
 
 
 @cache
-def nodes(module: str, *, types: bool = True) -> tuple[ast.AST, ...]:
+def nodes(module: str) -> tuple[ast.AST, ...]:
     """Every node of a module but those of its `if __name__ == "__main__"`, which is the entry of a process."""
-    left_out = {"__main__"} if types else {"__main__", "TYPE_CHECKING"}
     tree = ast.parse(SOURCES[module].read_bytes())
-    tree.body = [
-        part
-        for part in tree.body
-        if not (isinstance(part, ast.If) and any(word in ast.unparse(part.test) for word in left_out))
-    ]
+    tree.body = [part for part in tree.body if not (isinstance(part, ast.If) and "__main__" in ast.unparse(part.test))]
     return tuple(ast.walk(tree))
 
 
@@ -70,9 +71,9 @@ def belongs_to(module: str, names: tuple[str, ...]) -> bool:
     return any(module == name or module.startswith(f"{name}.") for name in names)
 
 
-def imported(module: str, *, types: bool = True) -> Iterator[str]:
-    """Everything that a module imports, anywhere in it; with what only the type checker imports, or without."""
-    for node in nodes(module, types=types):
+def imported(module: str) -> Iterator[str]:
+    """Everything that a module imports, anywhere in it, types included."""
+    for node in nodes(module):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -82,27 +83,41 @@ def imported(module: str, *, types: bool = True) -> Iterator[str]:
 
 
 def imported_of_ours(module: str) -> set[str]:
-    names = {name.removeprefix("orchestrator.") for name in imported(module, types=False) if "orchestrator" in name}
-    return {name for name in names if name in SOURCES}
+    """The modules of ours that a module imports from; a package counts only where a name is its own."""
+    found = set()
+    for node in nodes(module):
+        if isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] == "orchestrator":
+            origin = str(node.module).removeprefix("orchestrator").removeprefix(".")
+            names = {f"{origin}.{alias.name}".removeprefix(".") for alias in node.names}
+            found |= names & set(SOURCES) or {origin or "orchestrator"}
+    return found
 
 
 def height(module: str) -> int:
-    """The layer of a module, counted from the bottom; the most exact entry that names it counts."""
-    entries = [
-        (len(name), index) for index, layer in enumerate(LAYERS) for name in layer if belongs_to(module, (name,))
-    ]
-    assert entries, f"{module} stands in no layer; say where it belongs"
-    return max(entries)[1]
+    """How high the room of a module lies, counted from the ground."""
+    floors = [index for index, rooms in enumerate(ROOMS) if package(module) in rooms]
+    assert floors, f"{module} stands in no room; say where it belongs"
+    return floors[0]
 
 
 def package(module: str) -> str:
     return module.partition(".")[0]
 
 
+def drawer(module: str, room: str) -> int | None:
+    """How high the drawer of a module lies in its room; None for what lies in no drawer."""
+    name = module.removeprefix(f"{room}.").partition(".")[0]
+    return next((index for index, names in enumerate(DRAWERS[room]) if name in names), None)
+
+
 def may_import(module: str, other: str) -> bool:
-    if package(module) == package(other):
-        return height(other) <= height(module)
-    return height(other) < height(module)
+    if package(module) != package(other):
+        return height(other) < height(module) or (height(module) == 0 and package(other) == "errors")
+    for room in (room for room in DRAWERS if belongs_to(module, (room,)) and belongs_to(other, (room,))):
+        mine, its = drawer(module, room), drawer(other, room)
+        if mine is not None and its is not None and its > mine:
+            return False
+    return True
 
 
 def offenders(modules: list[str], what: dict[str, set[str]]) -> dict[str, set[str]]:
@@ -114,6 +129,14 @@ def test_imports_point_one_way() -> None:
         module: {other for other in imported_of_ours(module) if not may_import(module, other)} for module in SOURCES
     }
     assert offenders(list(SOURCES), wrong) == {}
+
+
+def test_no_modules_import_each_other() -> None:
+    left = {module: imported_of_ours(module) - {module} for module in SOURCES}
+    while free := [module for module, others in left.items() if not others & set(left)]:
+        for module in free:
+            del left[module]
+    assert left == {}
 
 
 def test_the_core_never_prints_reads_the_environment_or_exits() -> None:
@@ -131,7 +154,7 @@ def test_the_core_never_prints_reads_the_environment_or_exits() -> None:
 
 
 def test_what_comes_before_a_deployment_knows_no_clock_no_chance_and_no_other_process() -> None:
-    pure = [module for module in SOURCES if package(module) in ("profile", "sweep", "plan", "vllm")]
+    pure = [module for module in SOURCES if package(module) in ("workload", "metrics", "profile", "plan", "vllm")]
     pure.remove("vllm.api")  # asks a server
     impure = {"time", "datetime", "random", "secrets", "uuid", "socket", "http", "subprocess", "threading"}
     assert offenders(pure, {module: impure & set(map(package, imported(module))) for module in pure}) == {}

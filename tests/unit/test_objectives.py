@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from samples import a_profile, result_bytes
 
-from orchestrator.objectives import METRICS, Objective, goodput_bounds, missed, parse_objective
-from orchestrator.vllm.results import read_metrics
+from orchestrator.metrics.objectives import METRICS, Objective, goodput_bounds, missed, parse_objective
+from orchestrator.vllm.result import read_metrics
 
 
 @pytest.mark.parametrize(

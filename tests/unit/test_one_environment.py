@@ -10,18 +10,18 @@ import pytest
 from local_container import CONTAINER, LocalContainer
 from samples import CANARY, a_measurement, a_profile
 
-from orchestrator.bench.session import Driver, driver_argv, wanted
 from orchestrator.errors import BenchmarkFailed, EnvironmentFault
 from orchestrator.inside import entrance
 from orchestrator.mask import NOTHING_HIDDEN, Mask
+from orchestrator.measuring.driver import Driver, driver_argv, wanted
 from orchestrator.plan.container import beside_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from orchestrator.bench.session import Wanted
-    from orchestrator.profile.schema import Profile
+    from orchestrator.measuring.driver import Wanted
+    from orchestrator.profile.schema.profile import Profile
 
 TOOLKIT = """
 echo "toolkit 25.04 for $(uname -m)"

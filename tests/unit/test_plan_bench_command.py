@@ -8,7 +8,7 @@ import pytest
 from samples import a_bench, a_measurement, a_profile
 
 from orchestrator.plan.bench_command import bench_argv, client_target, job_folder, job_name, sent_folder
-from orchestrator.sweep import sweep
+from orchestrator.plan.sweep import sweep
 from orchestrator.vllm.client import client_dialect, dialect_of
 
 

@@ -28,13 +28,13 @@ from orchestrator.plan.container import (
     serving_hash,
 )
 from orchestrator.plan.docker_run import docker_run_line
-from orchestrator.profile.devices import DeviceSpec
-from orchestrator.profile.docker_options import DockerOptions
-from orchestrator.profile.load import load_profile
-from orchestrator.profile.values import MountSpec, UlimitSpec
+from orchestrator.profile.reading.load import load_profile
+from orchestrator.profile.schema.devices import DeviceSpec
+from orchestrator.profile.schema.docker_options import DockerOptions
+from orchestrator.profile.schema.values import MountSpec, UlimitSpec
 
 if TYPE_CHECKING:
-    from orchestrator.profile.schema import Profile
+    from orchestrator.profile.schema.profile import Profile
 
 PROFILES = Path(__file__).resolve().parents[2] / "profiles"
 IDENTITY = Identity("mine", "0a1b2c3d", "/state/deployments/mine-0a1b2c3d")

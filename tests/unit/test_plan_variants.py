@@ -11,7 +11,7 @@ from samples import a_profile
 
 from orchestrator.plan.container import serving_hash
 from orchestrator.plan.variants import label, short_names, variants
-from orchestrator.profile.combinations import problems
+from orchestrator.profile.merging.combinations import problems
 
 SEQS, BATCHED, IMAGE, ENV = (
     "server.flags.max-num-seqs",

@@ -15,10 +15,10 @@ from orchestrator.plan.container import server_argv
 from orchestrator.plan.docker_run import docker_run_line
 from orchestrator.plan.estimate import CLIENT_START_S, UNKNOWN_OUTPUT, estimate, point_seconds
 from orchestrator.plan.plan import plan
-from orchestrator.profile.arrival import RampUp
-from orchestrator.profile.load import load_profile
-from orchestrator.sweep import sweep, warmups
+from orchestrator.plan.sweep import sweep, warmups
+from orchestrator.profile.reading.load import load_profile
 from orchestrator.vllm.client import LATEST
+from orchestrator.workload.arrival import RampUp
 
 PROFILES = Path(__file__).resolve().parents[2] / "profiles"
 

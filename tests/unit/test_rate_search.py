@@ -8,20 +8,28 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from samples import a_bench, a_profile, a_record, a_run, result_bytes
 
-from orchestrator import validity
-from orchestrator.objectives import parse_objective
-from orchestrator.search import CONCURRENCY, OVERLOAD, RATE, RATE_STEP_S, SearchPlan, prompts_per_step, run_search
-from orchestrator.validity import Reason, Verdict
-from orchestrator.vllm.results import read_metrics
+from orchestrator.measuring.search import (
+    CONCURRENCY,
+    OVERLOAD,
+    RATE,
+    RATE_STEP_S,
+    SearchPlan,
+    prompts_per_step,
+    run_search,
+)
+from orchestrator.metrics.objectives import parse_objective
+from orchestrator.results import validity
+from orchestrator.results.validity import Reason, Verdict
+from orchestrator.vllm.result import read_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from orchestrator.measuring.search import Found
+    from orchestrator.metrics.values import Metrics
     from orchestrator.runs.records import MeasurementRecord
-    from orchestrator.search import Found
-    from orchestrator.sweep import Measurement
-    from orchestrator.vllm.results import Metrics
+    from orchestrator.workload.point import Measurement
 
 BENCH = a_bench(num_prompts=4, warmup=0)
 

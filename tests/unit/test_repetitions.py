@@ -11,21 +11,21 @@ from pydantic import ValidationError
 from samples import a_bench, a_profile, a_record, a_run, result_bytes
 
 from orchestrator.cli.report import missed_objectives, remarks
-from orchestrator.interval import mean_interval, t_quantile
+from orchestrator.measuring.repetitions import further, one_more
 from orchestrator.plan.estimate import CLIENT_START_S, estimate, point_seconds
+from orchestrator.plan.sweep import measurement, measurements, points, repetition_range, sweep
 from orchestrator.profile.dump import dump_profile
-from orchestrator.profile.load import load_profile
-from orchestrator.profile.precision import Precision
-from orchestrator.repetitions import further, one_more
+from orchestrator.profile.reading.load import load_profile
+from orchestrator.profile.schema.precision import Precision
 from orchestrator.report.repeated import repeated
+from orchestrator.results.statistics import mean_interval, t_quantile
 from orchestrator.runs.records import MeasurementRecord, RunState
-from orchestrator.sweep import measurement, measurements, points, repetition_range, sweep
-from orchestrator.vllm.results import read_metrics
+from orchestrator.vllm.result import read_metrics
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from orchestrator.profile.bench import Bench
+    from orchestrator.profile.schema.bench import Bench
 
 RULE = Precision()
 AUTO: dict[str, Any] = {"repetitions": {"auto": {"at_least": 2, "at_most": 4, "width": 0.05}}}

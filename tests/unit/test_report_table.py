@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import a_profile, a_record, a_run, deployment_facts, result_bytes
 
+from orchestrator.plan.sweep import sweep
 from orchestrator.report.table import GUIDE_COLUMNS, guide_csv, guide_rows, summary_csv, wide_row, wide_rows, write_csv
 from orchestrator.runs.records import RunState
-from orchestrator.sweep import sweep
-from orchestrator.vllm.results import read_metrics
+from orchestrator.vllm.result import read_metrics
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,11 +12,12 @@ from samples import a_profile, a_record, a_run, deployment_facts
 
 from orchestrator.engine import ImageFacts
 from orchestrator.errors import Interrupted, ServerFailed, UsageError
-from orchestrator.node import node_facts
-from orchestrator.record import bench_of, open_run, recorded
-from orchestrator.resume import check_client, check_conditions, check_profile
+from orchestrator.jobs.record import open_run, recorded
+from orchestrator.measuring.resume import check_client, check_conditions, check_profile
+from orchestrator.node.facts import node_facts
+from orchestrator.plan.suits import bench_of
+from orchestrator.plan.sweep import sweep
 from orchestrator.runs.records import RunState
-from orchestrator.sweep import sweep
 
 if TYPE_CHECKING:
     from orchestrator.runs.directory import RunDirectory
@@ -167,7 +168,7 @@ def test_a_run_is_resumed_on_its_own_hardware_only(run: RunDirectory, change: di
 
 
 def test_a_node_without_a_list_of_its_processors_is_described_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.node.Path", lambda path: Path("/nonexistent") / path.lstrip("/"))
+    monkeypatch.setattr("orchestrator.node.facts.Path", lambda path: Path("/nonexistent") / path.lstrip("/"))
     assert node_facts("20.10").numa_nodes == 1
 
 

@@ -11,6 +11,7 @@ from processes import python
 from samples import a_manifest, a_profile, a_record, a_run, deployment_facts, result_bytes
 
 from orchestrator.errors import Busy, OutputError, UsageError
+from orchestrator.plan.sweep import sweep
 from orchestrator.runs.directory import (
     MANIFEST,
     RECORD,
@@ -24,7 +25,6 @@ from orchestrator.runs.directory import (
     settle,
 )
 from orchestrator.runs.records import RunState
-from orchestrator.sweep import sweep
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from orchestrator.profile.secrets import read_secrets
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from orchestrator.profile.schema import Profile
+    from orchestrator.profile.schema.profile import Profile
 
 
 def with_secret(**reference: str) -> Profile:

@@ -24,14 +24,14 @@ from orchestrator.errors import (
     UsageError,
 )
 from orchestrator.interruption import Interruption
+from orchestrator.jobs.record import open_study
+from orchestrator.jobs.study import StudyUnderWay
+from orchestrator.plan.sweep import sweep
 from orchestrator.plan.variants import variants
-from orchestrator.record import open_study
 from orchestrator.report.table import guide_csv, study_csv, study_guide_csv, study_rows
 from orchestrator.runs.directory import MANIFEST, RunDirectory, settle
 from orchestrator.runs.records import Manifest, RunState
 from orchestrator.runs.study import Study, find, study_of
-from orchestrator.study import StudyUnderWay
-from orchestrator.sweep import sweep
 
 if TYPE_CHECKING:
     from pathlib import Path

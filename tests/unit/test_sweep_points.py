@@ -13,22 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import a_bench, a_point, a_profile
 
-from orchestrator.profile.arrival import RampUp
-from orchestrator.profile.bench import Bench
-from orchestrator.profile.load import load_profile
-from orchestrator.sweep import (
-    SEED_RANGE,
-    Measurement,
-    Point,
-    canonical_json,
-    derive_seed,
-    points,
-    required_parameters,
-    sweep,
-    unseen,
-    warmup,
-    warmups,
-)
+from orchestrator.plan.sweep import points, sweep, warmup, warmups
+from orchestrator.profile.reading.load import load_profile
+from orchestrator.profile.schema.bench import Bench
+from orchestrator.workload.arrival import RampUp
+from orchestrator.workload.canonical import canonical_json
+from orchestrator.workload.point import Measurement, Point, required_parameters
+from orchestrator.workload.seeds import SEED_RANGE, derive_seed, unseen
 
 PROFILES = Path(__file__).resolve().parents[2] / "profiles"
 ID = re.compile(r"[0-9a-f]{12}")

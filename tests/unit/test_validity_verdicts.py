@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from samples import a_measurement, a_record, result_bytes
 
-from orchestrator import validity
+from orchestrator.results import validity
+from orchestrator.results.validity import LOOKS, SAMPLES_FOR, Assessment, Verdict, assess, thin_percentiles
 from orchestrator.runs.records import RunState
-from orchestrator.validity import LOOKS, SAMPLES_FOR, Assessment, Verdict, assess, thin_percentiles
-from orchestrator.vllm.metrics import CUT_OFF, ENDED, read_served
-from orchestrator.vllm.results import read_details, read_metrics
+from orchestrator.vllm.counters import CUT_OFF, ENDED, read_served
+from orchestrator.vllm.result import read_details, read_metrics
 
 if TYPE_CHECKING:
     from orchestrator.runs.records import MeasurementRecord

@@ -10,18 +10,19 @@ import pytest
 from pydantic import ValidationError
 from samples import a_bench, a_measurement, a_profile, a_record, a_result, a_run
 
-from orchestrator.bench.judge import incompleteness
-from orchestrator.bench.session import wanted
 from orchestrator.cli.progress import outcome_text
 from orchestrator.cli.report import show_run
-from orchestrator.objectives import metric_value, parse_objective
+from orchestrator.measuring.driver import wanted
+from orchestrator.measuring.judge import incompleteness
+from orchestrator.metrics.objectives import metric_value, parse_objective
 from orchestrator.plan.estimate import point_seconds
-from orchestrator.sweep import Measurement, Point, points, sweep, warmup
-from orchestrator.validity import Verdict, assess, samples_for, thin_percentiles
-from orchestrator.vllm.backend import BACKENDS, COMPLETIONS, fits
+from orchestrator.plan.sweep import points, sweep, warmup
+from orchestrator.results.validity import Verdict, assess, samples_for, thin_percentiles
 from orchestrator.vllm.client import RUST, VLLM, Known, Target, client_argv, dialect_of, unsupported
-from orchestrator.vllm.metrics import read_served
-from orchestrator.vllm.results import read_metrics
+from orchestrator.vllm.counters import read_served
+from orchestrator.vllm.result import read_metrics
+from orchestrator.workload.backend import BACKENDS, COMPLETIONS, fits
+from orchestrator.workload.point import Measurement, Point
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from samples import a_bench, a_measurement
 
-from orchestrator.sweep import Measurement, points
+from orchestrator.plan.sweep import points
 from orchestrator.vllm.client import RUST, VLLM, Known, Target, client_argv, dialect_of, unsupported
+from orchestrator.workload.point import Measurement
 
 TARGET = Target("127.0.0.1", 8000, "/models/m", "/models/m", trust_remote_code=False)
 RAMP = {"strategy": "exponential", "from": 1, "to": 8}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.vllm.metrics import COUNTERS, GAUGES, UNCOUNTED, Served, read_load, read_served, sample_totals
+from orchestrator.vllm.counters import COUNTERS, GAUGES, UNCOUNTED, Served, read_load, read_served, sample_totals
 
 PAGES = sorted((Path(__file__).resolve().parents[1] / "fixtures" / "vllm").glob("*/metrics.txt"))
 assert PAGES

@@ -12,15 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import a_point, a_result, result_bytes
 
-from orchestrator.bench.judge import incompleteness
-from orchestrator.vllm.results import (
-    STATISTICS,
-    Details,
-    Latency,
-    UnreadableResultError,
-    read_details,
-    read_metrics,
-)
+from orchestrator.measuring.judge import incompleteness
+from orchestrator.metrics.values import STATISTICS, Latency
+from orchestrator.vllm.result import Details, UnreadableResultError, read_details, read_metrics
 
 RESULTS = sorted((Path(__file__).resolve().parents[1] / "fixtures" / "vllm").glob("*/result*.json"))
 assert RESULTS

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from samples import a_measurement
 
+from orchestrator.lint.lint import lint
 from orchestrator.profile.flags import refused
-from orchestrator.profile.lint import lint
-from orchestrator.profile.load import load_profile
-from orchestrator.vllm.backend import BACKENDS
+from orchestrator.profile.reading.load import load_profile
+from orchestrator.vllm.backends import LACKED_UP_TO
 from orchestrator.vllm.client import VLLM, Target, client_argv, client_dialect, parse_version
 from orchestrator.vllm.parser import ImageParsers
 from orchestrator.vllm.serve_flags import SERVE_FLAGS, absence, deprecation
+from orchestrator.workload.backend import BACKENDS
 
 ROOT = Path(__file__).parents[2]
 ANSWERS = {
@@ -58,7 +59,7 @@ def test_a_backend_is_called_absent_where_the_recorded_client_lacks_it(backend: 
     known = dialect.protocol_of(backend)[-1] in (option.choices or ())
     parsed = parse_version(version)
     assert parsed is not None
-    assert known == (parsed > BACKENDS[backend].absent)
+    assert known == (parsed > LACKED_UP_TO[backend])
     if known:
         point = a_measurement(backend=backend, output_len=16 if BACKENDS[backend].generates else None)
         argv = client_argv(VLLM, dialect, TARGET, point, "/results")

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import a_profile
 
+from orchestrator.lint.lint import lint
 from orchestrator.plan.plan import plan
-from orchestrator.profile.lint import lint
 from orchestrator.vllm.client import LATEST
 from orchestrator.vllm.versions import parse_version, planned_version, version_in_image
 

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.diagnosis.rule import Rule, fill, fill_title
 from orchestrator.diagnosis.rules import RULES
-from orchestrator.profile.schema import Profile
+from orchestrator.profile.schema.profile import Profile
 
 PATTERNS = [
     pytest.param(pattern, id=f"{rule.id}-{index}")

@@ -6,11 +6,11 @@ from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
-from orchestrator.profile.load import load_profile
-from orchestrator.profile.resolve import resolve
+from orchestrator.profile.reading.load import load_profile
+from orchestrator.profile.reading.resolve import resolve
 
 if TYPE_CHECKING:
-    from orchestrator.profile.schema import Profile
+    from orchestrator.profile.schema.profile import Profile
 
 SHIPPED = Path(__file__).parents[3] / "profiles"
 GOOD = "container: {image: 'i:1'}\nserver: {model: /m}\n"

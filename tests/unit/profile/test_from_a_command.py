@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from orchestrator.plan.plan import plan
-from orchestrator.profile.docker_words import way_out
-from orchestrator.profile.schema import Container
+from orchestrator.profile.checking.docker_words import way_out
+from orchestrator.profile.schema.profile import Container
 
 if TYPE_CHECKING:
     from profile_folder import Folder

@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.plan.variants import variants
-from orchestrator.profile.bench import Bench
-from orchestrator.profile.resolve import resolve
-from orchestrator.profile.scalars import Dumper
-from orchestrator.profile.schema import Container, Health, Profile, Server
-from orchestrator.profile.values import MountSpec
+from orchestrator.profile.reading.resolve import resolve
+from orchestrator.profile.schema.bench import Bench
+from orchestrator.profile.schema.profile import Container, Health, Profile, Server
+from orchestrator.profile.schema.values import MountSpec
+from orchestrator.profile.text.scalars import Dumper
 
 FAULT = re.compile(r"(?P<file>.+?):\d+:\d+( \S.*)? — \S.*")
 NOISE = re.compile(r"Input should|validator|Value error|_[a-z]+\[|None|<[a-z_]+>|Traceback")

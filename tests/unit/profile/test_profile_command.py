@@ -13,8 +13,8 @@ from profile_folder import GOOD, SHIPPED
 
 from orchestrator.cli.profile import profile as command
 from orchestrator.errors import ProfileError, UsageError
-from orchestrator.profile.jsonschema import schema_text
-from orchestrator.profile.load import load_profile
+from orchestrator.profile.docs.jsonschema import schema_text
+from orchestrator.profile.reading.load import load_profile
 from orchestrator.vllm.parser import ImageParsers
 
 RECORDED = Path(__file__).parents[2] / "fixtures" / "vllm"
@@ -58,7 +58,7 @@ def test_list_as_json_has_every_field(folder: Path) -> None:
 
 
 def test_list_says_where_it_looked_when_there_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.profile.load.list_profiles", lambda _: [])
+    monkeypatch.setattr("orchestrator.profile.reading.load.list_profiles", lambda _: [])
     result = run("list")
     assert result.stdout == ""
     assert result.stderr.startswith("no profiles in ")

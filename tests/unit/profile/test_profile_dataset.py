@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from profile_folder import GOOD
 
-from orchestrator.profile.bench import Bench
-from orchestrator.profile.dataset import (
+from orchestrator.profile.dump import dump_profile
+from orchestrator.profile.reading.load import load_profile
+from orchestrator.profile.schema.bench import Bench
+from orchestrator.profile.schema.dataset.base import FOLDER, NAMES
+from orchestrator.profile.schema.dataset.hub import HubDataset, SpecBenchDataset
+from orchestrator.profile.schema.dataset.kinds import (
     NAMED,
     CustomDataset,
     Dataset,
@@ -18,11 +22,7 @@ from orchestrator.profile.dataset import (
     ShareGptDataset,
     SonnetDataset,
 )
-from orchestrator.profile.dataset_base import FOLDER, NAMES
-from orchestrator.profile.dataset_hub import HubDataset, SpecBenchDataset
-from orchestrator.profile.dataset_random import PrefixRepetitionDataset
-from orchestrator.profile.dump import dump_profile
-from orchestrator.profile.load import load_profile
+from orchestrator.profile.schema.dataset.random import PrefixRepetitionDataset
 from orchestrator.vllm.dataset import FLAGS
 from orchestrator.vllm.parser import ImageParsers
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from samples import a_profile
 
-from orchestrator.profile.devices import GpuRequest
+from orchestrator.profile.schema.devices import GpuRequest
 
 GPUS: list[tuple[object, object]] = [
     ("all", "all"),

@@ -12,7 +12,7 @@ from orchestrator.errors import EnvironmentFault
 from orchestrator.plan.container import Identity, container_spec, server_argv
 from orchestrator.plan.docker_run import docker_run_argv
 from orchestrator.plan.weakening import weakenings
-from orchestrator.profile.docker_words import MEANT, SENTENCES
+from orchestrator.profile.checking.docker_words import MEANT, SENTENCES
 from orchestrator.profile.inherited import with_values
 
 if TYPE_CHECKING:

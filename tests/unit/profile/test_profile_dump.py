@@ -13,13 +13,13 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.profile.document import parse
 from orchestrator.profile.dump import dump_profile
-from orchestrator.profile.load import load_profile
-from orchestrator.profile.mount_text import VARIABLE
-from orchestrator.profile.scalars import Dumper
-from orchestrator.profile.schema import Profile
-from orchestrator.profile.tree import plain
+from orchestrator.profile.reading.load import load_profile
+from orchestrator.profile.schema.mount_text import VARIABLE
+from orchestrator.profile.schema.profile import Profile
+from orchestrator.profile.text.document import parse
+from orchestrator.profile.text.scalars import Dumper
+from orchestrator.profile.text.tree import plain
 
 HOSTILE = (
     *("", " ", "no", "Yes", "on", "true", "null", "~", "010", "1e3", "1_000", "0x1f", "1:30", ".inf", ".nan", "inf"),

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 from profile_folder import GOOD
 
-from orchestrator.profile.bench import Bench
-from orchestrator.profile.keys import ENVS, FLAGS
-from orchestrator.profile.load import load_profile
-from orchestrator.profile.schema import Container, Server
-from orchestrator.profile.values import Env, Flags
+from orchestrator.profile.reading.load import load_profile
+from orchestrator.profile.schema.bench import Bench
+from orchestrator.profile.schema.keys import ENVS, FLAGS
+from orchestrator.profile.schema.profile import Container, Server
+from orchestrator.profile.schema.values import Env, Flags
 
 if TYPE_CHECKING:
     from pathlib import Path

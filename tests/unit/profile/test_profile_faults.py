@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from profile_folder import GOOD
 
+from orchestrator import units
 from orchestrator.errors import ExitCode, ProfileError
-from orchestrator.profile import units, values
-from orchestrator.profile.faults import faults_of
-from orchestrator.profile.jsonschema import json_schema
-from orchestrator.profile.tree import Mark, Node
+from orchestrator.profile.checking.faults import faults_of
+from orchestrator.profile.docs.jsonschema import json_schema
+from orchestrator.profile.schema import values
+from orchestrator.profile.text.tree import Mark, Node
 
 if TYPE_CHECKING:
     from profile_folder import Folder

@@ -10,8 +10,8 @@ import pytest
 from profile_folder import GOOD
 
 from orchestrator.errors import ProfileError
-from orchestrator.profile.find import find_profile, names
-from orchestrator.profile.load import ProfileSummary, list_profiles, load_profile
+from orchestrator.profile.reading.load import load_profile
+from orchestrator.profile.text.find import ProfileSummary, find_profile, list_profiles, names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,7 +119,7 @@ def test_a_folder_searched_twice_is_listed_once(search: list[Path]) -> None:
 
 def test_listing_needs_neither_the_schema_nor_pydantic() -> None:
     code = (
-        "import sys; from pathlib import Path; from orchestrator.profile.load import list_profiles; "
+        "import sys; from pathlib import Path; from orchestrator.profile.text.find import list_profiles; "
         "list_profiles([Path('/nowhere')]); print([name for name in sys.modules if name.startswith('pydantic')])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from orchestrator.lint.lint import lint
 from orchestrator.plan.container import server_argv
-from orchestrator.profile.lint import lint
-from orchestrator.profile.load import load_profile
-from orchestrator.profile.schema import Profile
+from orchestrator.profile.reading.load import load_profile
+from orchestrator.profile.schema.profile import Profile
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestrator.lint.lint import lint
 from orchestrator.profile.flags import FlagProblem, not_asked, refused, remarks, warnings
-from orchestrator.profile.lint import lint
-from orchestrator.profile.schema import Profile
+from orchestrator.profile.schema.profile import Profile
 from orchestrator.vllm.parser import ImageParsers, Option, Parser
 
 

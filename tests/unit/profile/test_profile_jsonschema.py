@@ -17,13 +17,13 @@ from profile_folder import SHIPPED
 from pydantic import TypeAdapter, ValidationError
 
 import orchestrator.profile
-from orchestrator.profile.jsonschema import json_schema, schema_text
-from orchestrator.profile.reference import reference
-from orchestrator.profile.schema import Profile
-from orchestrator.profile.units import Duration, Size
+from orchestrator.profile.docs.jsonschema import json_schema, schema_text
+from orchestrator.profile.docs.reference import reference
+from orchestrator.profile.schema.profile import Profile
+from orchestrator.units import Duration, Size
 
 PACKAGE = Path(orchestrator.profile.__file__).parent
-COMMITTED = PACKAGE / "profile.schema.json"
+COMMITTED = PACKAGE / "docs" / "profile.schema.json"
 PAGE = PACKAGE.parents[1] / "docs" / "profile.md"
 
 
@@ -51,17 +51,19 @@ def is_read(adapter: TypeAdapter[Any], text: str) -> bool:
 
 def test_the_committed_schema_is_the_one_of_the_models() -> None:
     assert COMMITTED.read_text(encoding="utf-8") == schema_text(), (
-        "python -m orchestrator.profile.jsonschema > orchestrator/profile/profile.schema.json"
+        "python -m orchestrator.profile.docs.jsonschema > orchestrator/profile/docs/profile.schema.json"
     )
 
 
 def test_the_reference_page_is_the_one_of_the_models() -> None:
-    assert PAGE.read_text(encoding="utf-8") == reference(), "python -m orchestrator.profile.reference > docs/profile.md"
+    assert PAGE.read_text(encoding="utf-8") == reference(), (
+        "python -m orchestrator.profile.docs.reference > docs/profile.md"
+    )
 
 
 @pytest.mark.parametrize(
     ("module", "expected"),
-    [("orchestrator.profile.jsonschema", schema_text()), ("orchestrator.profile.reference", reference())],
+    [("orchestrator.profile.docs.jsonschema", schema_text()), ("orchestrator.profile.docs.reference", reference())],
 )
 def test_both_can_be_written_from_the_command_line(
     module: str, expected: str, capsys: pytest.CaptureFixture[str]

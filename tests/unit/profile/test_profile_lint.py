@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.profile.lint import lint
-from orchestrator.profile.schema import Profile
+from orchestrator.lint.lint import lint
+from orchestrator.profile.schema.profile import Profile
 
 CLEAN: dict[str, Any] = {
     "name": "p",

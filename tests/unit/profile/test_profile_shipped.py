@@ -7,9 +7,10 @@ import re
 import pytest
 from profile_folder import SHIPPED
 
-from orchestrator.profile.lint import lint
-from orchestrator.profile.load import list_profiles, load_profile
-from orchestrator.sweep import points
+from orchestrator.lint.lint import lint
+from orchestrator.plan.sweep import points
+from orchestrator.profile.reading.load import load_profile
+from orchestrator.profile.text.find import list_profiles
 
 NAMES = (
     *("cpu-tiny", "cpu-tiny-0.8.5", "ds-671b-awq", "ds-671b-int8", "nvidia-qwen3-8b"),

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.profile.units import format_duration, parse_duration, parse_size
+from orchestrator.units import format_duration, parse_duration, parse_size
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from profile_folder import GOOD
 
-from orchestrator.profile.combinations import MOST, combinations
 from orchestrator.profile.dump import dump_profile
-from orchestrator.profile.variants import profiles_of
+from orchestrator.profile.merging.combinations import MOST, combinations
+from orchestrator.profile.reading.variants import profiles_of
 
 if TYPE_CHECKING:
     from profile_folder import Folder

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from orchestrator.errors import ProfileError
-from orchestrator.profile.document import MAX_BYTES, MAX_VALUES, Document, parse, parse_profile, read_text
-from orchestrator.profile.scalars import MAX_DEPTH
-from orchestrator.profile.tree import Entry, Mark, Node, plain
+from orchestrator.profile.text.document import MAX_BYTES, MAX_VALUES, Document, parse, parse_profile, read_text
+from orchestrator.profile.text.scalars import MAX_DEPTH
+from orchestrator.profile.text.tree import Entry, Mark, Node, plain
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator.plan.weakening import weakenings
-from orchestrator.profile.schema import Container
+from orchestrator.profile.schema.profile import Container
 
 SOCKET = "whoever reaches the engine's socket controls the node"
 

@@ -1,1 +1,0 @@
-"""The benchmark: vLLM's own client, run inside the container, point by point."""

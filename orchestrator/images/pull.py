@@ -1,0 +1,24 @@
+"""The image of a profile on this node, pulled as the profile says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from orchestrator.engine import Engine, ImageFacts
+from orchestrator.errors import ImageMissing
+from orchestrator.profile.schema.profile import Container
+
+
+def ensure_image(
+    engine: Engine, container: Container, deadline_s: float, progress: Callable[[str], None]
+) -> ImageFacts:
+    """Return the image's facts, pulling it as the profile says; raise ImageMissing."""
+    if container.pull != "always":
+        try:
+            return engine.image(container.image)
+        except ImageMissing as error:
+            if container.pull == "never":
+                hint = f"Build it (make images, in a checkout of orch), load it (docker load) or pull it: {error.hint}"
+                raise ImageMissing(error.message, hint) from error
+    engine.pull(container.image, deadline_s, progress, container.platform)
+    return engine.image(container.image)

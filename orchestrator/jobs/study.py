@@ -1,0 +1,119 @@
+"""A study under way: one run after the other, each on a server of its own; a run that fails does not end the others.
+
+All runs are on disk as planned before the first server starts, and held until the end; whatever ends a study early,
+the runs that it has not come to say so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+
+from typing_extensions import Self
+
+from orchestrator.errors import (
+    Busy,
+    ContainerGone,
+    EngineError,
+    EngineRefusal,
+    ImageMissing,
+    Interrupted,
+    OrchError,
+    OutputError,
+    TeardownIncomplete,
+)
+from orchestrator.interruption import Interruption
+from orchestrator.jobs.record import finish, recorded
+from orchestrator.runs.directory import RunDirectory, mark_interrupted
+from orchestrator.runs.records import RunState
+
+
+class StudyUnderWay:
+    """The runs of a study while it goes on."""
+
+    def __init__(self, make: Callable[[], Sequence[RunDirectory]]) -> None:
+        """Take what makes or finds the runs; it is asked once nothing stands in the way of the first server."""
+        self._make = make
+        self._runs: tuple[RunDirectory, ...] = ()
+        self._held = contextlib.ExitStack()
+        self._opened: set[int] = set()
+
+    def __enter__(self) -> Self:
+        """Begin; nothing is made yet."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go of the runs; after an error those that were not begun are interrupted by it."""
+        with self._held, contextlib.suppress(OutputError):  # what ended the study is what counts
+            for run in self._runs if error is not None else ():
+                if run.manifest().state is RunState.PLANNED:
+                    mark_interrupted(run.path, f"not begun: {_reason(error)}")
+
+    @property
+    def begun(self) -> tuple[RunDirectory, ...]:
+        """Return the runs, or nothing as long as they are not made and held."""
+        return self._runs
+
+    def made(self) -> tuple[RunDirectory, ...]:
+        """Return the runs, made and held from now on; raise Busy if another process works on one of them."""
+        if not self._runs:
+            runs = tuple(self._make())
+            for run in runs:
+                self._held.enter_context(run.locked())
+            self._runs = runs  # ours only now, with all of them held
+        return self._runs
+
+    @contextlib.contextmanager
+    def opened(self, index: int) -> Iterator[RunDirectory]:
+        """Keep the record of one run while the context lasts."""
+        run = self.made()[index]
+        self._opened.add(index)
+        with recorded(run):
+            yield run
+
+    def each(
+        self,
+        indices: Sequence[int],
+        take: Callable[[int], None],
+        interruption: Interruption,
+        on_failure: Callable[[OrchError], None],
+    ) -> None:
+        """Take runs one after the other, and go on after one that failed by itself.
+
+        Args:
+            indices: Which runs.
+            take: Brings one to its end, recorded in `opened`.
+            interruption: The signals in force; one that came during a teardown ends the study.
+            on_failure: Told of each failure.
+
+        Raises:
+            OrchError: What would fail the other runs too.
+            Interrupted: When a signal came.
+        """
+        for index in indices:
+            interruption.rearm()
+            try:
+                take(index)
+            except OrchError as error:
+                if _fails_all(error):
+                    raise
+                if index not in self._opened:
+                    finish(self.made()[index], RunState.FAILED, error.message)
+                on_failure(error)
+        interruption.rearm()
+
+
+def _fails_all(error: OrchError) -> bool:
+    """Say whether an error is about the node or the engine rather than about what one variant asks of them."""
+    own = isinstance(error, ImageMissing | EngineRefusal | ContainerGone)
+    return isinstance(error, Busy | TeardownIncomplete | OutputError) or (isinstance(error, EngineError) and not own)
+
+
+def _reason(error: BaseException | None) -> str:
+    if isinstance(error, Interrupted):
+        return f"orch received {signal.Signals(error.signum).name}"
+    return error.message.partition("\n")[0] if isinstance(error, OrchError) else type(error).__name__

@@ -1,0 +1,199 @@
+"""One sweep against one server: each measurement is run, judged and on disk before the next one begins.
+
+A server that dies fails the measurement it was serving; it is started again as often as the profile allows, warmed up
+again, and the sweep goes on with the next measurement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from orchestrator.deployment.server import Server
+from orchestrator.errors import BenchmarkFailed, EngineError, EnvironmentFault, OrchError, ServerFailed
+from orchestrator.measuring.driver import Client, Driver, wanted
+from orchestrator.measuring.judge import begin, failed, judge
+from orchestrator.plan.bench_command import bench_argv, client_target
+from orchestrator.plan.sweep import warmup
+from orchestrator.profile.schema.bench import Bench
+from orchestrator.profile.schema.profile import Profile
+from orchestrator.runs.directory import RunDirectory
+from orchestrator.runs.records import MeasurementRecord, RunState
+from orchestrator.vllm.client import RESULT_NAME, dialect_of
+from orchestrator.vllm.counters import Served
+from orchestrator.workload.point import Measurement, Point
+from orchestrator.workload.seeds import unseen
+
+SETTLE_S = 30.0
+"""How long the server may take to finish what it still has before a measurement begins all the same."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A measurement that begins (its record says running) or has ended."""
+
+    index: int
+    """Counted from 1; 0 is the warm-up."""
+    total: int
+    record: MeasurementRecord
+
+
+class Sweep:
+    """A sweep that is under way: the driver in the container, and how often the server was started again."""
+
+    def __init__(
+        self,
+        server: Server,
+        profile: Profile,
+        bench: Bench,
+        directory: RunDirectory,
+        on_step: Callable[[Step], None],
+        on_failure: Callable[[OrchError], None],
+        driver: Driver | None = None,
+    ) -> None:
+        """Take over the driver, or start one."""
+        self._server = server
+        self._target = client_target(profile)
+        self._wanted = wanted(profile, bench)
+        self._bench = bench
+        self.directory = directory
+        self._on_step = on_step
+        self._on_failure = on_failure
+        self._restarts = 0
+        self._failure: OrchError | None = None
+        """What failed beneath the last measurement, and must be mended before the next one."""
+        self._first: Client | None = None
+        """The client that the sweep began with."""
+        self._warm: dict[str, bool] = {}
+        """Warm-ups that the server has had since its start, and whether they were done."""
+        self.driver = driver or self._new_driver()
+
+    def client(self) -> Client:
+        """Return the client, once it is ready; a server that dies before that is started again, as in the sweep.
+
+        Raises:
+            ServerFailed: When the server has died once more than it may be started again.
+            BenchmarkFailed, EnvironmentFault: When there is no client that can be used.
+        """
+        self._failure = self._unready()
+        self._recover()
+        return self.driver.client()
+
+    def run(self, measurements: Sequence[Measurement]) -> None:
+        """Take the measurements in order, each on a server that is warm for it; their records tell what came of them.
+
+        Raises:
+            ServerFailed: When the server has died once more than it may be started again.
+            EnvironmentFault: When the client that is in the container then is another one.
+        """
+        total = len(measurements)
+        for index, measurement in enumerate(measurements, start=1):
+            self._recover()
+            warm = self._warm_up(measurement.point, total)
+            self._take(measurement, index, total, warm=warm)
+
+    def _new_driver(self) -> Driver:
+        server = self._server
+        return Driver(server.engine, server.container, self._wanted, server.key, server.mask)
+
+    def close(self) -> None:
+        """End the driver and what it runs."""
+        self.driver.close()
+
+    def _warm_up(self, point: Point, total: int) -> bool | None:
+        """Warm the server up for a point, once; say whether that was done, None where it is not to be."""
+        warmed = warmup(self._bench, point)
+        if warmed is None:
+            return None
+        if warmed.point.id not in self._warm:
+            while self._take(warmed, 0, total):
+                self._recover()
+            record = self.directory.record(warmed.point.id, warmed.repetition)
+            self._warm[warmed.point.id] = record is not None and record.state is RunState.DONE
+        return self._warm[warmed.point.id]
+
+    def _take(self, measurement: Measurement, index: int, total: int, *, warm: bool | None = None) -> OrchError | None:
+        """Take one measurement; return what has failed beneath it, if the next one cannot be taken like that."""
+        client = self.driver.client()
+        measurement = unseen(measurement, client.sent)
+        dialect = dialect_of(client.name, client.vllm_version, client.options)
+        container = self._server.container
+        argv = bench_argv(client.program, self._target, measurement, dialect, client.options, container)
+        running = begin(measurement, argv).model_copy(update={"warm_before": warm})
+        self.directory.write_record(running)
+        self._on_step(Step(index, total, running))
+        failure: OrchError | None = None
+        idle, before = self._server.settle(SETTLE_S)
+        self._server.resume_watch()
+        try:
+            outcome = self.driver.run(
+                measurement, running.argv, RESULT_NAME, self._bench.deadline, self._server.failure
+            )
+        except ServerFailed as error:
+            failure = error
+            ended = failed(running, first_line(error))
+        except (BenchmarkFailed, EngineError) as error:  # the driver, and the way to it, die with its container
+            failure = self._server.lost() or error
+            ended = failed(running, first_line(failure))
+        else:
+            ended = self._with_server_side(judge(running, measurement, outcome), before, idle=idle)
+            self.directory.keep(ended, outcome.result, outcome.log)
+            # A client may take what was cut off for complete, so it is always asked.
+            failure = self._server.death() if ended.state is RunState.DONE else self._server.lost()
+            if failure is not None:
+                ended = failed(ended, first_line(failure)).model_copy(update={"metrics": None})
+        self.directory.write_record(ended)
+        self._on_step(Step(index, total, ended))
+        self._failure = failure
+        if failure is not None:
+            self._on_failure(failure)
+        return failure
+
+    def _with_server_side(
+        self, record: MeasurementRecord, before: Served | None, *, idle: bool | None
+    ) -> MeasurementRecord:
+        after = self._server.served()
+        served = None if before is None or after is None else after.since(before)
+        peak = self._server.peak_load()
+        lost = before is not None and after is None
+        return record.model_copy(update={"idle_before": idle, "served": served, "served_lost": lost, "peak": peak})
+
+    def _recover(self) -> None:
+        """Mend what has failed, if anything has; raise the failure if it may not be mended once more."""
+        while (failure := self._failure) is not None:
+            self.driver.close()
+            if self._restarts >= self._bench.restarts:
+                raise failure
+            self._restarts += 1
+            if isinstance(failure, ServerFailed):
+                self._server.restart()
+                self._warm.clear()
+            self.driver = self._new_driver()
+            self._failure = self._unready()
+
+    def _unready(self) -> OrchError | None:
+        """Wait for the driver; return how the server has died meanwhile, if it has."""
+        try:
+            client = self.driver.client(self._server.death)
+        except ServerFailed as error:
+            death = error
+        except (BenchmarkFailed, EngineError):  # the driver, and the way to it, die with the server's container
+            lost = self._server.lost()
+            if lost is None:
+                raise
+            death = lost
+        else:
+            self._first = self._first or client
+            if not client.measures_as(self._first):
+                raise EnvironmentFault(
+                    "the client or its prompts are no longer those that the sweep began with",
+                    "Was a mounted file replaced?  Numbers from both would not be one run: begin a new one.",
+                )
+            return None
+        self._on_failure(death)
+        return death
+
+
+def first_line(error: OrchError) -> str:
+    """Return what an error says before its details."""
+    return error.message.partition("\n")[0]

@@ -1,0 +1,76 @@
+"""Going on with a run that is not complete: only under the conditions it was begun under, and only what is missing."""
+
+from __future__ import annotations
+
+from orchestrator.engine import Engine
+from orchestrator.errors import UsageError
+from orchestrator.measuring.repetitions import further
+from orchestrator.node.facts import dataset_facts, node_facts
+from orchestrator.profile.difference import differences
+from orchestrator.profile.schema.profile import Profile
+from orchestrator.runs.directory import RunDirectory
+from orchestrator.runs.records import DeploymentFacts
+
+COMPARED = ("accelerators", "cpu_model", "cpus", "architecture")
+"""Facts of the node that decide what is measured."""
+OF_CLIENT = ("client_program", "client_version", "client_sha256")
+"""Facts of a deployment that say which client measures."""
+
+
+def is_complete(directory: RunDirectory) -> bool:
+    """Say whether a run has nothing more to measure: nothing is missing, and the results ask for no more of it."""
+    bench = directory.profile().bench
+    return not directory.missing() and (bench is None or not further(bench, directory.records()))
+
+
+def check_profile(directory: RunDirectory, profile: Profile) -> None:
+    """Raise UsageError, naming the keys, if a profile is not the one that the run was begun with."""
+    before, after = directory.profile().model_dump(mode="json"), profile.model_dump(mode="json")
+    _refuse(directory, differences(before, after, tuple(after)))
+
+
+def check_conditions(directory: RunDirectory, engine: Engine, profile: Profile) -> None:
+    """Raise UsageError, naming what differs, if image, node or prompts are not those that the run was begun with."""
+    manifest = directory.manifest()
+    before, after = manifest.node.model_dump(mode="json"), node_facts(engine.version()).model_dump(mode="json")
+    changed = [f"node.{line}" for line in differences(before, after, COMPARED)]
+    if manifest.deployment is not None:
+        changed += _other_image(directory, engine.image(profile.container.image).id)
+    prompts = dataset_facts(profile.bench.dataset) if profile.bench is not None else None
+    if prompts is not None and manifest.dataset is not None and prompts.sha256 != manifest.dataset.sha256:
+        changed.append(f"bench.dataset.file {prompts.file}: sha256 {manifest.dataset.sha256} → {prompts.sha256}")
+    _refuse(directory, changed)
+
+
+def check_image(directory: RunDirectory, image_id: str) -> None:
+    """Raise UsageError if a deployment is of another image than the run was begun with.
+
+    What a tag means can change: after it was looked up, by a pull, or before, while a deployment stays up.
+    """
+    _refuse(directory, _other_image(directory, image_id))
+
+
+def check_client(directory: RunDirectory, facts: DeploymentFacts) -> None:
+    """Raise UsageError if another client would measure than the one that has measured already."""
+    now, earlier = facts.model_dump(), [each.model_dump() for each in directory.manifest().earlier]
+    # A server that was never measured has no client on record, and a file that could not be read has no hash.
+    before = {key: next((each[key] for each in earlier if each[key] is not None), now[key]) for key in OF_CLIENT}
+    _refuse(directory, differences(before, now, OF_CLIENT))
+
+
+def _other_image(directory: RunDirectory, image_id: str) -> list[str]:
+    before = directory.manifest().deployment
+    return (
+        []
+        if before is None or before.image_id == image_id
+        else [f"image {before.image}: {before.image_id} → {image_id}"]
+    )
+
+
+def _refuse(directory: RunDirectory, changed: list[str]) -> None:
+    if changed:
+        lines = "\n".join(f"  {line}" for line in changed)
+        raise UsageError(
+            f"the run {directory.path.name} cannot be resumed, not everything is as it was:\n{lines}",
+            "Numbers from both would not be one run. Begin a new one: orch run",
+        )

@@ -1,0 +1,330 @@
+"""A capacity search on one live server: which load still meets all objectives, with every measurement on record."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import json
+import math
+import signal
+import statistics
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.errors import BenchmarkFailed, Interrupted, OrchError, OutputError
+from orchestrator.files import write_atomic
+from orchestrator.measuring.capacity import CapacitySearch
+from orchestrator.measuring.measure import Sweep
+from orchestrator.metrics.objectives import Objective, goodput_bounds, is_thin, missed
+from orchestrator.plan.sweep import measurement, points
+from orchestrator.profile.schema.bench import Bench
+from orchestrator.results.validity import Assessment, Reason, Verdict, assess, samples_for
+from orchestrator.runs.directory import RunDirectory
+from orchestrator.runs.records import MeasurementRecord, RunState
+from orchestrator.workload.arrival import POISSON
+from orchestrator.workload.canonical import canonical_json
+from orchestrator.workload.point import Point
+
+FILE = "search.json"
+CONCURRENCY, RATE = "concurrency", "request-rate"
+FEWEST_PROMPTS = 8
+USUAL_PROMPTS = 4
+"""Requests for each one in flight, where the profile does not say how many."""
+RATE_STEP_S = 60.0
+"""How long requests arrive at each rate, unless told otherwise: a queue needs time to build up."""
+OVERLOAD = "queue-grows"
+"""Reason of a measurement in which requests came faster than they were served."""
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """What is searched for, and within which bounds."""
+
+    over: str
+    """`concurrency` or `request-rate`."""
+    objectives: tuple[Objective, ...]
+    lowest: int
+    highest: int
+    repetitions: int
+    """How often both sides of the boundary are measured."""
+    resolution: float
+    """How close, as a part of the load, the two sides must be in the end; 0 means one step."""
+    prompts_per_step: float
+    """Requests of a measurement for each step of load; at a request rate, the seconds for which they arrive."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One measurement of the search."""
+
+    load: int
+    borne: bool
+    """Nothing is missed that a lower load would meet."""
+    reasons: tuple[str, ...]
+    """Which objectives are missed, and what else speaks against the load."""
+    record: MeasurementRecord
+
+    @property
+    def met(self) -> bool:
+        """Say whether all objectives are met."""
+        return not self.reasons
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the search came to."""
+
+    plan: SearchPlan
+    search: CapacitySearch
+    tried: tuple[Tried, ...]
+    cut_short: str = ""
+    """What ended the search before it was over, if anything did."""
+
+    def verdict(self, item: Tried) -> Verdict:
+        """Return how far a measurement can be trusted; one that has not come to an end proves nothing."""
+        found = self._assessed.get((item.record.point, item.record.repetition))
+        return found.verdict if found else Verdict.INVALID
+
+    def thin(self, item: Tried) -> list[str]:
+        """Return the metrics of objectives that are percentiles of too few requests in a measurement."""
+        found = self._assessed.get((item.record.point, item.record.repetition))
+        if found is None or item.record.state is not RunState.DONE:
+            return []
+        return [objective.metric for objective in self.plan.objectives if is_thin(objective.metric, found.thin)]
+
+    def capacity(self) -> int | None:
+        """Return the highest load that was tried and met all objectives more often than not; None if none did.
+
+        The search goes by what a higher load misses. What bounds from below is usually met at the load that it finds,
+        or at none.
+        """
+        borne = self.search.capacity()
+        counts: Counter[int] = Counter()
+        for item in self.tried:
+            counts[item.load] += 1 if item.met else -1
+        return max((load for load in counts if borne and load <= borne and counts[load] > 0), default=None)
+
+    def _shortfall(self) -> list[str]:
+        """Return a phrase if a measurement at the highest load that the server bears misses what bounds from below."""
+        there = [item for item in self.tried if item.load == self.search.capacity() and item.borne]
+        short = [item.reasons[0] for item in there if not item.met]
+        if not short:
+            return []
+        found = self.capacity()
+        best = "no load that was tried meets all" if found is None else f"{found} is the highest that meets all"
+        rest = "" if found == self.search.capacity() else f", and {best}"
+        return [f"{len(short)} of {len(there)} there miss the others ({short[0]}){rest}"]
+
+    def doubts(self) -> list[str]:
+        """Return a phrase for each kind of doubt about the measurements on both sides of the boundary."""
+        return [*self._doubts_of_verdicts(), *self._doubts_of_percentiles()]
+
+    def _sides(self) -> list[list[Tried]]:
+        loads = (self.search.capacity(), self.search.limit())
+        return [[item for item in self.tried if item.load == load] for load in loads if load is not None]
+
+    def _doubts_of_verdicts(self) -> list[str]:
+        phrases = []
+        for there in self._sides():
+            for verdict in (Verdict.INVALID, Verdict.SUSPECT):
+                doubted = [item for item in there if self.verdict(item) is verdict and self._reasons(item)]
+                names = {reason.id for item in doubted for reason in self._reasons(item)}
+                if doubted:
+                    phrases.append(
+                        f"{len(doubted)} of {len(there)} measurements at {self.plan.over} {there[0].load} "
+                        f"{'is' if len(doubted) == 1 else 'are'} {verdict.value} ({', '.join(sorted(names))})"
+                    )
+        return phrases
+
+    def _doubts_of_percentiles(self) -> list[str]:
+        fewest: dict[str, int] = {}
+        for item in (item for there in self._sides() for item in there):
+            for metric in self.thin(item):
+                requests = item.record.metrics.completed if item.record.metrics else 0
+                fewest[metric] = min(requests, fewest.get(metric, requests))
+        return [
+            f"{metric} rests on as few as {requests} requests, {samples_for(metric.partition('_')[0])} make it reliable"
+            for metric, requests in fewest.items()
+        ]
+
+    def statement(self) -> str:
+        """Return what was found, how sure that is, and what speaks against the measurements that it rests on."""
+        cut_short = [f"the search was cut short: {self.cut_short}"] if self.cut_short else []
+        if not any(item.record.metrics for item in self.tried):
+            return "; ".join(["nothing was measured", *cut_short])
+        short = self._shortfall()
+        against = "; ".join([*short, *cut_short, *self.doubts()])
+        bounds = "objectives that bound from above" if short else "objectives"
+        return "; but ".join(filter(None, (self.search.statement(self.plan.over, bounds), against)))
+
+    @functools.cached_property
+    def _assessed(self) -> dict[tuple[str, int], Assessment]:
+        return assess(item.record for item in self.tried)
+
+    def _reasons(self, item: Tried) -> tuple[Reason, ...]:
+        """Return what speaks against a measurement, without that for which it is missed."""
+        found = self._assessed.get((item.record.point, item.record.repetition))
+        if found is None:
+            return (Reason("incomplete", item.record.state.value),)
+        return tuple(reason for reason in found.reasons if not _is_overload(reason, self.plan))
+
+    def goodput(self) -> float | None:
+        """Return the mean goodput at the capacity, in requests per second; None where the client did not count it."""
+        at_capacity = [item.record.metrics for item in self.tried if item.load == self.capacity()]
+        counted = [
+            metrics.request_goodput for metrics in at_capacity if metrics and metrics.request_goodput is not None
+        ]
+        return statistics.fmean(counted) if counted else None
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {
+            "over": self.plan.over,
+            "objectives": [str(objective) for objective in self.plan.objectives],
+            "prompts_per_step": self.plan.prompts_per_step,
+            "capacity": self.capacity(),
+            "limit": self.search.limit(),
+            "goodput": self.goodput(),
+            "statement": self.statement(),
+            "doubts": self.doubts(),
+            "cut_short": self.cut_short or None,
+            "tried": [
+                {
+                    "load": item.load,
+                    "met": item.met,
+                    "reasons": list(item.reasons),
+                    "verdict": self.verdict(item).value,
+                    "thin": self.thin(item),
+                    "point": item.record.point,
+                    "repetition": item.record.repetition,
+                }
+                for item in self.tried
+            ],
+        }
+
+
+def run_search(
+    under_way: Sweep,
+    bench: Bench,
+    plan: SearchPlan,
+    on_tried: Callable[[Tried], None],
+    on_cut_short: Callable[[Found], None],
+) -> Found:
+    """Search to the end, measuring on one server.
+
+    A measurement that is INVALID counts as missed: the server did not do what was asked. So does one at a request rate
+    that the server could not keep up with: its figures would be worse the longer it lasted. Any other that is SUSPECT
+    counts by its figures, and the statement says so.
+
+    What was found is kept and told even if the search cannot go on: that a server dies of too much load is an outcome.
+
+    Raises:
+        ServerFailed: When the server has died more often than it may be started again.
+        BenchmarkFailed: When no client came to an end, so that nothing is known of any load.
+    """
+    search = CapacitySearch(plan.lowest, plan.highest, plan.repetitions, plan.resolution)
+    tried: list[Tried] = []
+    try:
+        _try_all(under_way, bench, plan, search, tried, on_tried)
+        _check_measured(tried, under_way.directory)
+    except (OrchError, Interrupted) as error:
+        if tried:
+            found = Found(plan, search, tuple(tried), _cause(error))
+            with contextlib.suppress(OutputError):  # what stopped it is what counts
+                _keep(found, under_way.directory)
+            on_cut_short(found)
+        raise
+    found = Found(plan, search, tuple(tried))
+    _keep(found, under_way.directory)
+    return found
+
+
+def _try_all(
+    under_way: Sweep,
+    bench: Bench,
+    plan: SearchPlan,
+    search: CapacitySearch,
+    tried: list[Tried],
+    on_tried: Callable[[Tried], None],
+) -> None:
+    directory = under_way.directory
+    while (load := search.next()) is not None:
+        point = point_at(bench, plan, load)
+        repetition = 1 + sum(item.load == load for item in tried)
+        directory.plan_further([(point.id, repetition)])
+        under_way.run([measurement(bench, point, repetition)])
+        record = directory.record(point.id, repetition)
+        if record is None:
+            break
+        item = _judged(load, record, plan)
+        tried.append(item)
+        search.tell(load, met=item.borne)
+        on_tried(item)
+
+
+def _check_measured(tried: Sequence[Tried], directory: RunDirectory) -> None:
+    if any(item.record.metrics for item in tried) or not tried:
+        return
+    last = tried[-1]
+    raise BenchmarkFailed(
+        f"no client came to an end: {last.reasons[0]}", f"What the client said: {directory.client_log(last.record)}"
+    )
+
+
+def _cause(error: OrchError | Interrupted) -> str:
+    if isinstance(error, Interrupted):
+        return f"orch received {signal.Signals(error.signum).name}"
+    return error.message.partition("\n")[0]
+
+
+def _keep(found: Found, directory: RunDirectory) -> None:
+    write_atomic(directory.path / FILE, json.dumps(found.as_data(), indent=2) + "\n")
+
+
+def prompts_per_step(bench: Bench, over: str, step_s: float | None) -> float:
+    """Return the requests of a measurement for each step of load.
+
+    How many requests a rate takes depends on how long it is to last; the profile's own number would be over sooner the
+    higher the rate is, and no queue could build up.
+    """
+    if over == RATE:
+        return RATE_STEP_S if step_s is None else step_s
+    return bench.prompts_per_concurrency or USUAL_PROMPTS
+
+
+def point_at(bench: Bench, plan: SearchPlan, load: int) -> Point:
+    """Return the point that puts so much load on the server, in the shape of the sweep's first point."""
+    first = points(bench)[0]
+    flags = {**bench.client_flags}
+    bounds = goodput_bounds(plan.objectives)
+    if bounds and first.generates:
+        flags["goodput"] = [f"{latency}:{bound:g}" for latency, bound in bounds.items()]
+    groups = bench.dataset.groups
+    return dataclasses.replace(
+        first,
+        num_prompts=first.prompts_of(math.ceil(max(FEWEST_PROMPTS, plan.prompts_per_step * load) / groups) * groups),
+        max_concurrency=load if plan.over == CONCURRENCY else None,
+        request_rate="inf" if plan.over == CONCURRENCY else float(load),
+        burstiness=POISSON if plan.over == CONCURRENCY else bench.burstiness,
+        ramp_up=None,
+        client_flags=canonical_json(flags),
+    )
+
+
+def _judged(load: int, record: MeasurementRecord, plan: SearchPlan) -> Tried:
+    if record.state is not RunState.DONE or record.metrics is None:
+        return Tried(load, borne=False, reasons=record.reasons or ("not measured",), record=record)
+    assessed = assess([record])[record.point, record.repetition]
+    above = [objective for objective in plan.objectives if not objective.from_below]
+    below = [objective for objective in plan.objectives if objective.from_below]
+    too_much = missed(above, record.metrics, assessed.thin)
+    too_much += [reason.text for reason in assessed.reasons if _is_overload(reason, plan)]
+    too_little = missed(below, record.metrics, assessed.thin)
+    return Tried(load, borne=not too_much, reasons=(*too_much, *too_little), record=record)
+
+
+def _is_overload(reason: Reason, plan: SearchPlan) -> bool:
+    return plan.over == RATE and reason.id == OVERLOAD

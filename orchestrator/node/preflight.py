@@ -1,0 +1,102 @@
+"""What must be true of the node before a container is made; docker itself says much of it late, or never."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from orchestrator.errors import EnvironmentFault, PortTaken
+from orchestrator.files import is_file, may_exist
+from orchestrator.profile.schema.bench import Bench
+from orchestrator.profile.schema.devices import nodes
+from orchestrator.profile.schema.profile import Container, Profile
+
+NODE_SHM = Path("/dev/shm")  # noqa: S108 - the node's shared memory, looked at
+LEAST_DISK = 200 * 2**20
+"""Bytes that must be free where results and logs are written."""
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise PortTaken if somebody listens there.
+
+    The trial bind goes without SO_REUSEPORT: vLLM up to 0.24 sets it, and two servers would share the port in silence.
+    SO_REUSEADDR is set, so that connections that have just ended do not count.
+    """
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise PortTaken(
+                    f"port {port} on {host} is in use",
+                    f"See by whom: ss -ltnp 'sport = :{port}'   Or choose another: --set server.port={port + 1}",
+                ) from error
+            raise EnvironmentFault(
+                f"the server cannot listen on {host}:{port}: {error.strerror}", "Check server.host."
+            ) from error
+
+
+def check_node(profile: Profile, *folders: Path) -> None:
+    """Raise EnvironmentFault with everything on this node that the profile cannot do without.
+
+    Args:
+        profile: The resolved profile.
+        folders: Where results and logs will be written.
+    """
+    missing = [*_missing(profile.container), *_no_dataset(profile.bench)]
+    missing += [*_too_small(profile.container), *_no_room(folders)]
+    if missing:
+        lines = "\n".join(f"  {line}" for line in missing)
+        raise EnvironmentFault(
+            f"this node is not what the profile {profile.name} asks for:\n{lines}",
+            "Is the driver loaded?  Are the paths right?  Change the profile, or override keys with --set.",
+        )
+
+
+def _missing(container: Container) -> Iterator[str]:
+    for device in nodes(container.devices):
+        if not may_exist(Path(device.source)):
+            yield f"container.devices: {device.source} does not exist"
+    for mount in container.mounts:
+        if mount.type == "bind" and not may_exist(Path(mount.source)):
+            yield f"container.mounts: {mount.source} does not exist"
+
+
+def _no_dataset(bench: Bench | None) -> Iterator[str]:
+    file = bench.dataset.node_file if bench is not None else None
+    try:
+        if file is not None and not is_file(Path(file)):
+            yield f"bench.dataset.file: {file} {'is not a file' if may_exist(Path(file)) else 'does not exist'}"
+    except EnvironmentFault as fault:
+        yield f"bench.dataset.file: {fault.message}"
+
+
+def _too_small(container: Container) -> Iterator[str]:
+    """With the node's IPC namespace it is the node's /dev/shm that must be large enough, whatever `shm_size` says."""
+    if container.ipc == "host" and container.shm_size is not None and NODE_SHM.is_dir():
+        size = shutil.disk_usage(NODE_SHM).total
+        if size < container.shm_size:
+            yield (
+                f"container.shm_size: with ipc: host it has no effect; {NODE_SHM} of the node has "
+                f"{_gib(size)} of the {_gib(container.shm_size)} asked for (mount -o remount,size=… {NODE_SHM})"
+            )
+
+
+def _no_room(folders: tuple[Path, ...]) -> Iterator[str]:
+    for folder in folders:
+        existing = next((path for path in (folder, *folder.parents) if may_exist(path)), None)
+        if existing is None:
+            continue
+        if not os.access(existing, os.W_OK):
+            yield f"{folder} cannot be written"
+        elif shutil.disk_usage(existing).free < LEAST_DISK:
+            yield f"{folder} has less than {LEAST_DISK // 2**20} MiB of free disk"
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"

@@ -1,0 +1,18 @@
+"""What the node adds of a deployment's devices: the engine's default runtime, the image's variables, its cards."""
+
+from __future__ import annotations
+
+from orchestrator.accelerators import has_unlike_nvidia_cards, node_accelerators
+from orchestrator.engine import Engine
+from orchestrator.plan.claims import Held, Surroundings, holding
+from orchestrator.profile.schema.profile import Profile
+
+
+def held_on(engine: Engine, profile: Profile) -> Held:
+    """Return what a deployment of a profile holds on this node, and why: what the profile says, or more."""
+    around = Surroundings(
+        default_runtime=engine.default_runtime(),
+        image_env=engine.image_env(profile.container.image),
+        unlike_cards=has_unlike_nvidia_cards(node_accelerators()),
+    )
+    return holding(profile, around)

@@ -1,0 +1,151 @@
+"""What a deployment of a profile holds, and why: an upper bound of the cards that its server can reach.
+
+Each way in which cards reach the container adds to it, and variables that hide cards take away only what they hide for
+certain. Where nothing says which cards, it is all of the node's.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.accelerators.names import ALL, together
+from orchestrator.accelerators.reach import (
+    DRM,
+    Given,
+    by_cdi,
+    by_cgroup_rule,
+    by_gpus,
+    by_mount,
+    by_node,
+    by_runtime,
+)
+from orchestrator.accelerators.vendors import FILTERS, VENDORS, Vendor
+from orchestrator.accelerators.visible import Choice, Variable, left_by
+from orchestrator.profile.schema.profile import Container, Profile
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a deployment keeps for itself."""
+
+    names: tuple[str, ...]
+    """Sorted; `accelerators` is all of the node's."""
+    why: tuple[str, ...]
+    """A line `what: why` for each reason, one where nothing is held too."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What only the node knows; it can make a deployment hold more than its profile says, never less."""
+
+    default_runtime: str | None = None
+    """The engine's default OCI runtime."""
+    image_env: Mapping[str, str] | None = None
+    """The image's own variables; None where it is not at hand yet."""
+    unlike_cards: bool = False
+    """It has NVIDIA cards of several models."""
+
+
+def held_by(profile: Profile) -> tuple[str, ...]:
+    """Return what a deployment of this profile keeps for itself, sorted: names, or `accelerators` for all of them."""
+    return holding(profile).names
+
+
+def holding(profile: Profile, around: Surroundings | None = None) -> Held:
+    """Return what a deployment of this profile keeps for itself, and why; with what its node adds, once it is known."""
+    container = profile.container
+    if container.holds != "auto":
+        names = tuple(sorted(set(container.holds)))
+        return Held(names, (f"{together(names) or 'nothing'}: container.holds",))
+    around = around or Surroundings()
+    lines: dict[str, set[str]] = defaultdict(set)
+    variables = _server_variables(profile, around)
+    for vendor, given in _by_vendor(_reached(container, around)).items():
+        cards, why = _kept(given, _choice(vendor, variables, around))
+        lines[why].update((ALL,) if cards is None else cards)
+    if any(ALL in found for found in lines.values()):
+        lines = {why: {ALL} for why, found in lines.items() if ALL in found}
+    elif not lines:
+        lines = {"no accelerator reaches the container": set()}
+    held = {name for found in lines.values() for name in found}
+    return Held(tuple(sorted(held)), tuple(f"{together(found) or 'nothing'}: {why}" for why, found in lines.items()))
+
+
+def _reached(container: Container, around: Surroundings) -> list[Given]:
+    found = [Given("container.privileged")] if container.privileged else []
+    for device in container.devices:
+        key = "container.devices"
+        found += [by_cdi(device.cdi, key)] if hasattr(device, "cdi") else by_node(device.source, key)
+    found += [each for mount in container.mounts for each in by_mount(mount.source, mount.target)]
+    found += by_gpus(container.gpus)
+    found += [each for rule in container.device_cgroup_rules for each in by_cgroup_rule(rule)]
+    variables = _variables(container.env, "container.env")
+    image_env = None if container.env_file else around.image_env
+    return [*found, *by_runtime(container.runtime, variables, around.default_runtime, image_env)]
+
+
+def _by_vendor(found: Sequence[Given]) -> dict[Vendor | None, list[Given]]:
+    """Return what reaches the container, by vendor; what is under /dev/dri goes to each vendor whose cards may be."""
+    groups: dict[Vendor | None, list[Given]] = defaultdict(list)
+    opened_through_drm = dict.fromkeys(each.vendor for each in found if each.vendor is not None and each.vendor.drm)
+    for each in found:
+        owners = tuple(opened_through_drm) or (None,) if each.vendor is DRM else (each.vendor,)
+        for vendor in owners:
+            groups[vendor].append(each)
+    return groups
+
+
+def _kept(given: list[Given], choice: Choice) -> tuple[tuple[str, ...] | None, str]:
+    """Return the cards of one vendor that are held, None for all of them, and why."""
+    named = [each for each in given if not each.control and each.cards != ()]
+    named = named or [each for each in given if each.control] or given
+    named = [each for each in named if not each.shown] or named
+    everything = [each for each in named if each.cards is None]
+    if choice.cards == () and choice.by:
+        return (), f"{_joined(choice.by)} hides all that is given"
+    if not everything:
+        cards = tuple(dict.fromkeys(card for each in named for card in each.cards or ()))
+        return cards, _joined([each.what for each in named])
+    if choice.cards is not None:
+        return choice.cards, _joined(choice.by)
+    why = f"orch cannot tell what {_joined(choice.unknown)} leaves" if choice.unknown else everything[0].why
+    ways = list(dict.fromkeys(each.what for each in everything if choice.unknown or each.why == why))
+    return None, f"{_joined(ways)} {'is' if len(ways) == 1 else 'are'} given and {why}"
+
+
+def _choice(vendor: Vendor | None, variables: Mapping[str, Variable], around: Surroundings) -> Choice:
+    """Return what is left of a vendor's cards; of cards of an unknown one, what any vendor's variables leave."""
+    if vendor is not None:
+        return left_by(vendor, variables, unlike_cards=around.unlike_cards)
+    asked = [each for each in VENDORS if any(name in variables for group in each.filters for name in group)]
+    choices = [left_by(each, variables, unlike_cards=around.unlike_cards) for each in asked]
+    by = tuple(dict.fromkeys(name for each in choices for name in each.by))
+    unknown = tuple(dict.fromkeys(name for each in choices for name in each.unknown))
+    cards: tuple[str, ...] | None = tuple(dict.fromkeys(card for each in choices for card in each.cards or ()))
+    if not choices or any(each.cards is None for each in choices):
+        cards = None
+    return Choice(cards, by, unknown)
+
+
+def _server_variables(profile: Profile, around: Surroundings) -> dict[str, Variable]:
+    """Return the variables that the server sees; what a file, the image or its command may set is not known."""
+    found = {
+        **{name: Variable("the image", None) for name in FILTERS if name in (around.image_env or {})},
+        **{name: Variable("container.env_file", None) for name in FILTERS if profile.container.env_file},
+        **_variables(profile.container.env, "container.env"),
+        **_variables(profile.server.env, "server.env"),
+    }
+    words = " ".join(profile.server.command)
+    return {**found, **{name: Variable("server.command", None) for name in FILTERS if name in words}}
+
+
+def _variables(env: Mapping[str, object], key: str) -> dict[str, Variable]:
+    given = {name: value for name, value in env.items() if value is not None}
+    return {name: Variable(key, value if isinstance(value, str) else None) for name, value in given.items()}
+
+
+def _joined(words: Sequence[str]) -> str:
+    found = list(dict.fromkeys(words))
+    return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} and {found[-1]}" if found else ""

@@ -1,0 +1,1 @@
+"""How profiles are laid over each other: bases, overrides, and what varies."""

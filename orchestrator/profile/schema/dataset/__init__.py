@@ -1,0 +1,1 @@
+"""The datasets that a client can make prompts of."""

@@ -1,0 +1,104 @@
+"""Checks the flags of a profile by what can be said of them without any version of vLLM.
+
+A flag is known by whatever form its name has: one that another key owns, one that is given twice, and one that orch
+cannot work with are faults of the profile, each with its place and the way out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidatorFunctionWrapHandler
+
+from orchestrator.profile.schema.together import Problem, checked
+from orchestrator.vllm.flag_forms import Program, form_of
+from orchestrator.vllm.flag_names import FlagName, read_name
+from orchestrator.vllm.flags import gathered, words
+
+KEY = "[key]"
+"""In a place, the name of a mapping's entry in place of its value."""
+NO_TLS = "orch and the benchmark client speak http to the server; leave TLS to a proxy before it"
+NO_HTTP = "orch checks the server and measures it over http on server.port"
+REFUSED = {
+    "ssl-certfile": NO_TLS,
+    "ssl-keyfile": NO_TLS,
+    "headless": f"a headless server has no API, and {NO_HTTP}; leave it out",
+    "uds": f"{NO_HTTP}, not through a socket file; leave it out",
+    "grpc": f"{NO_HTTP}; leave it out",
+    "help": "it prints a text and ends; see the flags with: docker run --rm IMAGE vllm serve --help (or bench serve)",
+}
+"""Flags with which a server starts that orch could neither see healthy nor measure."""
+TURNED_ON = ("headless", "grpc", "help")
+"""Of these, the switches, which do no harm when they are false."""
+
+
+def check_flags(
+    flags: Any,  # noqa: ANN401 - a validator sees whatever the file holds
+    handler: ValidatorFunctionWrapHandler,
+    owned: Mapping[str, str],
+    program: Program = "serve",
+) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    """Return the flags; raise what is wrong with each.
+
+    Args:
+        flags: What the profile holds.
+        handler: The validator of each name and value.
+        owned: Flags that other keys of the profile set, with those keys.
+        program: Whose flags they are.
+    """
+    return checked(flags, handler, _problems(flags, owned, program) if isinstance(flags, Mapping) else ())
+
+
+def _problems(flags: Mapping[Any, Any], owned: Mapping[str, str], program: Program) -> Iterator[Problem]:
+    named = {text: value for text, value in flags.items() if isinstance(text, str)}
+    for text, value in named.items():
+        name = read_name(text)
+        if name.flag in owned:
+            yield (text, KEY), f"'{text}' is set by {owned[name.flag]}"
+        elif (program == "serve" or name.flag == "help") and (why := _refusal(name, value)):
+            yield (text, KEY), f"'{text}' is not for orch: {why}"
+        yield from _odd_values(text, name, value, program)
+    for given in gathered(named):
+        for text, problem in given.problems:
+            yield (text, KEY), problem
+
+
+def _refusal(name: FlagName, value: object) -> str:
+    if value is None or name.keys or (name.flag in TURNED_ON and value is name.negates):
+        return ""
+    if name.flag == "api-server-count" and value in (0, "0"):
+        return REFUSED["headless"]
+    return REFUSED.get(name.flag, "")
+
+
+def _odd_values(text: str, name: FlagName, value: Any, program: Program) -> Iterator[Problem]:  # noqa: ANN401 - sees whatever the file holds
+    if (name.level is not None and value not in (None, True)) or (name.negates and value is False):
+        way = f"write true, or O: {name.level}" if name.negates is False else f"write {name.flag}: true"
+        yield (text,), f"'{text}' says it all and takes no value; {way}"
+    if name.keys or value is None or isinstance(value, bool | Mapping):
+        return
+    form = form_of(name.flag, None, program)
+    many = form is not None and (form.takes_words or form.repeated)
+    if value == [] and many:
+        yield (text,), f"'{text}' wants at least one value; null leaves the flag out"
+        return
+    if many and isinstance(value, str) and (pairs := _several(value)):
+        yield (text,), f"'{text}' takes several words, and a text is one of them; write [{', '.join(pairs)}]"
+    given = words(list(value) if isinstance(value, tuple) else value, form)
+    for number, word in enumerate(given):
+        place = (text, number) if isinstance(value, list) and len(given) == len(value) else (text,)
+        if len(given) > 1 and not (form is not None and form.repeated) and _looks_like_a_flag(word):
+            yield place, f"'{word}' in the list of '{text}' would be taken for another flag"
+
+
+def _several(text: str) -> list[str]:
+    """Return the words of a text that is several settings, as in `ttft:200 tpot:50`; none where it may be one."""
+    parts = text.split()
+    return parts if parts[1:] and all(re.fullmatch(r"[\w.-]+[:=]\S+", part) for part in parts) else []
+
+
+def _looks_like_a_flag(word: str) -> bool:
+    """Say whether a word among several would be taken for a flag; of numbers, only those with a decimal point are."""
+    return word.startswith("-") and not word[1:].isdigit()

@@ -1,0 +1,314 @@
+"""The kinds of value that a profile is made of, each read from the forms in which people write it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    GetJsonSchemaHandler,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    StrictBool,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from orchestrator.profile.schema.mount_text import VARIABLE, VOLUME_NAME, read_mount, target_of
+from orchestrator.profile.schema.together import Problem
+
+ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+FLAG_NAME = re.compile(r"-{0,2}[A-Za-z0-9][A-Za-z0-9_.-]*\+?")
+END = r"$(?!\n)"
+"""The end of the text; `$` alone would also match before a final newline."""
+ENV_NAME_PATTERN = rf"^{ENV_NAME.pattern}{END}"
+FLAG_NAME_PATTERN = rf"^{FLAG_NAME.pattern}{END}"
+PROFILE_NAME_PATTERN = rf"^[A-Za-z0-9][A-Za-z0-9_.-]{{0,62}}{END}"
+ABSOLUTE_PATH_PATTERN = "^/"
+NODE_PATH_PATTERN = rf"^(?![\s\S]*{VARIABLE.pattern})[\s\S]"
+"""A path of the node, absolute or not; what looks like a variable is none of its name."""
+IMAGE_PATTERN = rf"^[^\s$]+{END}"
+CAPABILITY_PATTERN = rf"^[A-Za-z_]+{END}"
+SECURITY_OPTION_PATTERN = rf"^(no-new-privileges|[a-z-]+[=:][\s\S]+){END}"
+TMPFS_PATTERN = rf"^/[^:]*(:[^:]+)?{END}"
+HOST_PATTERN = rf"^[^:=\s]+[:=]\S+{END}"
+CGROUP_RULE_PATTERN = rf"^[acb] (\*|[0-9]+):(\*|[0-9]+) [rwm]{{1,3}}{END}"
+NAMESPACE_PATTERN = rf"^(host|container:.+){END}"
+PAIR_PATTERN = "^[^=]+="
+DEVICE_PATH_PATTERN = rf"^/[^:]*{END}"
+"""Docker takes a device as text in which colons separate."""
+DEVICE_PERMISSIONS_PATTERN = rf"^[rwm]{{1,3}}{END}"
+CDI_PATTERN = (
+    r"^[A-Za-z]([A-Za-z0-9_.-]*[A-Za-z0-9])?/[A-Za-z]([A-Za-z0-9_-]*[A-Za-z0-9])?"
+    rf"=[A-Za-z0-9]([A-Za-z0-9_.:-]*[A-Za-z0-9])?{END}"
+)
+"""A qualified name: cncf-tags/container-device-interface, pkg/parser."""
+HELD_PATTERN = rf"^[A-Za-z0-9][A-Za-z0-9_.-]{{0,63}}{END}"
+ULIMIT_NAME_PATTERN = rf"^[a-z]+{END}"
+ULIMIT_PATTERN = rf"^(-1|[0-9]{{1,19}})(:(-1|[0-9]{{1,19}}))?{END}"
+AXIS_PATTERN = rf"^(server|container)\.\S+{END}"
+IPC_PATTERN = rf"^(private|shareable|host|none|container:.+){END}"
+
+AbsolutePath = Annotated[str, Field(pattern=ABSOLUTE_PATH_PATTERN)]
+Text = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(ge=1, le=10**9, strict=True)]
+
+
+def _number_text(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+TextOrNumber = Annotated[Text, BeforeValidator(_number_text, json_schema_input_type=Text | int)]
+
+
+class Section(BaseModel):
+    """Unknown keys are errors and nothing changes after loading."""
+
+    # Deferred: a command that reads no profile does not pay for its validators.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, regex_engine="python-re")
+
+
+class Grown(Section):
+    """A section to which keys were added: while they are not set, a dump and its hash are as they were before."""
+
+    ADDED: ClassVar[frozenset[str]] = frozenset()
+    """Keys that are left out of a dump where they have their default; the others come first."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data: dict[str, Any] = handler(self)
+        fields = type(self).model_fields
+        added = {
+            key: data[key]
+            for key in data
+            if key in self.ADDED and getattr(self, key) != fields[key].get_default(call_default_factory=True)
+        }
+        return {**{key: value for key, value in data.items() if key not in self.ADDED}, **added}
+
+
+class _OrOne:
+    """Says in the JSON Schema that one value stands for a list of one."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        listed = handler(core)
+        return {"anyOf": [listed["items"], listed]}
+
+
+def _listed(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    if isinstance(value, Mapping) and value and all(str(key).isdecimal() for key in value):
+        raise ValueError("must be a list; its items have no keys, so give the whole list")
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+Item = TypeVar("Item")
+OneOrMore = Annotated[tuple[Item, ...], BeforeValidator(_listed), _OrOne()]
+"""A list; one value that is no list stands for a list of one."""
+
+
+def read_pairs(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    """Read docker's `NAME=VALUE`, one or a list of them, as a mapping."""
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, list | tuple):
+        return value
+    made: dict[str, Any] = {}
+    for item in value:
+        name, equals, text = item.partition("=") if isinstance(item, str) else ("", "", "")
+        if not equals:
+            raise ValueError("must be a mapping of keys to values, or a list of NAME=VALUE")
+        if name in made:
+            raise ValueError(f"'{name}' is given twice")
+        made[name] = text
+    return made
+
+
+class OrPairs:
+    """Says in the JSON Schema that a list of `NAME=VALUE` stands for a mapping."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        pair = {"type": "string", "pattern": PAIR_PATTERN}
+        return {"anyOf": [handler(core), pair, {"type": "array", "items": pair}]}
+
+
+Pairs = Annotated[Mapping[Text, Item], BeforeValidator(read_pairs), OrPairs()]
+"""A mapping, also written as docker's `NAME=VALUE`."""
+
+
+class FromEnv(Section):
+    """A secret that is read from an environment variable of the shell that runs orch."""
+
+    from_env: Annotated[str, Field(pattern=ENV_NAME_PATTERN)]
+    """Name of the variable; the value never enters the profile, the record or the container's definition."""
+
+
+class FromFile(Section):
+    """A secret that is read from a file on the node."""
+
+    from_file: AbsolutePath
+    """The file's path; a final newline is not part of the value."""
+
+
+SecretRef = FromEnv | FromFile
+
+
+class Inherit(Section):
+    """A variable that is no secret, passed on from the shell that runs orch: docker's `--env NAME`."""
+
+    inherit: Literal[True, "if-set"]
+    """`true` refuses to start where it is not set there; with `if-set` the container then goes without it."""
+
+
+def _env_text(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    if isinstance(value, bool):
+        raise ValueError('an environment variable is text: write "1", "0", "true" or "false" in quotes')  # noqa: TRY004 - pydantic expects it
+    return _number_text(value)
+
+
+def _env_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
+    for name, kind in (("from_file", FromFile), ("inherit", Inherit)):
+        if isinstance(value, kind) or (isinstance(value, Mapping) and name in value):
+            return f"<{name}>"
+    return "<from_env>" if isinstance(value, FromEnv | Mapping) else "<text>"
+
+
+def is_secret(value: Any) -> bool:  # noqa: ANN401 - sees whatever the file holds
+    """Say whether a variable is set to a secret, be it a well-formed one or not."""
+    return _env_kind(value) in ("<from_env>", "<from_file>")
+
+
+def is_inherited(value: Any) -> bool:  # noqa: ANN401 - sees whatever the file holds
+    """Say whether a variable is passed on from the shell that runs orch."""
+    return _env_kind(value) == "<inherit>"
+
+
+PlainEnvValue = Annotated[str, BeforeValidator(_env_text, json_schema_input_type=str | int | float)]
+EnvValue = Annotated[
+    Annotated[PlainEnvValue, Tag("<text>")]
+    | Annotated[FromEnv, Tag("<from_env>")]
+    | Annotated[FromFile, Tag("<from_file>")]
+    | Annotated[Inherit, Tag("<inherit>")],
+    Discriminator(_env_kind),
+]
+Env = Mapping[Annotated[str, Field(pattern=ENV_NAME_PATTERN)], EnvValue | None]
+"""Variables by name; null takes away a variable that an extended profile sets."""
+
+Flags = Mapping[Annotated[str, Field(pattern=FLAG_NAME_PATTERN)], JsonValue]
+"""Command-line flags, with or without their dashes; see `orchestrator.vllm.flags` for how values are written."""
+
+
+class MountSpec(Grown):
+    """A folder or file of the node, or a volume, that the container sees; also written `source:target[:options]`."""
+
+    source: Annotated[str, Field(pattern=NODE_PATH_PATTERN)]
+    """Path on the node, which must exist (from `~` or the profile's own folder on if not absolute), or a volume."""
+    target: Annotated[str, Field(pattern=ABSOLUTE_PATH_PATTERN)]
+    """Path in the container."""
+    read_only: StrictBool = False
+    """Whether the container may only read it."""
+    type: Annotated[Literal["bind", "volume"], Field(validate_default=True)] = "bind"
+    """`bind` is a path of the node; a name without a slash is a `volume`, which stays when the container goes."""
+    propagation: Literal["private", "rprivate", "shared", "rshared", "slave", "rslave"] | None = None
+    """Whether mounts made below it on one side show on the other."""
+    selinux: Literal["z", "Z"] | None = None
+    """SELinux label: `z` shared between containers, `Z` this container's own."""
+    no_copy: StrictBool = False
+    """Leave a new volume empty, instead of filling it with what the image has at the target."""
+
+    ADDED: ClassVar[frozenset[str]] = frozenset({"type", "propagation", "selinux", "no_copy"})
+
+    @field_validator("target")
+    @classmethod
+    def _target_is_written_out(cls, target: str) -> str:
+        if VARIABLE.search(target):
+            raise ValueError(f"'{target}' holds a variable, and a profile reads none: write the path out")
+        return target
+
+    @field_validator("type")
+    @classmethod
+    def _source_is_of_the_type(cls, kind: str, info: ValidationInfo) -> str:
+        source = info.data.get("source", "/")
+        if kind == "bind" and not source.startswith("/"):
+            raise ValueError(f"the source '{source}' must be a path: absolute, or from ~/ or ./ on")
+        if kind == "volume" and not VOLUME_NAME.fullmatch(source):
+            raise ValueError(f"'{source}' is no volume's name; a path of the node is of the type bind")
+        return kind
+
+    @field_validator("propagation", "no_copy")
+    @classmethod
+    def _option_is_of_the_type(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - text or a boolean
+        if value and info.data.get("type") == ("volume" if info.field_name == "propagation" else "bind"):
+            kind = "a path of the node" if info.field_name == "propagation" else "a volume"
+            raise ValueError(f"only {kind} can have it")
+        return value
+
+    @field_validator("selinux")
+    @classmethod
+    def _label_is_written_with_colons(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value and any(":" in info.data.get(key, "") for key in ("source", "target")):
+            raise ValueError("docker cannot label a path that holds a colon; mount it under another name")
+        return value
+
+
+Mount = Annotated[MountSpec, BeforeValidator(read_mount, json_schema_input_type=str | MountSpec)]
+
+
+def mount_targets(mounts: Any) -> Iterator[tuple[int, str]]:  # noqa: ANN401 - sees whatever the file holds
+    """Yield where each mount that has a target is mounted, by its place in the list."""
+    for number, mount in enumerate(mounts if isinstance(mounts, list | tuple) else [mounts]):
+        target = _target(mount)
+        if isinstance(target, str):
+            yield number, target.rstrip("/")
+
+
+def _target(mount: Any) -> Any:  # noqa: ANN401 - sees whatever the file holds
+    return mount.target if isinstance(mount, MountSpec) else target_of(mount)
+
+
+def mounted_twice(mounts: Any) -> Iterator[Problem]:  # noqa: ANN401 - sees whatever the file holds
+    """Yield the mounts whose target another one before them has."""
+    seen: set[str] = set()
+    for number, target in mount_targets(mounts):
+        if target in seen:
+            yield (number, "target"), f"two mounts share the target {target}"
+        seen.add(target)
+
+
+def _read_ulimit(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    if not isinstance(value, int | str):
+        return value
+    soft, colon, hard = value.partition(":") if isinstance(value, str) else (value, "", value)
+    limits = [
+        int(text) if re.fullmatch(r"-?[0-9]{1,19}", str(text)) else text for text in (soft, hard if colon else soft)
+    ]
+    return dict(zip(("soft", "hard"), limits, strict=True))
+
+
+class UlimitSpec(Section):
+    """A resource limit of the container's processes; also written `both` or `soft:hard`; -1 is no limit."""
+
+    soft: Annotated[int, Field(ge=-1, strict=True)]
+    """The limit in force."""
+    hard: Annotated[int, Field(ge=-1, strict=True)]
+    """How far a process may raise it."""
+
+    @field_validator("hard")
+    @classmethod
+    def _soft_is_within_hard(cls, hard: int, info: ValidationInfo) -> int:
+        soft = info.data.get("soft")
+        if soft is not None and hard != -1 and (soft == -1 or soft > hard):
+            raise ValueError(f"the soft limit {soft} is above the hard limit {hard}")
+        return hard
+
+
+UlimitText = Annotated[str, Field(pattern=ULIMIT_PATTERN)]
+Ulimit = Annotated[UlimitSpec, BeforeValidator(_read_ulimit, json_schema_input_type=int | UlimitText | UlimitSpec)]

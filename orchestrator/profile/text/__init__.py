@@ -1,0 +1,1 @@
+"""A profile's file as a tree in which each value knows its place."""

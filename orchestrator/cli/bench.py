@@ -5,10 +5,13 @@ from __future__ import annotations
 import click
 
 from orchestrator.cli import options
-from orchestrator.cli.job import Job
-from orchestrator.errors import ExitCode
-from orchestrator.profile.schema.profile import Profile
-from orchestrator.runs.directory import RunDirectory
+from orchestrator.cli.loading import load
+from orchestrator.cli.plan import show_plan
+from orchestrator.cli.session import session
+from orchestrator.cli.show import report
+from orchestrator.errors import ExitCode, UsageError
+from orchestrator.jobs import attached, going_on
+from orchestrator.plan.variants import only_variant
 
 
 @click.command()
@@ -38,15 +41,6 @@ def bench(
     With --resume the measurements that a run, or a study, has not done are taken, under the conditions it was begun
     under: in the deployment that is up if it fits, else in one that is made for it and torn down again.
     """
-    from orchestrator.cli.job import job
-    from orchestrator.cli.plan import show_plan
-    from orchestrator.cli.report import report
-    from orchestrator.deployment.attach import check_fit, made_from
-    from orchestrator.deployment.registry import choose, deployments
-    from orchestrator.errors import UsageError
-    from orchestrator.jobs.record import open_run
-    from orchestrator.plan.suits import bench_of
-
     if resume is not None and dry_run:
         raise UsageError("--dry-run does not go with --resume", f"What {resume} has: orch results show {resume}")
     if resume is not None and sets and profile is None:
@@ -54,64 +48,16 @@ def bench(
             "--set changes a profile, and --resume goes on with the one that the run was begun with",
             "To check that a changed profile comes to the same: orch bench PROFILE --set … --resume RUN",
         )
-    given = options.load(profile, sets, to_start=True) if profile else None
+    given = load(profile, sets, to_start=True) if profile else None
     if resume is not None:
-        return _go_on(resume, given, name, wait, quiet=quiet, as_json=as_json)
-    asked = options.only_variant(given) if given else None
-    with job(quiet=quiet, as_json=as_json) as this:
-        listed = choose(deployments(this.engine), name)
-        resolved = asked or options.only_variant(made_from(listed, sets))
-        check_fit(listed, resolved)
-        bench_of(resolved)
+        with session(quiet=quiet, as_json=as_json) as here:
+            found = going_on.resume(here, resume, given, name, wait)
+        return report(found, as_json=as_json, quiet=quiet)
+    asked = only_variant(given) if given else None
+    with session(quiet=quiet, as_json=as_json) as here:
+        listed, resolved = attached.to_measure(here, asked, name, sets)
         if dry_run:
             show_plan(resolved, listed.name, as_json=as_json)
             return ExitCode.OK
-        directory = this.measure_in(
-            listed, resolved, wait, lambda: this.alone(lambda: open_run(this.here.runs, resolved, this.engine))
-        )
+        directory = attached.bench(here, listed, resolved, wait)
     return report(directory, as_json=as_json, quiet=quiet)
-
-
-def _go_on(
-    meant: str, given: Profile | None, name: str | None, wait_s: float | None, *, quiet: bool, as_json: bool
-) -> ExitCode:
-    """Take what a run or a study has not done; return the exit code of the whole."""
-    from orchestrator.cli.job import job
-    from orchestrator.cli.report import report
-    from orchestrator.cli.study import resume_study
-    from orchestrator.cli.study_report import report_study
-    from orchestrator.errors import UsageError
-    from orchestrator.runs.records import RunKind
-    from orchestrator.runs.study import Study, find
-
-    with job(quiet=quiet, as_json=as_json) as this:
-        found = find(this.here.runs, meant)
-        manifest = (found.runs[0] if isinstance(found, Study) else found).manifest()
-        if manifest.kind is not RunKind.SWEEP:
-            raise UsageError(
-                f"{meant} is a search: what it measures next depends on what it has measured",
-                f"Search anew: orch search {manifest.profile}   What this one has: orch results show {meant}",
-            )
-        if isinstance(found, Study):
-            resume_study(this, found, given, name, wait_s)
-        else:
-            _resume_run(this, found, given, name, wait_s)
-    if isinstance(found, Study):
-        return report_study(found, as_json=as_json, quiet=quiet)
-    return report(found, as_json=as_json, quiet=quiet)
-
-
-def _resume_run(
-    this: Job, directory: RunDirectory, given: Profile | None, name: str | None, wait_s: float | None
-) -> None:
-    """Take what a run has not done; nothing is started if nothing is missing."""
-    from orchestrator.measuring.resume import check_conditions, check_profile, is_complete
-
-    resolved = directory.profile()
-    if given is not None:
-        check_profile(directory, given)
-    check_conditions(directory, this.engine, resolved)
-    if is_complete(directory):
-        this.reporter.line("nothing is missing")
-        return
-    this.measure(resolved, name, wait_s, lambda: this.alone(lambda: directory))

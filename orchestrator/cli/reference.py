@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 import click
 
-from orchestrator.cli import orch
-from orchestrator.cli.settings import LOCKS_DIR, PROFILES_DIR, RUNS_DIR, STATE_DIR
+from orchestrator.cli.app import orch
 from orchestrator.errors import ExitCode
+from orchestrator.folders import LOCKS_DIR, PROFILES_DIR, RUNS_DIR, STATE_DIR
 
 HEAD = """\
 # Command reference

@@ -5,7 +5,14 @@ from __future__ import annotations
 import click
 
 from orchestrator.cli import options
+from orchestrator.cli.loading import load
+from orchestrator.cli.plan import show_plan
+from orchestrator.cli.session import session
+from orchestrator.cli.show import report
 from orchestrator.errors import ExitCode
+from orchestrator.jobs import sweeps
+from orchestrator.plan.suits import bench_of
+from orchestrator.plan.variants import variants
 
 
 @click.command()
@@ -32,15 +39,7 @@ def run(
     A profile that varies its server is a study: one server after the other is brought up, benchmarked and taken down,
     and one table shows all of them. A server that does not start does not end the others; the exit code is 1 then.
     """
-    from orchestrator.cli.job import job
-    from orchestrator.cli.plan import show_plan
-    from orchestrator.cli.report import report
-    from orchestrator.cli.study import run_study
-    from orchestrator.jobs.record import open_run
-    from orchestrator.plan.suits import bench_of
-    from orchestrator.plan.variants import variants
-
-    resolved = options.load(profile, sets, to_start=not dry_run)
+    resolved = load(profile, sets, to_start=not dry_run)
     chosen = variants(resolved)
     for variant in chosen:
         bench_of(variant.profile)
@@ -48,10 +47,10 @@ def run(
     if dry_run:
         show_plan(resolved, name, as_json=as_json)
         return ExitCode.OK
-    if resolved.vary is not None:
-        return run_study(chosen, name, wait, quiet=quiet, as_json=as_json)
-    with job(quiet=quiet, as_json=as_json) as this:
-        directory = this.measure_in_own(
-            resolved, name, wait, lambda: this.alone(lambda: open_run(this.here.runs, resolved, this.engine))
+    with session(quiet=quiet, as_json=as_json) as here:
+        found = (
+            sweeps.run_study(here, chosen, name, wait)
+            if resolved.vary is not None
+            else sweeps.run(here, resolved, name, wait)
         )
-    return report(directory, as_json=as_json, quiet=quiet)
+    return report(found, as_json=as_json, quiet=quiet)

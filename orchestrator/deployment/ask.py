@@ -19,6 +19,7 @@ from orchestrator.deployment.guard import guarded
 from orchestrator.deployment.hold import take
 from orchestrator.engine import Engine, ImageFacts
 from orchestrator.errors import OutputError
+from orchestrator.events import unheard
 from orchestrator.files import make_folder, write_atomic
 from orchestrator.images.question import ASK_S, answer_file, asking_spec, known_parsers, read_answer
 from orchestrator.interruption import Interruption
@@ -69,7 +70,7 @@ class Asker:
     def _answer(self, profile: Profile, image: ImageFacts) -> ImageParsers:
         who = f"pid {os.getpid()}, asking the image {profile.container.image}"
         held = held_on(self.engine, profile)
-        hold = take(held.names, self.locks, self.engine, who, None, lambda _: None)
+        hold = take(held.names, self.locks, self.engine, who, None, unheard)
         try:
             identity = new_identity(self.state, f"{profile.name}-ask")
             identity = dataclasses.replace(identity, name=f"{identity.name}-{identity.launch}")

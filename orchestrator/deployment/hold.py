@@ -15,7 +15,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -26,6 +26,7 @@ from orchestrator.accelerators.names import ONE, is_card
 from orchestrator.deployment.registry import deployments
 from orchestrator.engine import Engine
 from orchestrator.errors import Busy, EnvironmentFault
+from orchestrator.events import Listener
 from orchestrator.files import make_folder
 from orchestrator.node.queue import queued
 
@@ -77,12 +78,12 @@ class Holds:
         engine: Engine,
         who: str,
         wait_s: float | None,
-        on_wait: Callable[[str], None],
+        tell: Listener,
     ) -> Hold:
         """Return the hold on these names, the last one's if they are the same; as `take` otherwise."""
         if names != self._last.names:
             self.release()  # before the wait: two studies that each want what the other has would wait for ever
-            self._last = take(names, folder, engine, who, wait_s, on_wait)
+            self._last = take(names, folder, engine, who, wait_s, tell)
         return self._last
 
     def release(self) -> None:
@@ -97,7 +98,7 @@ def take(
     engine: Engine,
     who: str,
     wait_s: float | None,
-    on_wait: Callable[[str], None],
+    tell: Listener,
 ) -> Hold:
     """Return the hold on all of these names.
 
@@ -107,7 +108,7 @@ def take(
         engine: Asked for deployments that were handed over.
         who: What others are told about this holder.
         wait_s: How long to wait for others to let go; None does not wait.
-        on_wait: Told once why there is a wait.
+        tell: Told once why there is a wait.
 
     Raises:
         Busy: Naming the holder, at once or when the wait is over.
@@ -124,7 +125,7 @@ def take(
             raise
         return hold
 
-    return queued(attempt, wait_s, on_wait)
+    return queued(attempt, wait_s, tell)
 
 
 def _try(names: tuple[str, ...], folder: Path, who: str) -> Hold:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from orchestrator.deployment.failure import engine_refused
 from orchestrator.deployment.folder import (
@@ -16,7 +17,6 @@ from orchestrator.deployment.folder import (
     logs_folder,
     make_deployment_folder,
     new_identity,
-    read_values,
     write_record,
 )
 from orchestrator.deployment.groups import with_known_groups
@@ -28,6 +28,7 @@ from orchestrator.deployment.registry import Listed, deployments
 from orchestrator.deployment.running import Deployment, server_api
 from orchestrator.engine import Engine, ImageFacts
 from orchestrator.errors import Busy, EnvironmentFault, ImageMissing
+from orchestrator.events import Event, Listener
 from orchestrator.files import make_folder
 from orchestrator.images.pull import ensure_image
 from orchestrator.images.question import known_parsers
@@ -35,20 +36,24 @@ from orchestrator.interruption import Interruption
 from orchestrator.node.preflight import check_node, check_port
 from orchestrator.node.surroundings import held_on
 from orchestrator.plan.claims import Held
-from orchestrator.plan.container import container_spec
+from orchestrator.plan.container import ContainerSpec, container_spec
 from orchestrator.plan.docker_run import docker_run_line
 from orchestrator.profile.flags import warnings
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.profile.secrets import read_secrets
 from orchestrator.runs.directory import RunDirectory
+from orchestrator.vllm.api import Api
 from orchestrator.vllm.flags import served_model
-from orchestrator.vllm.phases import Phase
+from orchestrator.vllm.phases import Phase, PhaseReached
 
-Progress = Callable[[Phase, str], None]
-"""Told each phase as it begins, and details within it."""
-OnStarted = Callable[[str], Callable[[], None]]
-"""Told the container's id as soon as it runs; what it returns is called several times a second until the server is
-healthy, and what that raises ends the wait."""
+
+@dataclass(frozen=True)
+class FlagDoubted(Event):
+    """A flag that the image's vLLM is known not to take."""
+
+    id: ClassVar[str] = "flag-doubted"
+
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -100,14 +105,13 @@ class Prepared:
     """Values by variable name."""
 
 
-def prepare(launch: Launch, folders: Sequence[Path], progress: Progress, say: Callable[[str], None]) -> Prepared:
+def prepare(launch: Launch, folders: Sequence[Path], tell: Listener) -> Prepared:
     """Check everything that can be checked, hold what the launch needs for itself, and get the image.
 
     Args:
         launch: What is to be launched.
         folders: Where results and logs will be written.
-        progress: Told how the image comes.
-        say: Told whom the launch has to wait for, and which flags the image's vLLM is known not to take.
+        tell: Told whom the launch has to wait for, how the image comes, and which flags its vLLM is known not to take.
 
     Raises:
         EnvironmentFault: When the node is not what the profile asks for; all that is missing at once.
@@ -118,36 +122,72 @@ def prepare(launch: Launch, folders: Sequence[Path], progress: Progress, say: Ca
     secrets = read_secrets(profile, launch.environ)
     who = f"{_user()}, pid {os.getpid()}, deployment {launch.name}"
     held = held_on(launch.engine, profile)
-    hold = launch.holds.take(held.names, launch.locks, launch.engine, who, launch.wait_s, say)
+    hold = launch.holds.take(held.names, launch.locks, launch.engine, who, launch.wait_s, tell)
     refuse_if_up(launch.engine, launch.name)
     check_port(server.host, server.port)
-    progress(Phase.IMAGE, profile.container.image)
-    image = ensure_image(
-        launch.engine, profile.container, profile.health.deadline, lambda text: progress(Phase.IMAGE, text)
-    )
-    for line in warnings(profile, known_parsers(launch.cache, profile, image)):
-        say(f"warning: {line}")
+    image = ensure_image(launch.engine, profile.container, profile.health.deadline, tell)
+    for reason in warnings(profile, known_parsers(launch.cache, profile, image)):
+        tell(FlagDoubted(reason))
     return Prepared(held, hold, image, secrets)
+
+
+@dataclass(frozen=True)
+class Starting:
+    """A server whose container runs, and that may become healthy."""
+
+    guard: Guard
+    container: str
+    """Container id."""
+    api: Api
+    """Where it will answer."""
+    _launch: Launch
+    _ready: Prepared
+    _docker_run: str
+    _log: ServerLog
+    _record: Record
+    _tell: Listener
+
+    def healthy(self, meanwhile: Callable[[], None] = lambda: None) -> Deployment:
+        """Return the deployment once it is healthy.
+
+        Args:
+            meanwhile: Called several times a second; what it raises ends the wait.
+
+        Raises:
+            ServerFailed: When the server exits, stays unhealthy, or is another one.
+        """
+        profile, identity = self._launch.profile, self.guard.identity
+        folder = Path(identity.folder)
+        wait_until_healthy(
+            self.guard.engine, self.container, folder, self.api, self._log, profile.health.deadline, meanwhile
+        )
+        model = check_identity(self.api, served_model(profile.server.model, profile.server.flags))
+        version = self.api.version()
+        self._tell(PhaseReached(Phase.READY, self.api.url))
+        seen = {"container": self.container, "docker_run": self._docker_run, "vllm_version": version}
+        write_record(folder, self._record.model_copy(update=seen))
+        return Deployment(
+            identity, self.container, self._ready.image, self._docker_run, self.api, version, model.max_model_len
+        )
 
 
 @contextlib.contextmanager
 def launched(
-    launch: Launch,
-    ready: Prepared,
-    interruption: Interruption,
-    progress: Progress,
-    run: RunDirectory | None = None,
-    on_started: OnStarted = lambda _: lambda: None,
-) -> Iterator[tuple[Guard, Deployment]]:
-    """Yield the guard and the healthy deployment; it is torn down on the way out unless it was handed over.
+    launch: Launch, ready: Prepared, interruption: Interruption, tell: Listener, run: RunDirectory | None = None
+) -> Iterator[Starting]:
+    """Yield the server as soon as its container runs; it is torn down on the way out unless it was handed over.
+
+    Whatever goes wrong, the container may exist by then; the guard removes it.
 
     Args:
         launch: What is to be launched.
         ready: What was prepared for it.
         interruption: The signals in force.
-        progress: Told each phase.
+        tell: Told each phase.
         run: Run directory that gets the server's log, and that is marked when orch is killed.
-        on_started: Told the container's id as soon as it runs; returns what is to be done while the server starts.
+
+    Raises:
+        EngineError, EnvironmentFault: Before a server runs.
     """
     identity = new_identity(launch.state, launch.name)
     folder = make_deployment_folder(launch.state, identity, launch.profile, ready.secrets)
@@ -169,51 +209,25 @@ def launched(
     with guarded(
         launch.engine, identity, interruption, launch.environ, logs / "watchdog.log", ready.hold, path
     ) as guard:
-        deployment = bring_up(guard, launch.profile, ready.held, ready.image, server_log, progress, on_started)
-        seen = {
-            "container": deployment.container,
-            "docker_run": deployment.docker_run,
-            "vllm_version": deployment.vllm_version,
-        }
-        write_record(folder, record.model_copy(update=seen))
-        yield guard, deployment
+        tell(PhaseReached(Phase.CONTAINER, identity.container))
+        spec = with_known_groups(guard, container_spec(launch.profile, identity, ready.held))
+        container = _started(guard, spec)
+        log = ServerLog(server_log, tell)
+        log.follow(launch.engine, container, folder)
+        api = server_api(launch.profile, ready.secrets)
+        yield Starting(guard, container, api, launch, ready, docker_run_line(spec), log, record, tell)
 
 
-def bring_up(
-    guard: Guard,
-    profile: Profile,
-    held: Held,
-    image: ImageFacts,
-    log_path: Path,
-    progress: Progress,
-    on_started: OnStarted,
-) -> Deployment:
-    """Return the deployment once it is healthy.
-
-    Whatever goes wrong, the container may exist by then; the guard removes it.
-
-    Raises:
-        EngineError, EnvironmentFault: Before a server runs.
-        ServerFailed: When it exits, stays unhealthy, or is another one.
-    """
-    engine, identity, server = guard.engine, guard.identity, profile.server
-    progress(Phase.CONTAINER, identity.container)
-    spec = with_known_groups(guard, container_spec(profile, identity, held))
+def _started(guard: Guard, spec: ContainerSpec) -> str:
+    """Return the container that was made and started; raise EnvironmentFault with what the engine's refusal means."""
     try:
         container = guard.create(spec)
-        engine.start(container)
+        guard.engine.start(container)
     except ImageMissing:
         raise
     except EnvironmentFault as error:
         raise engine_refused(error) from error
-    log = ServerLog(log_path, progress)
-    log.follow(engine, container, Path(identity.folder))
-    meanwhile = on_started(container)
-    api = server_api(profile, read_values(Path(identity.folder)))
-    wait_until_healthy(engine, container, Path(identity.folder), api, log, profile.health.deadline, meanwhile)
-    model = check_identity(api, served_model(server.model, server.flags))
-    progress(Phase.READY, api.url)
-    return Deployment(identity, container, image, docker_run_line(spec), api, api.version(), model.max_model_len)
+    return container
 
 
 def _user() -> str:

@@ -11,11 +11,12 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import Busy, EnvironmentFault
+from orchestrator.events import Listener, unheard
 from orchestrator.node.queue import queued
 
 FILE = "lease"
@@ -79,9 +80,7 @@ def renew(folder: Path, ttl_s: float) -> None:
 
 
 @contextlib.contextmanager
-def in_use(
-    folder: Path, name: str, wait_s: float | None = None, on_wait: Callable[[str], None] = lambda _: None
-) -> Iterator[None]:
+def in_use(folder: Path, name: str, wait_s: float | None = None, tell: Listener = unheard) -> Iterator[None]:
     """Own a deployment that was handed over while the context lasts.
 
     The server does not depend on it: what was handed over runs on whatever becomes of its user.
@@ -90,7 +89,7 @@ def in_use(
         folder: The deployment's folder.
         name: Its name, for the message.
         wait_s: How long to wait for another user of it; None does not wait.
-        on_wait: Told once why there is a wait.
+        tell: Told once why there is a wait.
 
     Raises:
         Busy: Another orch process owns it, at once or when the wait is over.
@@ -106,7 +105,7 @@ def in_use(
             ) from None
 
     try:
-        queued(lock, wait_s, on_wait)
+        queued(lock, wait_s, tell)
         yield
     finally:
         os.close(file)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from orchestrator.deployment.folder import read_mask
 from orchestrator.engine import Engine
 from orchestrator.errors import EngineError
-from orchestrator.vllm.phases import Phase, phase_of, shards_loaded
+from orchestrator.events import Listener
+from orchestrator.vllm.phases import Phase, PhaseReached, phase_of, shards_loaded
 
 
 def read_log(
@@ -47,14 +48,14 @@ def lines_before(engine: Engine, container: str, folder: Path, since: float | No
 class ServerLog:
     """Follows the log of one container in a thread of its own until the container ends."""
 
-    def __init__(self, path: Path, on_progress: Callable[[Phase, str], None]) -> None:
+    def __init__(self, path: Path, tell: Listener) -> None:
         self.path = path
         self.phase = Phase.CONTAINER
         self.ended = threading.Event()
         """Set when the log is over: the container has ended, or the engine is gone."""
         self.problem: EngineError | None = None
         """Why the log could not be read to its end."""
-        self._on_progress = on_progress
+        self._tell = tell
 
     def follow(self, engine: Engine, container: str, folder: Path, since: float | None = None) -> None:
         """Begin to follow a started container, whose deployment's folder is named.
@@ -89,6 +90,6 @@ class ServerLog:
         shards = shards_loaded(line)
         if phase is not None and phase > self.phase:
             self.phase = phase
-            self._on_progress(phase, "")
+            self._tell(PhaseReached(phase))
         elif shards is not None:
-            self._on_progress(self.phase, f"{shards} %")
+            self._tell(PhaseReached(self.phase, f"{shards} %"))

@@ -8,17 +8,17 @@ from pathlib import Path
 from orchestrator.deployment.failure import server_failed
 from orchestrator.deployment.folder import read_mask
 from orchestrator.deployment.health import check_identity, wait_until_healthy
-from orchestrator.deployment.launch import Progress
 from orchestrator.deployment.log import ServerLog
 from orchestrator.deployment.running import Deployment
 from orchestrator.deployment.watch import Watch
 from orchestrator.engine import Engine
 from orchestrator.errors import ContainerGone, EngineError, ServerFailed
+from orchestrator.events import Listener
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.vllm.api import Health
 from orchestrator.vllm.counters import Load, Served, read_load, read_served
 from orchestrator.vllm.flags import served_model
-from orchestrator.vllm.phases import Phase
+from orchestrator.vllm.phases import Phase, PhaseReached
 
 RESTART_GRACE_S = 3.0
 SILENT_S = 10.0
@@ -35,7 +35,7 @@ class Server:
         profile: Profile,
         deployment: Deployment,
         log_path: Path,
-        progress: Progress,
+        tell: Listener,
         stall_s: float,
     ) -> None:
         self.engine = engine
@@ -47,7 +47,7 @@ class Server:
         self.mask = read_mask(self._folder)
         """Hides the secrets that are in the server's environment."""
         self._log_path = log_path
-        self._progress = progress
+        self._tell = tell
         self._watch = Watch(deployment.api, stall_s)
         self._tells = True
         """It answers when it is asked for its load, as far as is known."""
@@ -120,17 +120,17 @@ class Server:
 
     def restart(self) -> None:
         """Start the server again in its container and wait until it is healthy; raise ServerFailed if it is not."""
-        self._progress(Phase.CONTAINER, "again")
+        self._tell(PhaseReached(Phase.CONTAINER, "again"))
         try:
             self.engine.restart(self.container, RESTART_GRACE_S)
             since = self.engine.state(self.container).output_since
         except ContainerGone as error:
             raise ServerFailed(f"the server cannot be started again: {error.message}", "Who ended it?") from error
-        log = ServerLog(self._log_path, self._progress)
+        log = ServerLog(self._log_path, self._tell)
         log.follow(self.engine, self.container, self._folder, since)
         wait_until_healthy(self.engine, self.container, self._folder, self._api, log, self._profile.health.deadline)
         check_identity(self._api, served_model(self._profile.server.model, self._profile.server.flags))
-        self._progress(Phase.READY, self._api.url)
+        self._tell(PhaseReached(Phase.READY, self._api.url))
         self._watch.reset()
 
     def resume_watch(self) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from orchestrator import __version__
 from orchestrator.engine import Engine
 from orchestrator.errors import Interrupted, OrchError, OutputError
 from orchestrator.files import write_atomic
+from orchestrator.jobs.events import RunOpened
+from orchestrator.jobs.places import Place
 from orchestrator.node.facts import dataset_facts, node_facts
 from orchestrator.plan.container import profile_hash
 from orchestrator.plan.suits import bench_of
@@ -24,12 +26,12 @@ from orchestrator.runs.records import Manifest, RunKind, RunState
 from orchestrator.vllm.flags import lookup, tensor_parallel_size
 
 
-def open_run(runs: Path, profile: Profile, engine: Engine, kind: RunKind = RunKind.SWEEP) -> RunDirectory:
+def make_run(runs: Path, profile: Profile, engine: Engine, kind: RunKind = RunKind.SWEEP) -> RunDirectory:
     """Make the run directory of a planned run; a search does not know beforehand what it will measure."""
     return create_run(runs, profile, _manifest(new_run_id(profile.name), profile, engine, kind))
 
 
-def open_study(
+def make_study(
     runs: Path, chosen: Sequence[Variant], engine: Engine, kind: RunKind = RunKind.SWEEP
 ) -> tuple[RunDirectory, ...]:
     """Make the run directories of the variants of a profile, all of them planned; their ids begin with the study's."""
@@ -65,8 +67,23 @@ def _manifest(run_id: str, profile: Profile, engine: Engine, kind: RunKind) -> M
 
 
 @contextlib.contextmanager
-def recorded(directory: RunDirectory) -> Iterator[None]:
-    """Write into the manifest how a run ended, whatever ended it, and the table of what is done."""
+def opened(place: Place, make: Callable[[], RunDirectory]) -> Iterator[RunDirectory]:
+    """Make or find a run that is by itself, hold it and keep its record while the context lasts."""
+    directory = make()
+    with directory.locked(), recorded(place, directory):
+        yield directory
+
+
+@contextlib.contextmanager
+def recorded(place: Place, directory: RunDirectory) -> Iterator[None]:
+    """Keep the journal of a run, and write into its manifest how it ended, whatever ended it, and what is done."""
+    with place.journal.of(directory), _ending(directory):
+        place.tell(RunOpened(directory))
+        yield
+
+
+@contextlib.contextmanager
+def _ending(directory: RunDirectory) -> Iterator[None]:
     try:
         yield
     except Interrupted as interruption:

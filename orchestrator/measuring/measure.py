@@ -6,12 +6,13 @@ again, and the sweep goes on with the next measurement.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from orchestrator.deployment.server import Server
 from orchestrator.errors import BenchmarkFailed, EngineError, EnvironmentFault, OrchError, ServerFailed
+from orchestrator.events import Failed, Listener
 from orchestrator.measuring.driver import Client, Driver, wanted
+from orchestrator.measuring.events import MeasurementBegun, MeasurementEnded
 from orchestrator.measuring.judge import begin, failed, judge
 from orchestrator.plan.bench_command import bench_argv, client_target
 from orchestrator.plan.sweep import warmup
@@ -28,16 +29,6 @@ SETTLE_S = 30.0
 """How long the server may take to finish what it still has before a measurement begins all the same."""
 
 
-@dataclass(frozen=True)
-class Step:
-    """A measurement that begins (its record says running) or has ended."""
-
-    index: int
-    """Counted from 1; 0 is the warm-up."""
-    total: int
-    record: MeasurementRecord
-
-
 class Sweep:
     """A sweep that is under way: the driver in the container, and how often the server was started again."""
 
@@ -47,8 +38,7 @@ class Sweep:
         profile: Profile,
         bench: Bench,
         directory: RunDirectory,
-        on_step: Callable[[Step], None],
-        on_failure: Callable[[OrchError], None],
+        tell: Listener,
         driver: Driver | None = None,
     ) -> None:
         """Take over the driver, or start one."""
@@ -57,8 +47,7 @@ class Sweep:
         self._wanted = wanted(profile, bench)
         self._bench = bench
         self.directory = directory
-        self._on_step = on_step
-        self._on_failure = on_failure
+        self._tell = tell
         self._restarts = 0
         self._failure: OrchError | None = None
         """What failed beneath the last measurement, and must be mended before the next one."""
@@ -121,7 +110,7 @@ class Sweep:
         argv = bench_argv(client.program, self._target, measurement, dialect, client.options, container)
         running = begin(measurement, argv).model_copy(update={"warm_before": warm})
         self.directory.write_record(running)
-        self._on_step(Step(index, total, running))
+        self._tell(MeasurementBegun(index, total, running))
         failure: OrchError | None = None
         idle, before = self._server.settle(SETTLE_S)
         self._server.resume_watch()
@@ -143,10 +132,10 @@ class Sweep:
             if failure is not None:
                 ended = failed(ended, first_line(failure)).model_copy(update={"metrics": None})
         self.directory.write_record(ended)
-        self._on_step(Step(index, total, ended))
+        self._tell(MeasurementEnded(index, total, ended))
         self._failure = failure
         if failure is not None:
-            self._on_failure(failure)
+            self._tell(Failed(failure))
         return failure
 
     def _with_server_side(
@@ -190,7 +179,7 @@ class Sweep:
                     "Was a mounted file replaced?  Numbers from both would not be one run: begin a new one.",
                 )
             return None
-        self._on_failure(death)
+        self._tell(Failed(death))
         return death
 
 

@@ -1,24 +1,22 @@
-"""A run: the sweep of a profile, or what is missing of it, against one deployment."""
+"""A run: the sweep of a profile, or what is missing of it, on one server."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from orchestrator.deployment.attach import whole_log
-from orchestrator.deployment.launch import Launch, Prepared, Progress, launched
-from orchestrator.deployment.running import Deployment, server_api
+from orchestrator.deployment.running import Deployment
 from orchestrator.deployment.server import Server
-from orchestrator.deployment.watchdog import Watch, Watchdog
 from orchestrator.engine import Engine
-from orchestrator.errors import BenchmarkFailed, EngineError, OrchError
+from orchestrator.errors import EngineError
+from orchestrator.events import Listener
 from orchestrator.files import write_atomic
-from orchestrator.interruption import Interruption
-from orchestrator.mask import Mask
 from orchestrator.measuring.abilities import check_abilities, seen_dataset
-from orchestrator.measuring.driver import Driver, wanted
-from orchestrator.measuring.measure import Step, Sweep
+from orchestrator.measuring.driver import Client, Driver
+from orchestrator.measuring.events import ClientsApart
+from orchestrator.measuring.measure import Sweep
 from orchestrator.measuring.repetitions import further
 from orchestrator.measuring.resume import check_client, check_image
 from orchestrator.plan.suits import bench_of, check_context
@@ -28,41 +26,27 @@ from orchestrator.runs.directory import RunDirectory
 from orchestrator.runs.records import DeploymentFacts, RunState
 from orchestrator.vllm.client import is_rust
 
-Work = Callable[[Sweep], None]
-"""What is done with a sweep that is under way."""
-
 
 @dataclass(frozen=True)
-class Reports:
-    """Who is told what happens."""
+class Serving:
+    """A healthy server, and the driver in its container if one was started while it loaded."""
 
-    phase: Progress
-    step: Callable[[Step], None]
-    failure: Callable[[OrchError], None]
-    """Told of a server that died and is started again."""
-    note: Callable[[str], None]
-    """Told anything else that is worth a line."""
+    deployment: Deployment
+    driver: Driver | None = None
 
 
-def measure(
-    engine: Engine,
-    directory: RunDirectory,
-    profile: Profile,
-    deployment: Deployment,
-    reports: Reports,
-    driver: Driver | None = None,
-    work: Work | None = None,
-) -> None:
-    """Measure what the run has not done yet; each record is on disk as soon as its measurement has ended.
+@contextlib.contextmanager
+def under_way(
+    engine: Engine, directory: RunDirectory, profile: Profile, serving: Serving, tell: Listener
+) -> Iterator[Sweep]:
+    """Yield a run's sweep, its server and client on record; each measurement is on disk as soon as it has ended.
 
     Args:
         engine: The engine.
         directory: The run.
         profile: Its profile.
-        deployment: The server.
-        reports: Who is told what happens.
-        driver: A driver that was started already.
-        work: Something else to do with the server than to measure what is missing.
+        serving: The server.
+        tell: Told what happens.
 
     Raises:
         ServerFailed: When the server has died more often than it may be started again.
@@ -70,7 +54,7 @@ def measure(
         EnvironmentFault: When its client cannot do what the sweep asks, or the prompts are not those on record.
         UsageError: When the run was begun with another image.
     """
-    bench = bench_of(profile)
+    bench, deployment = bench_of(profile), serving.deployment
     check_context(bench, deployment.max_model_len)
     check_image(directory, deployment.image.id)
     before = directory.manifest().deployment
@@ -78,102 +62,34 @@ def measure(
         directory.update(earlier=(*directory.manifest().earlier, before))
     facts = deployment_facts(profile, deployment)
     directory.update(state=RunState.RUNNING, reason="", ended=None, deployment=facts)
-    missing = directory.missing()
     log = directory.server_log
-    server = Server(engine, profile, deployment, log, reports.phase, bench.stall)
-    under_way = Sweep(server, profile, bench, directory, reports.step, reports.failure, driver)
+    server = Server(engine, profile, deployment, log, tell, bench.stall)
+    sweep = Sweep(server, profile, bench, directory, tell, serving.driver)
     try:
-        found = under_way.client()
-        directory.update(dataset=seen_dataset(bench.dataset, directory.manifest().dataset, found))
-        check_abilities(bench, found)
-        facts = facts.model_copy(
-            update={
-                "client": found.name,
-                "client_program": found.program,
-                "client_version": found.vllm_version,
-                "client_sha256": None if found.file is None else found.file.sha256,
-                "client_python": found.python_version,
-                "client_mode": "fork" if found.fork else f"process: {found.reason}",
-            }
-        )
+        client = sweep.client()
+        directory.update(dataset=seen_dataset(bench.dataset, directory.manifest().dataset, client))
+        check_abilities(bench, client)
+        facts = with_client(facts, client)
         check_client(directory, facts)
-        for point, repetition in missing:
+        for point, repetition in directory.missing():
             directory.set_aside(point, repetition)
         directory.update(deployment=facts)
-        if not found.fork and not is_rust(found.name):  # a program of its own has nothing to import
-            reports.note(f"each client is a process of its own and imports vLLM anew: {found.reason}")
-        if work is not None:
-            work(under_way)
-        else:
-            under_way.run(measurements(bench, missing))
-            while more := further(bench, directory.records()):
-                directory.plan_further((item.point.id, item.repetition) for item in more)
-                under_way.run(more)
+        if not client.fork and not is_rust(client.name):  # a program of its own has nothing to import
+            tell(ClientsApart(client.reason))
+        yield sweep
     finally:
-        under_way.close()
+        sweep.close()
         with contextlib.suppress(EngineError):  # the log that was followed is there, and why there is no more is known
             write_atomic(log, whole_log(engine, deployment))
 
 
-def measure_launched(
-    launch: Launch,
-    ready: Prepared,
-    directory: RunDirectory,
-    interruption: Interruption,
-    reports: Reports,
-    work: Work | None = None,
-) -> None:
-    """Bring a deployment up, measure, and tear it down, whatever happens.
-
-    The driver is started with the server, so that it imports vLLM while the weights load, and what the client cannot do
-    is said before they are loaded.
-    """
-    drivers: list[Driver] = []
-    bench = bench_of(launch.profile)
-    needs = wanted(launch.profile, bench)
-    key, mask = server_api(launch.profile, ready.secrets).key, Mask(ready.secrets.values())
-
-    def start_driver(container: str) -> Callable[[], None]:
-        with contextlib.suppress(EngineError):  # the server has ended at once; its own failure says more
-            drivers.append(Driver(launch.engine, container, needs, key, mask))
-        unchecked = list(drivers)
-
-        def check_once() -> None:
-            # A server that ends takes the driver with it, and its failure says more; else it is said once it is up.
-            with contextlib.suppress(BenchmarkFailed):
-                while unchecked and unchecked[0].ready():
-                    check_abilities(bench, unchecked.pop().client())
-
-        return check_once
-
-    with launched(launch, ready, interruption, reports.phase, directory, start_driver) as (_, deployment):
-        driver = drivers[0] if drivers else None
-        measure(launch.engine, directory, launch.profile, deployment, reports, driver, work)
-
-
-def measure_attached(
-    engine: Engine,
-    directory: RunDirectory,
-    profile: Profile,
-    deployment: Deployment,
-    interruption: Interruption,
-    environ: Mapping[str, str],
-    reports: Reports,
-    work: Work | None = None,
-) -> None:
-    """Measure against a deployment that stays up.
-
-    A watchdog marks the run if orch is killed; the driver ends the client by itself then.
-    """
-    directory.fresh_server_log()
-    watchdog = Watchdog(Watch(None, None, str(directory.path)), environ, directory.logs / "watchdog.log")
-    try:
-        try:
-            measure(engine, directory, profile, deployment, reports, work=work)
-        finally:
-            interruption.disarm()
-    finally:
-        watchdog.dismiss()
+def take_missing(sweep: Sweep, profile: Profile) -> None:
+    """Measure what a run has not done yet, and as often again as its results ask for."""
+    bench, directory = bench_of(profile), sweep.directory
+    sweep.run(measurements(bench, directory.missing()))
+    while more := further(bench, directory.records()):
+        directory.plan_further((item.point.id, item.repetition) for item in more)
+        sweep.run(more)
 
 
 def deployment_facts(profile: Profile, deployment: Deployment) -> DeploymentFacts:
@@ -188,4 +104,18 @@ def deployment_facts(profile: Profile, deployment: Deployment) -> DeploymentFact
         docker_run=deployment.docker_run,
         url=deployment.api.url,
         vllm_version=deployment.vllm_version,
+    )
+
+
+def with_client(facts: DeploymentFacts, client: Client) -> DeploymentFacts:
+    """Return the facts with what measures."""
+    return facts.model_copy(
+        update={
+            "client": client.name,
+            "client_program": client.program,
+            "client_version": client.vllm_version,
+            "client_sha256": None if client.file is None else client.file.sha256,
+            "client_python": client.python_version,
+            "client_mode": "fork" if client.fork else f"process: {client.reason}",
+        }
     )

@@ -3,57 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 import json
-import math
 import signal
 import statistics
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from orchestrator.errors import BenchmarkFailed, Interrupted, OrchError, OutputError
+from orchestrator.events import Event, Listener
 from orchestrator.files import write_atomic
 from orchestrator.measuring.capacity import CapacitySearch
 from orchestrator.measuring.measure import Sweep
-from orchestrator.metrics.objectives import Objective, goodput_bounds, is_thin, missed
-from orchestrator.plan.sweep import measurement, points
+from orchestrator.measuring.search_plan import RATE, SearchPlan, point_at
+from orchestrator.metrics.objectives import is_thin, missed
+from orchestrator.plan.sweep import measurement
 from orchestrator.profile.schema.bench import Bench
 from orchestrator.results.validity import Assessment, Reason, Verdict, assess, samples_for
 from orchestrator.runs.directory import RunDirectory
 from orchestrator.runs.records import MeasurementRecord, RunState
-from orchestrator.workload.arrival import POISSON
-from orchestrator.workload.canonical import canonical_json
-from orchestrator.workload.point import Point
 
 FILE = "search.json"
-CONCURRENCY, RATE = "concurrency", "request-rate"
-FEWEST_PROMPTS = 8
-USUAL_PROMPTS = 4
-"""Requests for each one in flight, where the profile does not say how many."""
-RATE_STEP_S = 60.0
-"""How long requests arrive at each rate, unless told otherwise: a queue needs time to build up."""
 OVERLOAD = "queue-grows"
 """Reason of a measurement in which requests came faster than they were served."""
-
-
-@dataclass(frozen=True)
-class SearchPlan:
-    """What is searched for, and within which bounds."""
-
-    over: str
-    """`concurrency` or `request-rate`."""
-    objectives: tuple[Objective, ...]
-    lowest: int
-    highest: int
-    repetitions: int
-    """How often both sides of the boundary are measured."""
-    resolution: float
-    """How close, as a part of the load, the two sides must be in the end; 0 means one step."""
-    prompts_per_step: float
-    """Requests of a measurement for each step of load; at a request rate, the seconds for which they arrive."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +35,7 @@ class Tried:
     """One measurement of the search."""
 
     load: int
-    borne: bool
+    sustained: bool
     """Nothing is missed that a lower load would meet."""
     reasons: tuple[str, ...]
     """Which objectives are missed, and what else speaks against the load."""
@@ -101,15 +75,15 @@ class Found:
         The search goes by what a higher load misses. What bounds from below is usually met at the load that it finds,
         or at none.
         """
-        borne = self.search.capacity()
+        sustained = self.search.capacity()
         counts: Counter[int] = Counter()
         for item in self.tried:
             counts[item.load] += 1 if item.met else -1
-        return max((load for load in counts if borne and load <= borne and counts[load] > 0), default=None)
+        return max((load for load in counts if sustained and load <= sustained and counts[load] > 0), default=None)
 
     def _shortfall(self) -> list[str]:
         """Return a phrase if a measurement at the highest load that the server bears misses what bounds from below."""
-        there = [item for item in self.tried if item.load == self.search.capacity() and item.borne]
+        there = [item for item in self.tried if item.load == self.search.capacity() and item.sustained]
         short = [item.reasons[0] for item in there if not item.met]
         if not short:
             return []
@@ -206,13 +180,37 @@ class Found:
         }
 
 
-def run_search(
-    under_way: Sweep,
-    bench: Bench,
-    plan: SearchPlan,
-    on_tried: Callable[[Tried], None],
-    on_cut_short: Callable[[Found], None],
-) -> Found:
+@dataclass(frozen=True)
+class LoadTried(Event):
+    """A search has measured a load."""
+
+    id: ClassVar[str] = "load-tried"
+
+    over: str
+    """`concurrency` or `request-rate`."""
+    tried: Tried
+
+    def data(self) -> dict[str, Any]:
+        """Return the fields as plain data."""
+        tried = self.tried
+        at = {"over": self.over, "load": tried.load, "repetition": tried.record.repetition}
+        return {**at, "point": tried.record.point, "met": tried.met}
+
+
+@dataclass(frozen=True)
+class SearchCutShort(Event):
+    """A search that cannot go on has found something by then."""
+
+    id: ClassVar[str] = "search-cut-short"
+
+    found: Found
+
+    def data(self) -> dict[str, Any]:
+        """Return the fields as plain data; the record of the search says the rest."""
+        return {"measured": len(self.found.tried)}
+
+
+def run_search(sweep: Sweep, bench: Bench, plan: SearchPlan, tell: Listener) -> Found:
     """Search to the end, measuring on one server.
 
     A measurement that is INVALID counts as missed: the server did not do what was asked. So does one at a request rate
@@ -228,41 +226,36 @@ def run_search(
     search = CapacitySearch(plan.lowest, plan.highest, plan.repetitions, plan.resolution)
     tried: list[Tried] = []
     try:
-        _try_all(under_way, bench, plan, search, tried, on_tried)
-        _check_measured(tried, under_way.directory)
+        for item in _tries(sweep, bench, plan, search):
+            tried.append(item)
+            search.tell(item.load, met=item.sustained)
+            tell(LoadTried(plan.over, item))
+        _check_measured(tried, sweep.directory)
     except (OrchError, Interrupted) as error:
         if tried:
             found = Found(plan, search, tuple(tried), _cause(error))
             with contextlib.suppress(OutputError):  # what stopped it is what counts
-                _keep(found, under_way.directory)
-            on_cut_short(found)
+                _keep(found, sweep.directory)
+            tell(SearchCutShort(found))
         raise
     found = Found(plan, search, tuple(tried))
-    _keep(found, under_way.directory)
+    _keep(found, sweep.directory)
     return found
 
 
-def _try_all(
-    under_way: Sweep,
-    bench: Bench,
-    plan: SearchPlan,
-    search: CapacitySearch,
-    tried: list[Tried],
-    on_tried: Callable[[Tried], None],
-) -> None:
-    directory = under_way.directory
+def _tries(sweep: Sweep, bench: Bench, plan: SearchPlan, search: CapacitySearch) -> Iterator[Tried]:
+    """Yield a measurement of each load that the search wants next; it is told of one before it says the next."""
+    directory = sweep.directory
+    times: Counter[int] = Counter()
     while (load := search.next()) is not None:
+        times[load] += 1
         point = point_at(bench, plan, load)
-        repetition = 1 + sum(item.load == load for item in tried)
-        directory.plan_further([(point.id, repetition)])
-        under_way.run([measurement(bench, point, repetition)])
-        record = directory.record(point.id, repetition)
+        directory.plan_further([(point.id, times[load])])
+        sweep.run([measurement(bench, point, times[load])])
+        record = directory.record(point.id, times[load])
         if record is None:
             break
-        item = _judged(load, record, plan)
-        tried.append(item)
-        search.tell(load, met=item.borne)
-        on_tried(item)
+        yield _judged(load, record, plan)
 
 
 def _check_measured(tried: Sequence[Tried], directory: RunDirectory) -> None:
@@ -284,46 +277,16 @@ def _keep(found: Found, directory: RunDirectory) -> None:
     write_atomic(directory.path / FILE, json.dumps(found.as_data(), indent=2) + "\n")
 
 
-def prompts_per_step(bench: Bench, over: str, step_s: float | None) -> float:
-    """Return the requests of a measurement for each step of load.
-
-    How many requests a rate takes depends on how long it is to last; the profile's own number would be over sooner the
-    higher the rate is, and no queue could build up.
-    """
-    if over == RATE:
-        return RATE_STEP_S if step_s is None else step_s
-    return bench.prompts_per_concurrency or USUAL_PROMPTS
-
-
-def point_at(bench: Bench, plan: SearchPlan, load: int) -> Point:
-    """Return the point that puts so much load on the server, in the shape of the sweep's first point."""
-    first = points(bench)[0]
-    flags = {**bench.client_flags}
-    bounds = goodput_bounds(plan.objectives)
-    if bounds and first.generates:
-        flags["goodput"] = [f"{latency}:{bound:g}" for latency, bound in bounds.items()]
-    groups = bench.dataset.groups
-    return dataclasses.replace(
-        first,
-        num_prompts=first.prompts_of(math.ceil(max(FEWEST_PROMPTS, plan.prompts_per_step * load) / groups) * groups),
-        max_concurrency=load if plan.over == CONCURRENCY else None,
-        request_rate="inf" if plan.over == CONCURRENCY else float(load),
-        burstiness=POISSON if plan.over == CONCURRENCY else bench.burstiness,
-        ramp_up=None,
-        client_flags=canonical_json(flags),
-    )
-
-
 def _judged(load: int, record: MeasurementRecord, plan: SearchPlan) -> Tried:
     if record.state is not RunState.DONE or record.metrics is None:
-        return Tried(load, borne=False, reasons=record.reasons or ("not measured",), record=record)
+        return Tried(load, sustained=False, reasons=record.reasons or ("not measured",), record=record)
     assessed = assess([record])[record.point, record.repetition]
     above = [objective for objective in plan.objectives if not objective.from_below]
     below = [objective for objective in plan.objectives if objective.from_below]
     too_much = missed(above, record.metrics, assessed.thin)
     too_much += [reason.text for reason in assessed.reasons if _is_overload(reason, plan)]
     too_little = missed(below, record.metrics, assessed.thin)
-    return Tried(load, borne=not too_much, reasons=(*too_much, *too_little), record=record)
+    return Tried(load, sustained=not too_much, reasons=(*too_much, *too_little), record=record)
 
 
 def _is_overload(reason: Reason, plan: SearchPlan) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from orchestrator.errors import UsageError
 from orchestrator.plan.container import serving_hash
 from orchestrator.profile.merging.combinations import text_of, varied_keys
 from orchestrator.profile.reading.variants import profiles_of
@@ -45,6 +46,18 @@ def variants(profile: Profile) -> tuple[Variant, ...]:
         found.setdefault(serving_hash(made), Variant(made, {**unvaried, **chosen}))
     images = [variant.profile.container.image for variant in found.values()]
     return tuple(sorted(found.values(), key=lambda variant: images.index(variant.profile.container.image)))
+
+
+def only_variant(profile: Profile) -> Profile:
+    """Return the profile of the one server that a profile comes to; raise UsageError if it varies and comes to more."""
+    found = variants(profile)
+    if len(found) == 1:
+        return found[0].profile
+    chosen = " ".join(f"--set {key}=…" for key in found[0].varied)
+    raise UsageError(
+        f"the profile {profile.name} varies: it comes to {len(found)} servers",
+        f"All of them, one after the other: orch run PROFILE   One of them: --set vary= {chosen}",
+    )
 
 
 def label(varied: Mapping[str, str | None]) -> str:

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import enum
 import re
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from orchestrator.events import Event
 
 
 class Phase(enum.IntEnum):
@@ -37,6 +41,21 @@ _LABELS = {
     Phase.SERVING: "opening the port",
     Phase.READY: "ready",
 }
+
+
+@dataclass(frozen=True)
+class PhaseReached(Event):
+    """A deployment has reached a phase, or has got on within it."""
+
+    id: ClassVar[str] = "phase"
+
+    phase: Phase
+    detail: str = ""
+
+    def data(self) -> dict[str, Any]:
+        """Return the fields as plain data."""
+        return {"phase": self.phase.name.lower(), "detail": self.detail}
+
 
 _MARKERS = (
     (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from orchestrator.cli.report import can_go_on, kept, report
 from samples import a_profile, a_record, a_run
 
-from orchestrator.cli.report import can_go_on, kept, report
 from orchestrator.errors import ExitCode, Interrupted, ServerFailed
 from orchestrator.plan.sweep import sweep
 from orchestrator.runs.records import RunKind, RunState

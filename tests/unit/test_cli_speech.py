@@ -9,10 +9,10 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from orchestrator.cli.progress import Reporter, TimeLeft, outcome_text
 from processes import COVERAGE, python
 from samples import a_record, result_bytes
 
-from orchestrator.cli.progress import Reporter, TimeLeft, outcome_text
 from orchestrator.errors import ServerFailed
 from orchestrator.measuring.measure import Step
 from orchestrator.runs.records import RunState

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from fake_engine import FakeEngine, listed
+from orchestrator.cli.deployments import _facts
 from samples import a_profile
 from unprivileged import ordinary_user
 from web import VLLM, answering
 
-from orchestrator.cli.deployments import _facts
 from orchestrator.deployment.folder import make_deployment_folder, new_identity
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from orchestrator.cli.report import missed_objectives, remarks
 from pydantic import ValidationError
 from samples import a_bench, a_profile, a_record, a_run, result_bytes
 
-from orchestrator.cli.report import missed_objectives, remarks
 from orchestrator.measuring.repetitions import further, one_more
 from orchestrator.plan.estimate import CLIENT_START_S, estimate, point_seconds
 from orchestrator.plan.sweep import measurement, measurements, points, repetition_range, sweep

@@ -9,9 +9,10 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from orchestrator.cli.report import exit_code
+from orchestrator.jobs.study import StudyUnderWay
 from samples import a_manifest, a_profile, a_record, a_run
 
-from orchestrator.cli.report import exit_code
 from orchestrator.errors import (
     Busy,
     EngineError,
@@ -25,7 +26,6 @@ from orchestrator.errors import (
 )
 from orchestrator.interruption import Interruption
 from orchestrator.jobs.record import open_study
-from orchestrator.jobs.study import StudyUnderWay
 from orchestrator.plan.sweep import sweep
 from orchestrator.plan.variants import variants
 from orchestrator.report.table import guide_csv, study_csv, study_guide_csv, study_rows

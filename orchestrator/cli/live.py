@@ -8,21 +8,21 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from orchestrator.cli.output import console, say
-from orchestrator.runs.records import RunState
-from orchestrator.vllm.phases import Phase
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from rich.progress import Progress, TaskID
-
-    from orchestrator.errors import OrchError
-    from orchestrator.measuring.measure import Step
-    from orchestrator.measuring.search import SearchPlan, Tried
-    from orchestrator.runs.records import MeasurementRecord
+from orchestrator.deployment.launch import FlagDoubted
+from orchestrator.errors import OrchError
+from orchestrator.events import Event, Failed, Waiting
+from orchestrator.jobs.events import AlreadyUp, NothingMissing, TornDown, VariantBegun
+from orchestrator.measuring.events import ClientsApart, MeasurementBegun, MeasurementEnded
+from orchestrator.measuring.search import LoadTried
+from orchestrator.runs.records import MeasurementRecord, RunState
+from orchestrator.units import format_duration
+from orchestrator.vllm.phases import Phase, PhaseReached
 
 
 class TimeLeft:
@@ -51,8 +51,6 @@ class TimeLeft:
 
     def __str__(self) -> str:
         """Return it as people say it; nothing before a measurement is done, and once all are."""
-        from orchestrator.units import format_duration
-
         if self._began is None or not 0 < self._done < self._total:
             return ""
         each = (self._last - self._began) / self._done
@@ -60,8 +58,8 @@ class TimeLeft:
         return f"{format_duration(max(left, 0.0))} left"
 
 
-class Reporter:
-    """Told what happens; says it as fits the place."""
+class Live:
+    """A listener that says what happens as fits the place."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._began = time.monotonic()
@@ -72,13 +70,11 @@ class Reporter:
         self._left = TimeLeft()
 
     @contextlib.contextmanager
-    def live(self) -> Iterator[Reporter]:
+    def shown(self) -> Iterator[Live]:
         """Show a live line while the context lasts, where standard error is a terminal."""
         if self._quiet or not sys.stderr.isatty():
             yield self
             return
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
         columns = (
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -97,8 +93,18 @@ class Reporter:
             with contextlib.suppress(OSError):  # the terminal may be gone
                 progress.stop()
 
-    def phase(self, phase: Phase, detail: str) -> None:
-        """Report that the deployment has reached a phase, or got on within it."""
+    def __call__(self, event: Event) -> None:
+        """Say what there is to say of an event."""
+        if isinstance(event, PhaseReached):
+            self._phase_reached(event.phase, event.detail)
+        elif isinstance(event, MeasurementBegun | MeasurementEnded):
+            self._measured(event)
+        elif isinstance(event, Failed):
+            self._failed(event.error)
+        elif text := sentence(event):
+            self._line(text)
+
+    def _phase_reached(self, phase: Phase, detail: str) -> None:
         if self._phase is not None and Phase.IMAGE < phase < self._phase:
             return  # the log of a quick server is read later than its health is seen
         text = f"{phase.label} {detail}".strip()
@@ -109,35 +115,25 @@ class Reporter:
             self._phase = phase
             self._line(text)
 
-    def step(self, step: Step) -> None:
-        """Report that a measurement has begun or ended."""
-        record = step.record
-        what = "warm-up" if step.index == 0 else f"[{step.index}/{step.total}]"
-        done = max(step.index - (record.state == RunState.RUNNING), 0)
-        if step.index:
-            self._left.reached(done, step.total)
-            self._show(total=step.total, completed=done)
+    def _measured(self, event: MeasurementBegun | MeasurementEnded) -> None:
+        what = "warm-up" if event.index == 0 else f"[{event.index}/{event.total}]"
+        ended = isinstance(event, MeasurementEnded)
+        if event.index:
+            done = event.index if ended else event.index - 1
+            self._left.reached(done, event.total)
+            self._show(total=event.total, completed=done)
         else:
             self._left.begun()
-        self._show(description=f"{what} {record.label}")
-        if record.state != RunState.RUNNING:
-            self._line(f"{what} {record.label}: {outcome_text(record)}")
+        self._show(description=f"{what} {event.record.label}")
+        if ended:
+            self._line(f"{what} {event.record.label}: {outcome_text(event.record)}")
 
-    def failure(self, error: OrchError) -> None:
-        """Report a server that died and is started again, with all that is known of it."""
+    def _failed(self, error: OrchError) -> None:
         text = "\n".join(filter(None, (error.message, error.hint)))
         if self._quiet:
             say(text)
         else:
             self._line(text)
-
-    def tried(self, plan: SearchPlan) -> Callable[[Tried], None]:
-        """Return what reports whether a load of a search meets its objectives."""
-        return lambda tried: self._line(f"{plan.over} {tried.load}: {'met' if tried.met else '; '.join(tried.reasons)}")
-
-    def line(self, text: str) -> None:
-        """Report anything else."""
-        self._line(text)
 
     def _begin(self) -> None:
         """Show a server that starts, without what was shown of one before it."""
@@ -160,6 +156,26 @@ class Reporter:
                 self._progress.console.print(stamped, markup=False)
         else:
             say(stamped)
+
+
+def sentence(event: Event) -> str:
+    """Return an event in one line, as far as it has one of its own."""
+    if isinstance(event, LoadTried):
+        met = "met" if event.tried.met else "; ".join(event.tried.reasons)
+        return f"{event.over} {event.tried.load}: {met}"
+    return SENTENCES[event.id].format(**event.data()) if event.id in SENTENCES else ""
+
+
+SENTENCES = {
+    Waiting.id: "{reason}",
+    FlagDoubted.id: "warning: {reason}",
+    ClientsApart.id: "each client is a process of its own and imports vLLM anew: {reason}",
+    VariantBegun.id: "server {number} of {of}: {label}",
+    TornDown.id: "torn down",
+    AlreadyUp.id: "{name} is up already",
+    NothingMissing.id: "nothing is missing",
+}
+"""The line for each kind of event that has one."""
 
 
 def outcome_text(record: MeasurementRecord) -> str:

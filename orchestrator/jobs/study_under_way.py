@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 
 from typing_extensions import Self
@@ -24,17 +24,21 @@ from orchestrator.errors import (
     OutputError,
     TeardownIncomplete,
 )
-from orchestrator.interruption import Interruption
+from orchestrator.events import Failed
+from orchestrator.jobs.events import StudyOpened, VariantBegun
+from orchestrator.jobs.places import Place
 from orchestrator.jobs.record import finish, recorded
 from orchestrator.runs.directory import RunDirectory, mark_interrupted
 from orchestrator.runs.records import RunState
+from orchestrator.runs.study import Study
 
 
 class StudyUnderWay:
     """The runs of a study while it goes on."""
 
-    def __init__(self, make: Callable[[], Sequence[RunDirectory]]) -> None:
+    def __init__(self, place: Place, make: Callable[[], Sequence[RunDirectory]]) -> None:
         """Take what makes or finds the runs; it is asked once nothing stands in the way of the first server."""
+        self._place = place
         self._make = make
         self._runs: tuple[RunDirectory, ...] = ()
         self._held = contextlib.ExitStack()
@@ -65,6 +69,7 @@ class StudyUnderWay:
             for run in runs:
                 self._held.enter_context(run.locked())
             self._runs = runs  # ours only now, with all of them held
+            self._place.tell(StudyOpened(as_study(runs)))
         return self._runs
 
     @contextlib.contextmanager
@@ -72,30 +77,24 @@ class StudyUnderWay:
         """Keep the record of one run while the context lasts."""
         run = self.made()[index]
         self._opened.add(index)
-        with recorded(run):
+        with recorded(self._place, run):
             yield run
 
-    def each(
-        self,
-        indices: Sequence[int],
-        take: Callable[[int], None],
-        interruption: Interruption,
-        on_failure: Callable[[OrchError], None],
-    ) -> None:
+    def each(self, todo: Mapping[int, str], take: Callable[[int], None]) -> None:
         """Take runs one after the other, and go on after one that failed by itself.
 
         Args:
-            indices: Which runs.
+            todo: Which runs, each with what sets it apart.
             take: Brings one to its end, recorded in `opened`.
-            interruption: The signals in force; one that came during a teardown ends the study.
-            on_failure: Told of each failure.
 
         Raises:
             OrchError: What would fail the other runs too.
-            Interrupted: When a signal came.
+            Interrupted: When a signal came, also during a teardown.
         """
-        for index in indices:
-            interruption.rearm()
+        place = self._place
+        for number, (index, label) in enumerate(todo.items(), start=1):
+            place.interruption.rearm()
+            place.tell(VariantBegun(number, len(todo), label))
             try:
                 take(index)
             except OrchError as error:
@@ -103,8 +102,13 @@ class StudyUnderWay:
                     raise
                 if index not in self._opened:
                     finish(self.made()[index], RunState.FAILED, error.message)
-                on_failure(error)
-        interruption.rearm()
+                place.tell(Failed(error))
+        place.interruption.rearm()
+
+
+def as_study(runs: Sequence[RunDirectory]) -> Study:
+    """Return the study that these runs are."""
+    return Study(str(runs[0].manifest().study), tuple(runs))
 
 
 def _fails_all(error: OrchError) -> bool:

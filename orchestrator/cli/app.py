@@ -1,0 +1,144 @@
+"""The `orch` command: a group of thin commands over the jobs; here alone errors become exit codes.
+
+Data goes to standard output, everything else to standard error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import gc
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import click
+
+from orchestrator import __version__
+from orchestrator.cli.lazy import LazyGroup
+from orchestrator.cli.output import say
+from orchestrator.errors import ExitCode, Interrupted, OrchError, OutputError
+
+GARBAGE = 100_000
+"""Objects made and not dropped before garbage is looked for; Python's own 700 is for programs that start with few."""
+
+
+class Orch(LazyGroup):
+    """The group of all commands; a reader that goes away ends it as it ends other programs."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # noqa: ANN401 - click's signature
+        """Read the command line, which may already write a help text."""
+        with _written():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
+        """Run the command."""
+        with _written():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _written() -> Iterator[None]:
+    """Let everything reach standard output; raise Interrupted if its reader is gone, OutputError if a disk is full."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        _no_more_output()
+        raise Interrupted(signal.SIGPIPE) from error
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _no_more_output()
+        raise OutputError(f"standard output cannot be written: {error.strerror}", "Free some space.") from error
+
+
+def _no_more_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+COMMANDS = {
+    "run": ("orchestrator.cli.run:run", "Bring a deployment up, benchmark it and take it down again."),
+    "up": ("orchestrator.cli.up:up", "Start a container with a vLLM server and wait until it is healthy."),
+    "bench": ("orchestrator.cli.bench:bench", "Run a benchmark sweep inside the deployment that is up."),
+    "down": ("orchestrator.cli.down:down", "End a deployment: stop its server and remove its container."),
+    "status": ("orchestrator.cli.status:status", "Say how one deployment is: container, health, model, who wants it."),
+    "ps": ("orchestrator.cli.ps:ps", "List the deployments on this node: what is up, whose it is, what it holds."),
+    "logs": ("orchestrator.cli.logs:logs", "Write the server's log to standard output, its secrets masked."),
+    "gc": ("orchestrator.cli.gc:gc", "Remove deployments whose owner is dead or whose time is up."),
+    "plan": ("orchestrator.cli.plan:plan", "Show what a profile comes to; nothing is started."),
+    "search": ("orchestrator.cli.search:search", "Find the highest load that meets all objectives."),
+    "profile": ("orchestrator.cli.profile:profile", "List, show and check profiles."),
+    "results": ("orchestrator.cli.results:results", "List runs, show their results, write them as CSV."),
+}
+"""Where each command is, and what the list of commands says of it."""
+
+
+@click.group(
+    cls=Orch, commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
+@click.version_option(__version__, prog_name="orch")
+@click.option("--debug", is_flag=True, envvar="ORCH_DEBUG", help="Show a traceback with every error.")
+def orch(debug: bool) -> None:
+    """Serve a model with vLLM in a container, benchmark it, and leave the node as it was.
+
+    \b
+    orch run cpu-tiny                         the whole job, with guaranteed teardown
+    orch up ds-671b-awq && orch bench         the same in steps
+    """  # noqa: D301 - click wants the control character
+    click.get_current_context().meta["debug"] = debug
+
+
+def main() -> None:
+    """Run the command line and end the process with the exit code that the outcome stands for.
+
+    What is imported stays to the end. Looking for garbage among it, again and again while it is made and once more at
+    the end, would be a good part of the time in which a command answers.
+    """
+    gc.set_threshold(GARBAGE, *gc.get_threshold()[1:])
+    try:
+        _run()
+    finally:
+        gc.freeze()
+
+
+def _run() -> NoReturn:
+    debug = "--debug" in sys.argv or bool(os.environ.get("ORCH_DEBUG"))
+    try:
+        outcome = orch.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        _end_by_signal(signal.SIGINT)
+    except Interrupted as interruption:
+        _end_by_signal(interruption.signum)
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        sys.exit(ExitCode.USAGE)
+    except OrchError as error:
+        if debug:
+            traceback.print_exc()
+        say(describe(error))
+        sys.exit(error.exit_code)
+    except Exception as error:  # noqa: BLE001 - whatever it is, a person gets one clear line
+        if debug:
+            traceback.print_exc()
+        say(f"orch: this is a fault of orch itself: {type(error).__name__}: {error}")
+        say(f"      Report it, with the traceback {'above' if debug else 'of: orch --debug …'}")
+        sys.exit(ExitCode.RUN_FAILED)
+    sys.exit(outcome if isinstance(outcome, int) else ExitCode.OK)
+
+
+def describe(error: OrchError) -> str:
+    """Return an error as the lines that a person reads: what and where, then what to do next."""
+    lines = [f"orch: {error.message}"]
+    if error.hint:
+        lines.append("      " + error.hint.replace("\n", "\n      "))
+    return "\n".join(lines)
+
+
+def _end_by_signal(signum: int) -> None:
+    if signum not in (signal.SIGINT, signal.SIGPIPE):  # whoever pressed Ctrl-C or went away knows
+        say(f"orch: ended by {signal.Signals(signum).name}")
+    sys.exit(128 + signum)

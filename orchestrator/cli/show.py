@@ -1,0 +1,130 @@
+"""How runs, studies and searches are shown: their table or their data, and what else there is to say."""
+
+from __future__ import annotations
+
+from orchestrator.cli.output import emit, emit_json, emit_table, say
+from orchestrator.cli.tables import results_tables, searched_study_table, searched_table
+from orchestrator.errors import ExitCode
+from orchestrator.jobs.searches import SearchedStudy
+from orchestrator.measuring.search import Found
+from orchestrator.measuring.search_plan import SearchPlan
+from orchestrator.plan.variants import label
+from orchestrator.report.data import run_data, searched_study_data, study_data
+from orchestrator.report.meaning import can_go_on, exit_code, exit_code_of_study
+from orchestrator.report.remarks import ending, remarks
+from orchestrator.report.repeated import repeated
+from orchestrator.report.table import study_rows, wide_rows
+from orchestrator.report.thin import LEGEND
+from orchestrator.runs.directory import RunDirectory
+from orchestrator.runs.records import RunState
+from orchestrator.runs.study import Study
+
+
+def show_run(directory: RunDirectory, *, as_json: bool) -> None:
+    """Write a run's results to standard output."""
+    if as_json:
+        emit_json("run", run_data(directory))
+    else:
+        manifest, rows = directory.manifest(), wide_rows(directory)
+        version = manifest.deployment.vllm_version if manifest.deployment else None
+        title = f"{manifest.id}   {manifest.profile}   vLLM {version or '?'}   {manifest.state.value}"
+        emit_table(*results_tables(title, rows, tuple(manifest.varied)))
+        for point in repeated(directory):
+            emit(point.line())
+    for line in remarks(directory):
+        say(line)
+
+
+def show_study(study: Study, *, as_json: bool) -> None:
+    """Write a study's results to standard output."""
+    manifests = [run.manifest() for run in study.runs]
+    if as_json:
+        emit_json("study", study_data(study))
+    else:
+        done = sum(manifest.state is RunState.DONE for manifest in manifests)
+        rows = [{**row, "verdict": row.get("verdict") or row["state"]} for row in study_rows(study)]
+        title = f"{study.id}   {manifests[0].profile}   {done} of {len(manifests)} runs done"
+        emit_table(*results_tables(title, rows, tuple(manifests[0].varied)))
+        for run, manifest in zip(study.runs, manifests, strict=True):
+            for point in repeated(run):
+                emit(f"{label(manifest.varied)}: {point.line()}")
+    for run, manifest in zip(study.runs, manifests, strict=True):
+        ended = [f"{line.splitlines()[0]}   {run.path}" for line in ending(manifest)]
+        lines = [*ended, *remarks(run)]
+        if lines:
+            say("\n".join([f"{label(manifest.varied)}:", *(f"  {line}" for line in lines)]))
+
+
+def show_search(found: Found, *, as_json: bool) -> None:
+    """Write what a search came to to standard output."""
+    if as_json:
+        emit_json("search", found.as_data())
+        return
+    emit_table(searched_table(found))
+    emit(found.statement())
+    if any(map(found.thin, found.tried)):
+        say(LEGEND)
+
+
+def show_searched_study(searched: SearchedStudy, plan: SearchPlan, *, as_json: bool) -> None:
+    """Write what the searches of a study came to to standard output."""
+    if as_json:
+        emit_json("search-study", searched_study_data(searched.study, searched.found))
+    else:
+        emit_table(searched_study_table(searched.study, searched.found, plan))
+
+
+def show(found: RunDirectory | Study, *, as_json: bool) -> None:
+    """Write the results of a run or a study to standard output."""
+    if isinstance(found, Study):
+        show_study(found, as_json=as_json)
+    else:
+        show_run(found, as_json=as_json)
+
+
+def report(found: RunDirectory | Study, *, as_json: bool, quiet: bool) -> ExitCode:
+    """Show what was carried through and say where it lies; return the exit code that it stands for.
+
+    Quiet, a run in which all is well is not shown; JSON that was asked for always is.
+    """
+    code = exit_code_of_study(found) if isinstance(found, Study) else exit_code(found)
+    if as_json or code or not quiet:
+        show(found, as_json=as_json)
+    if code or not quiet:
+        for line in _where(found):
+            say(line)
+    if code == ExitCode.RUN_FAILED and any(map(can_go_on, runs_of(found))):
+        say(f"go on with it: orch bench --resume {id_of(found)}")
+    return code
+
+
+def _where(found: RunDirectory | Study) -> tuple[str, str]:
+    if isinstance(found, Study):
+        return f"study: {found.id}", f"csv:   orch results csv {found.id}"
+    return f"run: {found.path}", f"csv: {found.summary_csv}"
+
+
+def show_cut_short(found: RunDirectory | Study, searched: Found | None, *, as_json: bool) -> None:
+    """Show what was measured by the time that a job was cut short, and how to go on with it."""
+    if isinstance(found, Study):
+        show_study(found, as_json=as_json)
+        say(f"study: {found.id}")
+    else:
+        if searched is not None:
+            show_search(searched, as_json=as_json)
+        elif found.records():
+            show_run(found, as_json=as_json)
+        say(f"run: {found.path}")
+    if any(map(can_go_on, runs_of(found))):
+        indent = " " * len("study: " if isinstance(found, Study) else "run:  ")
+        say(f"{indent}go on with it: orch bench --resume {id_of(found)}")
+
+
+def runs_of(found: RunDirectory | Study) -> tuple[RunDirectory, ...]:
+    """Return the runs of what was found."""
+    return found.runs if isinstance(found, Study) else (found,)
+
+
+def id_of(found: RunDirectory | Study) -> str:
+    """Return how it is named on the command line."""
+    return found.id if isinstance(found, Study) else found.path.name

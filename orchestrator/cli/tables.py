@@ -1,0 +1,170 @@
+"""The tables that people see; rich lays them out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.measuring.search import Found
+from orchestrator.measuring.search_plan import SearchPlan
+from orchestrator.metrics.objectives import marked
+from orchestrator.plan.variants import label, short_names
+from orchestrator.profile.text.find import ProfileSummary
+from orchestrator.report.table import Cell, Row
+from orchestrator.runs.study import Study
+from orchestrator.units import format_duration
+from orchestrator.workload.backend import BACKENDS, COMPLETIONS
+from orchestrator.workload.point import lengths_text
+
+SHOWN = {
+    "batch": "batch",
+    "in/out": "lengths",
+    "rep": "repetition",
+    "E2E s": "duration_s",
+    "req/s": "request_throughput",
+    "out tok/s": "output_throughput",
+    "total tok/s": "total_token_throughput",
+    "TTFT ms": "mean_ttft_ms",
+    "P99 TTFT": "p99_ttft_ms",
+    "TPOT ms": "mean_tpot_ms",
+    "P99 TPOT": "p99_tpot_ms",
+    "ITL ms": "mean_itl_ms",
+    "P99 ITL": "p99_itl_ms",
+    "verdict": "verdict",
+}
+"""Columns of the table on the screen and what fills them; the CSV has them all."""
+WHOLE = {
+    **{heading: SHOWN[heading] for heading in ("batch", "in/out", "rep", "E2E s", "req/s", "total tok/s")},
+    "E2EL ms": "mean_e2el_ms",
+    "P99 E2EL": "p99_e2el_ms",
+    "verdict": "verdict",
+}
+"""The columns where no request generates tokens."""
+NARROW = ("batch", "in/out", "out tok/s", "total tok/s", "TTFT ms", "TPOT ms", "ITL ms", "verdict")
+"""The columns that are left where the terminal is too narrow for all."""
+
+
+def results_tables(title: str, rows: Sequence[Row], varied: tuple[str, ...]) -> tuple[Table, Table]:
+    """Return the table of measurements, first the keys that varied, and a narrow one for a small terminal."""
+    names = [(name, key) for key, name in short_names(varied).items()]
+    whole = bool(rows) and not any(BACKENDS[str(row.get("backend") or COMPLETIONS)].generates for row in rows)
+    wide = WHOLE if whole else SHOWN
+    narrow = [(heading, wide[heading]) for heading in (wide if whole else NARROW)]
+    return (
+        _table(title, rows, [*names, *wide.items()], len(names)),
+        _table(title, rows, [*names, *narrow], len(names)),
+    )
+
+
+def _table(title: str, rows: Sequence[Row], columns: Sequence[tuple[str, str]], left: int) -> Table:
+    """Return a table of columns, each a heading and what fills it; the first few are text."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, (heading, _) in enumerate(columns):
+        table.add_column(heading, justify="left" if index < left or heading == "verdict" else "right", no_wrap=True)
+    for row in rows:
+        thin = str(row.get("thin_percentiles") or "").split()
+        figures = {name: marked(name, _text(cell), thin) for name, cell in row.items() if cell is not None}
+        cells = {**figures, "lengths": _lengths(row)}
+        table.add_row(*(Text(_text(cells.get(source))) for _, source in columns))
+    return table
+
+
+def _lengths(row: Row) -> Cell:
+    return None if row.get("dataset") is None else lengths_text(row)
+
+
+def _text(value: Cell) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def runs_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Return the table of runs."""
+    studies = any(row.get("study") for row in rows)
+    headings = ("run", "profile", *(["study", "varied"] if studies else []), "state", "done", "created", "reason")
+    table = Table(*headings, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        done = f"{row['done']}/{row['planned']}" if "done" in row else "-"
+        reason = str(row["reason"]).partition("\n")[0]
+        marks = [row.get("study") or "-", label(row.get("varied") or {}) or "-"] if studies else []
+        cells = (row["id"], row.get("profile", "-"), *marks, row["state"], done, row.get("created", "-")[:19], reason)
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def ps_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Return the table of deployments."""
+    columns = ("name", "profile", "container", "status", "age", "held", "holds")
+    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        age = format_duration(row["age_s"])
+        cells = (row["name"], row["profile"], row["container"], row["status"], age, row["held"])
+        table.add_row(*cells, "\n".join(row["holds_why"]))
+    return table
+
+
+def searched_table(found: Found) -> Table:
+    """Return the table of the loads that a search has tried."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    figures = ("req/s", "goodput", "out tok/s", "TTFT ms", "TPOT ms", "E2EL ms")
+    for heading in (found.plan.over, "rep", *figures, "verdict", "met"):
+        table.add_column(heading, justify="left" if heading in ("verdict", "met") else "right", no_wrap=True)
+    for item in sorted(found.tried, key=lambda item: (item.load, item.record.repetition)):
+        metrics = item.record.metrics
+        values = (
+            (
+                metrics.request_throughput, metrics.request_goodput, metrics.output_throughput, metrics.ttft_ms.mean,
+                metrics.tpot_ms.mean, metrics.e2el_ms.mean,
+            )
+            if metrics
+            else (None,) * len(figures)
+        )  # fmt: skip
+        shown = ("-" if figure is None else f"{figure:.2f}" for figure in values)
+        table.add_row(
+            str(item.load),
+            str(item.record.repetition),
+            *shown,
+            found.verdict(item).value,
+            "yes" if item.met else "; ".join(item.reasons),
+        )
+    return table
+
+
+def searched_study_table(study: Study, found: Mapping[int, Found], plan: SearchPlan) -> Table:
+    """Return the table of what the searches of a study came to."""
+    names = short_names(tuple(study.runs[0].manifest().varied))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in (*names.values(), plan.over, "goodput", "statement"):
+        table.add_column(heading, justify="right" if heading in (plan.over, "goodput") else "left", no_wrap=True)
+    for index, run in enumerate(study.runs):
+        manifest = run.manifest()
+        cells = ["-" if manifest.varied[key] is None else str(manifest.varied[key]) for key in names]
+        if index in found:
+            capacity, goodput = found[index].capacity(), found[index].goodput()
+            cells += [
+                "-" if capacity is None else str(capacity),
+                "-" if goodput is None else f"{goodput:.2f}",
+                found[index].statement(),
+            ]
+        else:
+            first = manifest.reason.partition("\n")[0]
+            cells += ["-", "-", f"{manifest.state.value}: {first}"]
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def profiles_table(found: Sequence[ProfileSummary]) -> Table:
+    """Return the table of profiles."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("PROFILE", "DESCRIPTION", "FILE"):
+        table.add_column(heading, overflow="fold")
+    for item in found:
+        note = f"cannot be read: {item.problem}" if item.problem else item.description
+        note = f"(hidden by the one above) {note}" if item.shadowed else note
+        table.add_row(Text(item.name), Text(note), Text(str(item.path)))
+    return table

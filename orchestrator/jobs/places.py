@@ -1,0 +1,55 @@
+"""Where jobs are done, and with what at hand: this user's folders, the node's engine, who is told what happens."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from orchestrator.deployment.hold import Holds
+from orchestrator.deployment.launch import Launch
+from orchestrator.deployment.registry import collect_garbage
+from orchestrator.engine import Engine, connect
+from orchestrator.events import Event, Listener, unheard
+from orchestrator.folders import Folders
+from orchestrator.interruption import Interruption
+from orchestrator.profile.schema.profile import Profile
+from orchestrator.runs.journal import Journal
+
+
+@dataclass(frozen=True)
+class Place:
+    """One node as one user sees it, while jobs are done there."""
+
+    folders: Folders
+    engine: Engine
+    holds: Holds
+    """What one launch after the other keeps for itself; nobody else gets a study's devices between two servers."""
+    interruption: Interruption
+    listener: Listener
+    journal: Journal
+
+    def tell(self, event: Event) -> None:
+        """Tell the listener of an event, and write it into the run that is under way."""
+        self.listener(event)
+        self.journal(event)
+
+    def launch(self, profile: Profile, name: str, wait_s: float | None) -> Launch:
+        """Return a launch of a profile here; it queues for so many seconds for what others hold."""
+        at = self.folders
+        return Launch(self.engine, profile, name, at.state, at.locks, at.cache, self.holds, at.environ, wait_s)
+
+
+@contextlib.contextmanager
+def place(folders: Folders, tell: Listener = unheard, interruption: Interruption | None = None) -> Iterator[Place]:
+    """Yield this node, its engine swept of what nobody wants any more.
+
+    Args:
+        folders: Where this user's things lie.
+        tell: Told what happens.
+        interruption: The signals in force; none are caught unless given.
+    """
+    with Holds() as holds:
+        engine = connect(folders.environ)
+        collect_garbage(engine, folders.state)
+        yield Place(folders, engine, holds, interruption or Interruption(), tell, Journal())

@@ -1,0 +1,122 @@
+"""A server to measure on: one of a job's own, torn down after it, or one that is up already and stays up.
+
+Both are made ready first, so that whatever stands in the way is known before anything is recorded, and serve then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from orchestrator.deployment.attach import attach
+from orchestrator.deployment.launch import Launch, Prepared, Starting, launched, prepare
+from orchestrator.deployment.lease import in_use
+from orchestrator.deployment.registry import Listed, fitting
+from orchestrator.deployment.running import Deployment
+from orchestrator.deployment.watchdog import Watch, Watchdog
+from orchestrator.errors import BenchmarkFailed, EngineError
+from orchestrator.jobs.events import TornDown
+from orchestrator.jobs.places import Place
+from orchestrator.mask import Mask
+from orchestrator.measuring.abilities import check_abilities
+from orchestrator.measuring.driver import Driver, wanted
+from orchestrator.measuring.run import Serving
+from orchestrator.plan.suits import bench_of
+from orchestrator.profile.schema.profile import Profile
+from orchestrator.runs.directory import RunDirectory
+
+
+@dataclass(frozen=True)
+class OwnServer:
+    """A server that is to be launched for one run."""
+
+    place: Place
+    launch: Launch
+    prepared: Prepared
+
+    @property
+    def profile(self) -> Profile:
+        """Return the profile that it serves."""
+        return self.launch.profile
+
+    @contextlib.contextmanager
+    def serving(self, directory: RunDirectory) -> Iterator[Serving]:
+        """Yield the healthy server, and tear it down, whatever happens.
+
+        The driver is started with the server, so that it imports vLLM while the weights load, and what the client
+        cannot do is said before they are loaded.
+        """
+        at, bench = self.place, bench_of(self.profile)
+        with launched(self.launch, self.prepared, at.interruption, at.tell, directory) as starting:
+            driver = self._early_driver(starting)
+            unchecked = [driver] if driver is not None else []
+
+            def check_once() -> None:
+                # A server that ends takes the driver with it, and its failure says more; else it is said once it is up.
+                with contextlib.suppress(BenchmarkFailed):
+                    while unchecked and unchecked[0].ready():
+                        check_abilities(bench, unchecked.pop().client())
+
+            yield Serving(starting.healthy(check_once), driver)
+        at.tell(TornDown())
+
+    def _early_driver(self, starting: Starting) -> Driver | None:
+        """Return a driver in a container that runs; None if the server has ended at once; its failure says more."""
+        mask = Mask(self.prepared.secrets.values())
+        with contextlib.suppress(EngineError):
+            needs = wanted(self.profile, bench_of(self.profile))
+            return Driver(self.launch.engine, starting.container, needs, starting.api.key, mask)
+        return None
+
+
+@dataclass(frozen=True)
+class AttachedServer:
+    """A server that is up, and used by one run at a time."""
+
+    place: Place
+    profile: Profile
+    deployment: Deployment
+
+    @contextlib.contextmanager
+    def serving(self, directory: RunDirectory) -> Iterator[Serving]:
+        """Yield the server, which stays up; a watchdog marks the run if orch is killed."""
+        directory.fresh_server_log()
+        environ = self.place.folders.environ
+        watchdog = Watchdog(Watch(None, None, str(directory.path)), environ, directory.logs / "watchdog.log")
+        try:
+            try:
+                yield Serving(self.deployment)
+            finally:
+                self.place.interruption.disarm()
+        finally:
+            watchdog.dismiss()
+
+
+Server = OwnServer | AttachedServer
+
+
+@contextlib.contextmanager
+def own_server(place: Place, profile: Profile, name: str, wait_s: float | None) -> Iterator[OwnServer]:
+    """Yield a server of a job's own, once the node is what it asks for; see `prepare` for what is raised."""
+    launch = place.launch(profile, name, wait_s)
+    yield OwnServer(place, launch, prepare(launch, [place.folders.runs], place.tell))
+
+
+@contextlib.contextmanager
+def attached_server(place: Place, listed: Listed, profile: Profile, wait_s: float | None) -> Iterator[AttachedServer]:
+    """Yield a server that is up, and let nobody else measure in it meanwhile; see `attach` for what is raised."""
+    with in_use(listed.folder, listed.name, wait_s, place.tell):
+        yield AttachedServer(place, profile, attach(place.engine, listed, profile))
+
+
+@contextlib.contextmanager
+def a_server(place: Place, profile: Profile, name: str | None, wait_s: float | None) -> Iterator[Server]:
+    """Yield the server that is up if one fits, else one of the job's own."""
+    listed = fitting(place.engine, profile, name)
+    if listed is not None:
+        with attached_server(place, listed, profile, wait_s) as attached:
+            yield attached
+    else:
+        with own_server(place, profile, name or profile.name, wait_s) as own:
+            yield own

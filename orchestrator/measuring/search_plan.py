@@ -1,0 +1,154 @@
+"""What a capacity search is to find, within which bounds, and the point that puts a load on the server."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.errors import UsageError
+from orchestrator.metrics.objectives import Objective, goodput_bounds, parse_objective
+from orchestrator.plan.suits import bench_of
+from orchestrator.plan.sweep import points
+from orchestrator.profile.schema.bench import Bench
+from orchestrator.profile.schema.profile import Profile
+from orchestrator.units import format_duration
+from orchestrator.workload.arrival import POISSON
+from orchestrator.workload.canonical import canonical_json
+from orchestrator.workload.point import Point
+
+CONCURRENCY, RATE = "concurrency", "request-rate"
+FEWEST_PROMPTS = 8
+USUAL_PROMPTS = 4
+"""Requests for each one in flight, where the profile does not say how many."""
+RATE_STEP_S = 60.0
+"""How long requests arrive at each rate, unless told otherwise: a queue needs time to build up."""
+HIGHEST = 256
+"""The highest load that is tried, unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """What is searched for, and within which bounds."""
+
+    over: str
+    """`concurrency` or `request-rate`."""
+    objectives: tuple[Objective, ...]
+    lowest: int
+    highest: int
+    repetitions: int
+    """How often both sides of the boundary are measured."""
+    resolution: float
+    """How close, as a part of the load, the two sides must be in the end; 0 means one step."""
+    prompts_per_step: float
+    """Requests of a measurement for each step of load; at a request rate, the seconds for which they arrive."""
+
+
+def plan_search(
+    profile: Profile,
+    slos: Sequence[str] = (),
+    *,
+    over: str = CONCURRENCY,
+    lowest: int = 1,
+    highest: int | None = None,
+    repetitions: int = 3,
+    resolution: float = 0.0,
+    step_s: float | None = None,
+) -> SearchPlan:
+    """Return the plan of a search with a profile.
+
+    Args:
+        profile: The resolved profile.
+        slos: Objectives such as `p99_ttft_ms<2000`; the profile's unless given.
+        over: `concurrency` or `request-rate`.
+        lowest: The first load.
+        highest: The highest load; `HIGHEST`, or `lowest` if that is more, unless given.
+        repetitions: How often both sides of the boundary are measured.
+        resolution: How close the two sides must come, as a part of the load; 0 is one step.
+        step_s: How long requests arrive at each rate, in seconds; `RATE_STEP_S` unless given.
+
+    Raises:
+        UsageError: When these do not go together.
+    """
+    bench = bench_of(profile)
+    _check_step(step_s, over, bench)
+    return SearchPlan(
+        over=over,
+        objectives=_objectives(tuple(slos), profile, over),
+        lowest=lowest,
+        highest=_highest(lowest, highest),
+        repetitions=repetitions,
+        resolution=resolution,
+        prompts_per_step=prompts_per_step(bench, over, step_s),
+    )
+
+
+def _check_step(step_s: float | None, over: str, bench: Bench) -> None:
+    if step_s is not None and over != RATE:
+        raise UsageError("--for is how long a rate lasts", f"Give --over {RATE} with it.")
+    if step_s is not None and step_s <= 0:
+        raise UsageError("--for must be longer than nothing", "Such as: --for 5m")
+    if over == RATE and (lasts_s := prompts_per_step(bench, over, step_s)) >= bench.deadline:
+        raise UsageError(
+            f"each rate lasts {format_duration(lasts_s)}, and bench.deadline ends a measurement after "
+            f"{format_duration(bench.deadline)}",
+            "Give a shorter --for, or more time: --set bench.deadline=…",
+        )
+
+
+def _highest(lowest: int, highest: int | None) -> int:
+    if highest is not None and highest < lowest:
+        raise UsageError(f"--to {highest} is less than --from {lowest}", "The search goes up from --from to --to.")
+    return max(lowest, HIGHEST) if highest is None else highest
+
+
+def _objectives(slos: tuple[str, ...], profile: Profile, over: str) -> tuple[Objective, ...]:
+    texts = slos or profile.objectives
+    if not texts:
+        raise UsageError(
+            "there is no objective to search for", "Give one: --slo 'p99_ttft_ms<2000'   or objectives: in the profile"
+        )
+    try:
+        objectives = tuple(parse_objective(text) for text in texts)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    unreported = [profile.bench.unreported(item.metric) for item in objectives] if profile.bench else []
+    if problems := list(dict.fromkeys(filter(None, unreported))):
+        raise UsageError("; ".join(problems), "Search for a metric that the client of this sweep reports.")
+    if over != RATE and all(objective.from_below for objective in objectives):  # a rate can still be too high
+        raise UsageError(
+            f"{' and '.join(map(str, objectives))} would let the concurrency grow without end",
+            "Give an objective beside it that bounds from above, such as --slo 'p99_ttft_ms<2000'.",
+        )
+    return objectives
+
+
+def prompts_per_step(bench: Bench, over: str, step_s: float | None) -> float:
+    """Return the requests of a measurement for each step of load.
+
+    How many requests a rate takes depends on how long it is to last; the profile's own number would be over sooner the
+    higher the rate is, and no queue could build up.
+    """
+    if over == RATE:
+        return RATE_STEP_S if step_s is None else step_s
+    return bench.prompts_per_concurrency or USUAL_PROMPTS
+
+
+def point_at(bench: Bench, plan: SearchPlan, load: int) -> Point:
+    """Return the point that puts so much load on the server, in the shape of the sweep's first point."""
+    first = points(bench)[0]
+    flags = {**bench.client_flags}
+    bounds = goodput_bounds(plan.objectives)
+    if bounds and first.generates:
+        flags["goodput"] = [f"{latency}:{bound:g}" for latency, bound in bounds.items()]
+    groups = bench.dataset.groups
+    return dataclasses.replace(
+        first,
+        num_prompts=first.prompts_of(math.ceil(max(FEWEST_PROMPTS, plan.prompts_per_step * load) / groups) * groups),
+        max_concurrency=load if plan.over == CONCURRENCY else None,
+        request_rate="inf" if plan.over == CONCURRENCY else float(load),
+        burstiness=POISSON if plan.over == CONCURRENCY else bench.burstiness,
+        ramp_up=None,
+        client_flags=canonical_json(flags),
+    )

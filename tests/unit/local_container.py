@@ -15,7 +15,9 @@ from samples import a_run
 
 from orchestrator.engine import ExecSession
 from orchestrator.errors import ServerFailed
+from orchestrator.events import Event, Failed
 from orchestrator.mask import NOTHING_HIDDEN
+from orchestrator.measuring.events import MeasurementBegun, MeasurementEnded
 from orchestrator.measuring.measure import Sweep
 from orchestrator.plan.sweep import sweep
 from orchestrator.vllm.counters import Load, Served, read_served
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import IO
 
-    from orchestrator.errors import OrchError
-    from orchestrator.measuring.measure import Step
     from orchestrator.profile.schema.profile import Profile
     from orchestrator.runs.directory import RunDirectory
     from orchestrator.runs.records import RunState
@@ -233,15 +233,15 @@ class UnderWay:
         self.directory: RunDirectory = a_run(tmp_path / "runs", profile)
         self.server = Server(container)
         self.bench = profile.bench
-        self.sweep = Sweep(self.server, profile, profile.bench, self.directory, self.on_step, self.on_failure)  # type: ignore[arg-type]
+        self.sweep = Sweep(self.server, profile, profile.bench, self.directory, self.tell)  # type: ignore[arg-type]
 
-    def on_step(self, step: Step) -> None:
-        self.steps.append((step.index, step.record.state))
-        on_disk = self.directory.record(step.record.point, step.record.repetition)
-        assert on_disk == step.record
-
-    def on_failure(self, error: OrchError) -> None:
-        self.failures.append(error.message)
+    def tell(self, event: Event) -> None:
+        if isinstance(event, MeasurementBegun | MeasurementEnded):
+            self.steps.append((event.index, event.record.state))
+            on_disk = self.directory.record(event.record.point, event.record.repetition)
+            assert on_disk == event.record
+        elif isinstance(event, Failed):
+            self.failures.append(event.error.message)
 
     def run(self) -> list[RunState]:
         try:

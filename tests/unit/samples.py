@@ -6,11 +6,17 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.deployment.folder import Record
+from orchestrator.deployment.hold import Holds
+from orchestrator.events import Listener, unheard
+from orchestrator.folders import folders
+from orchestrator.interruption import Interruption
+from orchestrator.jobs.places import Place
 from orchestrator.measuring.driver import Client
 from orchestrator.plan.sweep import sweep
 from orchestrator.profile.schema.bench import Bench
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.runs.directory import RunDirectory, create_run
+from orchestrator.runs.journal import Journal
 from orchestrator.runs.records import DeploymentFacts, Manifest, MeasurementRecord, NodeFacts, RunState
 from orchestrator.vllm.result import read_metrics
 from orchestrator.workload.point import Measurement, Point
@@ -189,3 +195,8 @@ def a_client(**fields: object) -> Client:
         "sent": frozenset(),
     }
     return Client(**{**usual, **fields})
+
+
+def a_place(listener: Listener = unheard, engine: object = None) -> Place:
+    """A place where jobs are done, on no engine unless one is given."""
+    return Place(folders({}), engine, Holds(), Interruption(), listener, Journal())  # type: ignore[arg-type]

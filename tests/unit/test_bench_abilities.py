@@ -11,7 +11,7 @@ from local_container import CONTAINER, LocalContainer
 from samples import a_bench, a_client, a_profile
 
 from orchestrator.errors import EnvironmentFault, UsageError
-from orchestrator.jobs.record import open_run
+from orchestrator.jobs.record import make_run
 from orchestrator.measuring.abilities import check_abilities, seen_dataset
 from orchestrator.measuring.driver import Driver, SeenFile, Wanted
 from orchestrator.measuring.resume import check_conditions
@@ -87,7 +87,7 @@ class Engine:
 
 def test_a_run_is_resumed_with_its_own_prompts_only(tmp_path: Path, prompts: Path) -> None:
     profile = a_profile(bench={"lengths": None, "dataset": {"name": "custom", "file": str(prompts)}})
-    run = open_run(tmp_path / "runs", profile, Engine())  # type: ignore[arg-type]
+    run = make_run(tmp_path / "runs", profile, Engine())  # type: ignore[arg-type]
     assert run.manifest().dataset == dataset_facts(of_file(prompts).dataset)
     assert run.manifest().node == node_facts("20.10")
     check_conditions(run, Engine(), profile)  # type: ignore[arg-type]

@@ -11,9 +11,12 @@ from local_container import LocalContainer, UnderWay
 from samples import a_bench, a_measurement, a_profile, a_record, result_bytes
 
 from orchestrator.errors import BenchmarkFailed, Interrupted, OrchError, ServerFailed
+from orchestrator.events import Event, Listener, unheard
 from orchestrator.measuring import driver as session
 from orchestrator.measuring.capacity import CapacitySearch
-from orchestrator.measuring.search import FILE, Found, SearchPlan, Tried, point_at, run_search
+from orchestrator.measuring.events import MeasurementBegun
+from orchestrator.measuring.search import FILE, Found, LoadTried, SearchCutShort, Tried, run_search
+from orchestrator.measuring.search_plan import SearchPlan, point_at
 from orchestrator.metrics.objectives import parse_objective
 from orchestrator.results.validity import Verdict
 from orchestrator.runs.records import RunState
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from orchestrator.measuring.measure import Step
 
 BENCH: dict[str, Any] = {"lengths": [[64, 16]], "num_prompts": [4], "warmup": 0}
 
@@ -41,6 +43,16 @@ def a_plan(**fields: Any) -> SearchPlan:  # noqa: ANN401 - whatever a field hold
     return SearchPlan(**{**usual, **fields})
 
 
+def cut_short(told: list[Found]) -> Listener:
+    """A listener that keeps what a search that was cut short has found."""
+
+    def hear(event: Event) -> None:
+        if isinstance(event, SearchCutShort):
+            told.append(event.found)
+
+    return hear
+
+
 @pytest.fixture
 def container(tmp_path: Path) -> Iterator[LocalContainer]:
     made = LocalContainer(tmp_path)
@@ -52,7 +64,8 @@ def test_it_finds_the_highest_load_and_keeps_every_measurement(tmp_path: Path, c
     going = UnderWay(tmp_path, container, a_profile(bench=BENCH))
     going.directory.update(measurements=())
     told: list[Tried] = []
-    found = run_search(going.sweep, going.bench, a_plan(repetitions=2), told.append, lambda _: None)
+    hear = lambda event: told.append(event.tried) if isinstance(event, LoadTried) else None  # noqa: E731
+    found = run_search(going.sweep, going.bench, a_plan(repetitions=2), hear)
     going.sweep.close()
     assert found.search.capacity() == 10
     assert [item.load for item in found.tried] == [1, 2, 4, 8, 16, 12, 10, 11, 10, 11]
@@ -69,7 +82,7 @@ def test_it_finds_the_highest_load_and_keeps_every_measurement(tmp_path: Path, c
 def test_a_measurement_that_fails_is_not_met(tmp_path: Path, container: LocalContainer) -> None:
     going = UnderWay(tmp_path, container, a_profile(bench={**BENCH, "client_flags": {"behave": "short"}}))
     going.directory.update(measurements=())
-    found = run_search(going.sweep, going.bench, a_plan(), lambda _: None, lambda _: None)
+    found = run_search(going.sweep, going.bench, a_plan(), unheard)
     going.sweep.close()
     assert (found.search.capacity(), found.search.limit()) == (None, 1)
     assert found.tried[0].reasons == ("1 of 128 output tokens",)
@@ -81,7 +94,7 @@ def test_what_speaks_against_the_measurements_at_the_boundary_is_said(
 ) -> None:
     going = UnderWay(tmp_path, container, a_profile(bench=BENCH))
     going.directory.update(measurements=())
-    found = run_search(going.sweep, going.bench, a_plan(highest=4), lambda _: None, lambda _: None)
+    found = run_search(going.sweep, going.bench, a_plan(highest=4), unheard)
     going.sweep.close()
     assert [found.verdict(item) for item in found.tried] == [Verdict.SUSPECT] * 3
     assert found.doubts()[0].startswith("1 of 1 measurements at concurrency 4 is SUSPECT (")
@@ -184,10 +197,9 @@ class Mortal(UnderWay):
 
     bears = 64
 
-    def on_step(self, step: Step) -> None:
-        super().on_step(step)
-        too_much = step.record.parameters["max_concurrency"] > self.bears
-        if step.record.state is RunState.RUNNING and too_much:
+    def tell(self, event: Event) -> None:
+        super().tell(event)
+        if isinstance(event, MeasurementBegun) and event.record.parameters["max_concurrency"] > self.bears:
             self.server.fails_during = ServerFailed("the server was killed for its memory\nlog: …", "Give it more.")
 
 
@@ -200,7 +212,7 @@ def test_what_was_found_before_the_server_died_for_good_is_kept_and_told(
     told: list[Found] = []
     plan = a_plan(objectives=(parse_objective("mean_ttft_ms<5000"),), highest=256)
     with pytest.raises(ServerFailed, match="killed for its memory"):
-        run_search(going.sweep, going.bench, plan, lambda _: None, told.append)
+        run_search(going.sweep, going.bench, plan, cut_short(told))
     (found,) = told
     assert [item.load for item in found.tried] == [1, 2, 4, 8, 16, 32, 64, 128, 96]
     assert (found.search.capacity(), found.search.limit(), going.server.restarts) == (64, 96, 1)
@@ -215,13 +227,15 @@ def test_a_search_that_is_interrupted_keeps_what_it_has(tmp_path: Path, containe
     going = UnderWay(tmp_path, container, a_profile(bench=BENCH))
     going.directory.update(measurements=())
 
-    def interrupt(item: Tried) -> None:
-        if item.load == 2:
-            raise Interrupted(signal.SIGINT)
-
     told: list[Found] = []
+
+    def interrupt(event: Event) -> None:
+        if isinstance(event, LoadTried) and event.tried.load == 2:
+            raise Interrupted(signal.SIGINT)
+        cut_short(told)(event)
+
     with pytest.raises(Interrupted):
-        run_search(going.sweep, going.bench, a_plan(), interrupt, told.append)
+        run_search(going.sweep, going.bench, a_plan(), interrupt)
     going.sweep.close()
     (found,) = told
     assert found.cut_short == "orch received SIGINT"
@@ -234,7 +248,7 @@ def test_a_client_that_never_ran_proves_nothing_of_any_load(tmp_path: Path, cont
     going.directory.update(measurements=())
     told: list[Found] = []
     with pytest.raises(BenchmarkFailed, match=r"^no client came to an end: ") as caught:
-        run_search(going.sweep, going.bench, a_plan(), lambda _: None, told.append)
+        run_search(going.sweep, going.bench, a_plan(), cut_short(told))
     going.sweep.close()
     assert str(going.directory.client_log(told[0].tried[0].record)) in caught.value.hint
     assert told[0].statement().startswith("nothing was measured; the search was cut short: no client came to an end: ")
@@ -245,6 +259,6 @@ def test_a_search_that_measured_nothing_has_found_nothing(tmp_path: Path, contai
     going.sweep.close()
     told: list[Found] = []
     with pytest.raises(OrchError):
-        run_search(going.sweep, going.bench, a_plan(), lambda _: None, told.append)
+        run_search(going.sweep, going.bench, a_plan(), cut_short(told))
     assert told == []
     assert not (going.directory.path / FILE).exists()

@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from orchestrator.cli.report import can_go_on, kept, report
+from fake_engine import FakeEngine
 from samples import a_profile, a_record, a_run
 
+from orchestrator.cli.session import session
+from orchestrator.cli.show import report
 from orchestrator.errors import ExitCode, Interrupted, ServerFailed
+from orchestrator.jobs import places
+from orchestrator.jobs.events import RunOpened
 from orchestrator.plan.sweep import sweep
+from orchestrator.report.meaning import can_go_on
 from orchestrator.runs.records import RunKind, RunState
 
 if TYPE_CHECKING:
@@ -22,14 +27,26 @@ assert PROFILE.bench is not None
 MEASUREMENTS = sweep(PROFILE.bench)
 
 
+@pytest.fixture(autouse=True)
+def no_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing is asked of an engine, and no state of this machine is touched."""
+    monkeypatch.setenv("ORCH_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setattr(places, "connect", lambda _: FakeEngine())
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> RunDirectory:
     return a_run(tmp_path / "runs", PROFILE)
 
 
 def proposed(run: RunDirectory, error: BaseException, capsys: pytest.CaptureFixture[str]) -> bool:
-    with pytest.raises(type(error)), kept(run, lambda _: None):
-        raise error
+    def fail() -> None:
+        with session(quiet=True, as_json=False) as here:
+            here.tell(RunOpened(run))
+            raise error
+
+    with pytest.raises(type(error)):
+        fail()
     return f"orch bench --resume {run.path.name}" in capsys.readouterr().err
 
 

@@ -9,14 +9,16 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from orchestrator.cli.progress import Reporter, TimeLeft, outcome_text
 from processes import COVERAGE, python
 from samples import a_record, result_bytes
 
+from orchestrator.cli.live import Live, TimeLeft, outcome_text
 from orchestrator.errors import ServerFailed
-from orchestrator.measuring.measure import Step
+from orchestrator.events import Failed
+from orchestrator.jobs.events import TornDown
+from orchestrator.measuring.events import MeasurementBegun, MeasurementEnded
 from orchestrator.runs.records import RunState
-from orchestrator.vllm.phases import Phase
+from orchestrator.vllm.phases import Phase, PhaseReached
 from orchestrator.vllm.result import read_metrics
 
 if TYPE_CHECKING:
@@ -37,17 +39,17 @@ emit_table(table)
 LIVE = """
 import time
 from samples import a_record
-from orchestrator.measuring.measure import Step
-from orchestrator.cli.progress import Reporter
+from orchestrator.cli.live import Live
+from orchestrator.measuring.events import MeasurementBegun, MeasurementEnded
 from orchestrator.runs.records import RunState
-from orchestrator.vllm.phases import Phase
-with Reporter().live() as reporter:
-    reporter.phase(Phase.WEIGHTS, "50 %")
-    reporter.step(Step(1, 2, a_record(state=RunState.RUNNING)))
-    reporter.step(Step(1, 2, a_record()))
+from orchestrator.vllm.phases import Phase, PhaseReached
+with Live().shown() as tell:
+    tell(PhaseReached(Phase.WEIGHTS, "50 %"))
+    tell(MeasurementBegun(1, 2, a_record(state=RunState.RUNNING)))
+    tell(MeasurementEnded(1, 2, a_record()))
     time.sleep(0.3)
-    reporter.step(Step(2, 2, a_record()))
-    reporter.phase(Phase.IMAGE, "of the second")
+    tell(MeasurementEnded(2, 2, a_record()))
+    tell(PhaseReached(Phase.IMAGE, "of the second"))
     time.sleep(0.3)
 """
 ESCAPE = b"\x1b["
@@ -207,18 +209,18 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def test_a_phase_is_said_once_and_never_backwards(capsys: pytest.CaptureFixture[str]) -> None:
-    reporter = Reporter()
+    tell = Live()
     for phase in (Phase.IMAGE, Phase.IMAGE, Phase.STARTING, Phase.WEIGHTS, Phase.STARTING, Phase.READY):
-        reporter.phase(phase, "")
+        tell(PhaseReached(phase))
     assert lines(capsys) == [Phase.IMAGE.label, Phase.STARTING.label, Phase.WEIGHTS.label, Phase.READY.label]
 
 
 def test_a_measurement_is_said_when_it_has_ended(capsys: pytest.CaptureFixture[str]) -> None:
-    reporter = Reporter()
-    reporter.step(Step(0, 2, a_record(repetition=0)))
-    reporter.step(Step(1, 2, a_record(state=RunState.RUNNING)))
-    reporter.step(Step(1, 2, a_record(state=RunState.FAILED, reasons=("7 of 8", "zero"))))
-    reporter.line("torn down")
+    tell = Live()
+    tell(MeasurementEnded(0, 2, a_record(repetition=0)))
+    tell(MeasurementBegun(1, 2, a_record(state=RunState.RUNNING)))
+    tell(MeasurementEnded(1, 2, a_record(state=RunState.FAILED, reasons=("7 of 8", "zero"))))
+    tell(TornDown())
     warmup, failed, last = lines(capsys)
     assert warmup.startswith("warm-up 64/16")
     assert failed == "[1/2] 64/16 × 8 prompts: FAILED: 7 of 8; zero"
@@ -226,15 +228,15 @@ def test_a_measurement_is_said_when_it_has_ended(capsys: pytest.CaptureFixture[s
 
 
 def test_quiet_says_nothing_while_all_is_well(capsys: pytest.CaptureFixture[str]) -> None:
-    with Reporter(quiet=True).live() as reporter:
-        reporter.phase(Phase.READY, "")
-        reporter.step(Step(1, 1, a_record()))
-        reporter.line("torn down")
+    with Live(quiet=True).shown() as tell:
+        tell(PhaseReached(Phase.READY))
+        tell(MeasurementEnded(1, 1, a_record()))
+        tell(TornDown())
     assert lines(capsys) == []
 
 
 def test_a_server_that_died_is_said_with_all_that_is_known(capsys: pytest.CaptureFixture[str]) -> None:
-    Reporter().failure(ServerFailed("the server exited", "The whole log: /l"))
+    Live()(Failed(ServerFailed("the server exited", "The whole log: /l")))
     _, err = capsys.readouterr()
     assert "the server exited" in err
     assert "The whole log: /l" in err

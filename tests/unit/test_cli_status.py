@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from fake_engine import FakeEngine, listed
-from orchestrator.cli.deployments import _facts
 from samples import a_profile
 from unprivileged import ordinary_user
 from web import VLLM, answering
 
+from orchestrator.cli.output import say
+from orchestrator.cli.status import _facts
 from orchestrator.deployment.folder import make_deployment_folder, new_identity
+from orchestrator.jobs.state import status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +30,10 @@ def everybodys() -> Iterator[Path]:
 
 
 def facts(folder: Path) -> dict[str, Any]:
-    return _facts(FakeEngine(), listed(folder=folder))  # type: ignore[arg-type]
+    found = status(FakeEngine(), listed(folder=folder))  # type: ignore[arg-type]
+    for fault in found.unreadable:
+        say(fault.message)
+    return _facts(found)
 
 
 def test_a_deployment_with_secrets(everybodys: Path, capsys: pytest.CaptureFixture[str]) -> None:

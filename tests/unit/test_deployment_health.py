@@ -17,8 +17,9 @@ from orchestrator.deployment.health import check_identity, wait_until_healthy
 from orchestrator.deployment.log import ServerLog, read_log
 from orchestrator.deployment.watch import Watch
 from orchestrator.errors import EngineError, EnvironmentFault, ServerFailed
+from orchestrator.events import Event
 from orchestrator.vllm.api import Api
-from orchestrator.vllm.phases import Phase
+from orchestrator.vllm.phases import Phase, PhaseReached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,8 +35,12 @@ class Followed:
 
     def __init__(self, tmp_path: Path, engine: FakeEngine) -> None:
         self.told: list[tuple[Phase, str]] = []
-        self.log = ServerLog(tmp_path / "server.log", lambda phase, detail: self.told.append((phase, detail)))
+        self.log = ServerLog(tmp_path / "server.log", self.hear)
         self.log.follow(engine, "c" * 64, tmp_path)  # type: ignore[arg-type]
+
+    def hear(self, event: Event) -> None:
+        assert isinstance(event, PhaseReached)
+        self.told.append((event.phase, event.detail))
 
     def to_its_end(self) -> Followed:
         assert self.log.ended.wait(30)

@@ -19,6 +19,7 @@ from orchestrator.deployment import hold as hold_module
 from orchestrator.deployment.hold import DOOR, Hold, Holds, take
 from orchestrator.deployment.lease import Lease, in_use
 from orchestrator.errors import Busy, EnvironmentFault, ExitCode, Interrupted
+from orchestrator.events import Event, Waiting, unheard
 from orchestrator.node import queue as module
 
 if TYPE_CHECKING:
@@ -249,11 +250,12 @@ def test_one_who_queues_is_told_once_why_and_gets_it_when_it_is_free(tmp_path: P
     first = take_at_once(tmp_path, "accelerators")
     told: list[str] = []
 
-    def on_wait(message: str) -> None:
-        told.append(message)
+    def tell(event: Event) -> None:
+        assert isinstance(event, Waiting)
+        told.append(event.reason)
         first.release()
 
-    take(("accelerators",), tmp_path, FakeEngine(), "me", 60.0, on_wait).release()  # type: ignore[arg-type]
+    take(("accelerators",), tmp_path, FakeEngine(), "me", 60.0, tell).release()  # type: ignore[arg-type]
     assert len(told) == 1
     assert told[0].startswith("accelerators is held by me, pid 1")
 
@@ -261,7 +263,7 @@ def test_one_who_queues_is_told_once_why_and_gets_it_when_it_is_free(tmp_path: P
 def test_one_who_queues_in_vain_is_told_who_was_in_the_way(tmp_path: Path) -> None:
     first = take_at_once(tmp_path, "accelerators")
     with pytest.raises(Busy, match="held by me, pid 1"):
-        take(("accelerators",), tmp_path, FakeEngine(), "other", 0.05, lambda _: None)  # type: ignore[arg-type]
+        take(("accelerators",), tmp_path, FakeEngine(), "other", 0.05, unheard)  # type: ignore[arg-type]
     first.release()
 
 

@@ -14,6 +14,7 @@ from processes import python
 
 from orchestrator.deployment.lease import FILE, Lease, Tenure, deadline, in_use, read_tenure, renew
 from orchestrator.errors import Busy, EnvironmentFault
+from orchestrator.events import Event, Waiting
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,10 +128,10 @@ def test_who_waits_uses_a_deployment_after_the_one_before(tmp_path: Path) -> Non
     with subprocess.Popen(python("-c", USER, str(tmp_path)), stdout=subprocess.PIPE) as user:
         assert user.stdout is not None
         assert user.stdout.readline() == b"in use\n"
-        told: list[str] = []
+        told: list[Event] = []
         with pytest.raises(Busy, match="the deployment tiny is in use"), in_use(tmp_path, "tiny", 0.6, told.append):
             pytest.fail("used twice")
-        assert told == ["the deployment tiny is in use by another orch process"]
+        assert told == [Waiting("the deployment tiny is in use by another orch process")]
         user.kill()
         user.wait()
     with in_use(tmp_path, "tiny", 600, told.append):

@@ -19,11 +19,13 @@ from unprivileged import closed_folder, ordinary_user
 from orchestrator.deployment.groups import with_known_groups
 from orchestrator.engine import ImageFacts
 from orchestrator.errors import EnvironmentFault, ExitCode, ImageMissing, PortTaken, UsageError
+from orchestrator.events import unheard
 from orchestrator.images.pull import ensure_image
 from orchestrator.node import preflight
 from orchestrator.node.preflight import check_node, check_port
 from orchestrator.plan.container import Identity, container_spec
 from orchestrator.plan.suits import check_context, flagged_context
+from orchestrator.vllm.phases import Phase, PhaseReached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -217,13 +219,14 @@ def test_an_image_is_pulled_as_the_profile_says(pull: str, *, local: bool, pulle
     engine, told = Images(local), list[str]()
     container = a_profile(container={"pull": pull}).container
     assert ensure_image(engine, container, 60.0, told.append) == FACTS  # type: ignore[arg-type]
-    assert (engine.pulled, told) == (pulled, ["60"] * len(pulled))
+    assert engine.pulled == pulled
+    assert told == [PhaseReached(Phase.IMAGE, detail) for detail in (container.image, *["60"] * len(pulled))]
 
 
 def test_an_image_is_pulled_for_the_platform_that_the_profile_names() -> None:
     engine = Images(local=False)
     container = a_profile(container={"platform": "linux/arm64"}).container
-    ensure_image(engine, container, 60.0, list[str]().append)  # type: ignore[arg-type]
+    ensure_image(engine, container, 60.0, unheard)  # type: ignore[arg-type]
     assert engine.pulled == ["linux/arm64 vllm:0.8.5"]
 
 
@@ -234,7 +237,7 @@ def test_a_volume_need_not_be_there_beforehand() -> None:
 def test_an_image_that_is_never_pulled_must_be_there() -> None:
     container = a_profile(container={"pull": "never"}).container
     with pytest.raises(ImageMissing, match="is not on this node") as caught:
-        ensure_image(Images(local=False), container, 60.0, pytest.fail)  # type: ignore[arg-type]
+        ensure_image(Images(local=False), container, 60.0, unheard)  # type: ignore[arg-type]
     assert "docker load" in caught.value.hint
 
 

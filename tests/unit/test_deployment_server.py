@@ -15,9 +15,10 @@ from orchestrator.deployment.running import Deployment
 from orchestrator.deployment.server import Server
 from orchestrator.engine import ImageFacts
 from orchestrator.errors import ServerFailed
+from orchestrator.events import Event
 from orchestrator.plan.container import Identity
 from orchestrator.vllm.api import Api, Health
-from orchestrator.vllm.phases import Phase
+from orchestrator.vllm.phases import Phase, PhaseReached
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,9 +53,9 @@ class Watched:
         log = tmp_path / "server.log"
         self.server = Server(self.engine, profile, deployment, log, self.tell, 60.0)  # type: ignore[arg-type]
 
-    def tell(self, phase: Phase, detail: str) -> None:
-        del detail
-        self.told.append(phase)
+    def tell(self, event: Event) -> None:
+        assert isinstance(event, PhaseReached)
+        self.told.append(event.phase)
 
 
 @pytest.fixture

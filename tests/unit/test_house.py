@@ -37,7 +37,7 @@ ROOMS = (
 )
 """From the ground up: a module imports from its own room and from those below, never from beside or above.
 
-Imports for the type checker count as any other. Others of the ground stand on `errors`, so the ground alone may import from beside.
+Imports for the type checker count as any other. In the ground alone, modules stand on `errors` beside them.
 """
 DRAWERS = {
     "profile": (("text",), ("schema",), ("merging",), ("checking",), ("reading",), ("docs",)),
@@ -64,7 +64,8 @@ SOURCES = {module_name(path): path for path in sorted(ROOT.rglob("*.py"))}
 def nodes(module: str) -> tuple[ast.AST, ...]:
     """Every node of a module but those of its `if __name__ == "__main__"`, which is the entry of a process."""
     tree = ast.parse(SOURCES[module].read_bytes())
-    tree.body = [part for part in tree.body if not (isinstance(part, ast.If) and "__main__" in ast.unparse(part.test))]
+    entry = [part for part in tree.body if isinstance(part, ast.If) and "__main__" in ast.unparse(part.test)]
+    tree.body = [part for part in tree.body if part not in entry]
     return tuple(ast.walk(tree))
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from samples import a_bench, a_point, a_profile
 
-from orchestrator.cli.plan import _lines as shown_lines
 from orchestrator.plan.container import server_argv
 from orchestrator.plan.docker_run import docker_run_line
 from orchestrator.plan.estimate import CLIENT_START_S, UNKNOWN_OUTPUT, estimate, point_seconds
 from orchestrator.plan.plan import plan
 from orchestrator.plan.sweep import sweep, warmups
+from orchestrator.plan.variants import Variant
 from orchestrator.profile.reading.load import load_profile
+from orchestrator.report.plans import plan_lines
 from orchestrator.vllm.client import LATEST
 from orchestrator.workload.arrival import RampUp
 
@@ -39,7 +40,7 @@ def test_the_plan_of_the_guide_holds_everything_that_will_run() -> None:
 
 def test_the_printed_folder_is_made_whatever_its_name_is(tmp_path: Path) -> None:
     profile, folder = a_profile(), tmp_path / "it's a blank" / "mine-by-hand"
-    lines = shown_lines(profile, plan(profile, "mine", str(folder)))
+    lines = plan_lines(profile, [(Variant(profile, {}), plan(profile, "mine", str(folder)))], [])
     (line,) = (line for line in lines if line.startswith("mkdir "))
     subprocess.run(["sh", "-c", line], check=True, cwd=tmp_path)
     assert folder.is_dir()
@@ -80,7 +81,7 @@ def test_flags_that_the_image_s_version_does_not_know_are_in_the_plan() -> None:
     )
     made = plan(profile, "mine", "/state")
     assert made.flags == (line,)
-    assert f"# - {line}" in shown_lines(profile, made)
+    assert f"# - {line}" in plan_lines(profile, [(Variant(profile, {}), made)], [])
 
 
 def test_the_start_takes_as_long_as_the_profile_expects() -> None:

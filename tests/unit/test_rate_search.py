@@ -8,15 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from samples import a_bench, a_profile, a_record, a_run, result_bytes
 
-from orchestrator.measuring.search import (
-    CONCURRENCY,
-    OVERLOAD,
-    RATE,
-    RATE_STEP_S,
-    SearchPlan,
-    prompts_per_step,
-    run_search,
-)
+from orchestrator.events import unheard
+from orchestrator.measuring.search import OVERLOAD, run_search
+from orchestrator.measuring.search_plan import CONCURRENCY, RATE, RATE_STEP_S, SearchPlan, prompts_per_step
 from orchestrator.metrics.objectives import parse_objective
 from orchestrator.results import validity
 from orchestrator.results.validity import Reason, Verdict
@@ -74,7 +68,7 @@ def searched(queue: Queue, step_s: float | None = None, objective: str = "p99_tt
         "resolution": 0.0,
         "prompts_per_step": prompts_per_step(BENCH, RATE, step_s),
     }
-    return run_search(queue, BENCH, SearchPlan(**{**usual, **fields}), lambda _: None, lambda _: None)  # type: ignore[arg-type]
+    return run_search(queue, BENCH, SearchPlan(**{**usual, **fields}), unheard)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("per_s", [3.0, 7.5, 20.0, 50.0])

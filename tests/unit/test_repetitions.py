@@ -7,7 +7,6 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from orchestrator.cli.report import missed_objectives, remarks
 from pydantic import ValidationError
 from samples import a_bench, a_profile, a_record, a_run, result_bytes
 
@@ -17,6 +16,7 @@ from orchestrator.plan.sweep import measurement, measurements, points, repetitio
 from orchestrator.profile.dump import dump_profile
 from orchestrator.profile.reading.load import load_profile
 from orchestrator.profile.schema.precision import Precision
+from orchestrator.report.remarks import missed_objectives, remarks
 from orchestrator.report.repeated import repeated
 from orchestrator.results.statistics import mean_interval, t_quantile
 from orchestrator.runs.records import MeasurementRecord, RunState

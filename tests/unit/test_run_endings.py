@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from samples import a_profile, a_record, a_run, deployment_facts
+from samples import a_place, a_profile, a_record, a_run, deployment_facts
 
 from orchestrator.engine import ImageFacts
 from orchestrator.errors import Interrupted, ServerFailed, UsageError
-from orchestrator.jobs.record import open_run, recorded
+from orchestrator.jobs.record import make_run, recorded
 from orchestrator.measuring.resume import check_client, check_conditions, check_profile
 from orchestrator.node.facts import node_facts
 from orchestrator.plan.suits import bench_of
@@ -55,7 +55,7 @@ def summary(run: RunDirectory) -> list[str]:
 
 
 def test_a_run_whose_measurements_are_all_done_is_done(run: RunDirectory) -> None:
-    with recorded(run):
+    with recorded(a_place(), run):
         for measurement in MEASUREMENTS:
             run.write_record(a_record(measurement))
     manifest = run.manifest()
@@ -65,7 +65,7 @@ def test_a_run_whose_measurements_are_all_done_is_done(run: RunDirectory) -> Non
 
 
 def test_a_run_with_a_failed_measurement_has_failed(run: RunDirectory) -> None:
-    with recorded(run):
+    with recorded(a_place(), run):
         run.write_record(a_record(MEASUREMENTS[0]))
         run.write_record(a_record(MEASUREMENTS[1], state=RunState.FAILED, reasons=("no",)))
     assert run.manifest().state == RunState.FAILED
@@ -86,7 +86,7 @@ def test_whatever_ends_a_run_is_in_its_record(
     run: RunDirectory, end: BaseException, state: RunState, reason: str
 ) -> None:
     half_done(run)
-    with pytest.raises(type(end)), recorded(run):
+    with pytest.raises(type(end)), recorded(a_place(), run):
         raise end
     assert (run.manifest().state, run.manifest().reason) == (state, reason)
     assert [record.state for record in run.records()] == [RunState.DONE, state]
@@ -98,11 +98,11 @@ def test_a_run_that_is_opened_knows_its_conditions(tmp_path: Path) -> None:
     profile = a_profile(
         container={"privileged": True}, server={"flags": {"tensor_parallel_size": 8, "dtype": "float16"}}
     )
-    manifest = open_run(tmp_path, profile, Engine()).manifest()  # type: ignore[arg-type]
+    manifest = make_run(tmp_path, profile, Engine()).manifest()  # type: ignore[arg-type]
     assert (manifest.state, manifest.tensor_parallel_size, manifest.dtype) == (RunState.PLANNED, 8, "float16")
     assert manifest.warnings[0].startswith("privileged")
     assert manifest.node == node_facts("20.10")
-    assert open_run(tmp_path, PROFILE, Engine()).manifest().dtype == "auto"  # type: ignore[arg-type]
+    assert make_run(tmp_path, PROFILE, Engine()).manifest().dtype == "auto"  # type: ignore[arg-type]
 
 
 def test_a_profile_without_a_sweep_cannot_be_benchmarked() -> None:

@@ -9,9 +9,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from orchestrator.cli.report import exit_code
-from orchestrator.jobs.study import StudyUnderWay
-from samples import a_manifest, a_profile, a_record, a_run
+from samples import a_manifest, a_place, a_profile, a_record, a_run
 
 from orchestrator.errors import (
     Busy,
@@ -24,10 +22,12 @@ from orchestrator.errors import (
     ServerFailed,
     UsageError,
 )
-from orchestrator.interruption import Interruption
-from orchestrator.jobs.record import open_study
+from orchestrator.events import Event, Failed
+from orchestrator.jobs.record import make_study
+from orchestrator.jobs.study_under_way import StudyUnderWay
 from orchestrator.plan.sweep import sweep
 from orchestrator.plan.variants import variants
+from orchestrator.report.meaning import exit_code
 from orchestrator.report.table import guide_csv, study_csv, study_guide_csv, study_rows
 from orchestrator.runs.directory import MANIFEST, RunDirectory, settle
 from orchestrator.runs.records import Manifest, RunState
@@ -40,6 +40,8 @@ SEQS = "server.flags.max-num-seqs"
 PROFILE = a_profile(vary={"axes": {SEQS: [1, 2, 3]}})
 assert PROFILE.bench is not None
 MEASUREMENTS = sweep(PROFILE.bench)
+TODO = {0: "1", 1: "2", 2: "3"}
+"""The runs of the study, each with what sets it apart."""
 
 
 class Engine:
@@ -52,7 +54,7 @@ class Engine:
 @pytest.fixture
 def runs(tmp_path: Path) -> tuple[RunDirectory, ...]:
     """The runs of a study of three servers."""
-    return open_study(tmp_path, variants(PROFILE), Engine())  # type: ignore[arg-type]
+    return make_study(tmp_path, variants(PROFILE), Engine())  # type: ignore[arg-type]
 
 
 def states(runs: tuple[RunDirectory, ...]) -> list[str]:
@@ -70,14 +72,17 @@ class Taking:
     def __init__(
         self, runs: tuple[RunDirectory, ...], before: dict[int, Exception], after: dict[int, Exception]
     ) -> None:
-        self.study = StudyUnderWay(lambda: runs)
+        self.study = StudyUnderWay(a_place(self._hear), lambda: runs)
         self.told: list[OrchError] = []
         self._before = before
         self._after = after
 
     def all(self) -> None:
         with self.study:
-            self.study.each([0, 1, 2], self._take, Interruption(), self.told.append)
+            self.study.each(TODO, self._take)
+
+    def _hear(self, event: Event) -> None:
+        self.told += [event.error] if isinstance(event, Failed) else []
 
     def _take(self, index: int) -> None:
         if index in self._before:
@@ -168,36 +173,35 @@ def test_what_would_fail_the_others_too_ends_the_study(error: OrchError, runs: t
 
 def test_nothing_is_made_if_the_first_server_cannot_be_had(tmp_path: Path) -> None:
     def make() -> tuple[RunDirectory, ...]:
-        return open_study(tmp_path / "runs", variants(PROFILE), Engine())  # type: ignore[arg-type]
+        return make_study(tmp_path / "runs", variants(PROFILE), Engine())  # type: ignore[arg-type]
 
-    study = StudyUnderWay(make)
+    study = StudyUnderWay(a_place(), make)
 
     def take(_index: int) -> None:
         raise Busy("somebody holds it")
 
     with pytest.raises(Busy), study:
-        study.each([0, 1, 2], take, Interruption(), lambda _: None)
-    assert study.begun == ()
+        study.each(TODO, take)
     assert not (tmp_path / "runs").exists()
 
 
 def test_a_signal_during_a_teardown_ends_the_study_before_the_next_server(runs: tuple[RunDirectory, ...]) -> None:
-    interruption = Interruption()
-    study = StudyUnderWay(lambda: runs)
+    place = a_place()
+    study = StudyUnderWay(place, lambda: runs)
 
     def take(index: int) -> None:
         with study.opened(index) as run:
             measure(run)
-        interruption.first = int(signal.SIGTERM)
+        place.interruption.first = int(signal.SIGTERM)
 
     with pytest.raises(Interrupted), study:
-        study.each([0, 1, 2], take, interruption, lambda _: None)
+        study.each(TODO, take)
     assert states(runs) == ["done", "interrupted", "interrupted"]
     assert runs[1].manifest().reason == "not begun: orch received SIGTERM"
 
 
 def test_a_study_under_way_is_held_and_nobody_calls_it_interrupted(runs: tuple[RunDirectory, ...]) -> None:
-    study = StudyUnderWay(lambda: runs)
+    study = StudyUnderWay(a_place(), lambda: runs)
     with study, study.opened(0) as run:
         measure(run)
         settle(runs[2].path)

@@ -7,11 +7,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from orchestrator.cli.progress import outcome_text
-from orchestrator.cli.report import show_run
 from pydantic import ValidationError
 from samples import a_bench, a_measurement, a_profile, a_record, a_result, a_run
 
+from orchestrator.cli.live import outcome_text
+from orchestrator.cli.show import show_run
 from orchestrator.measuring.driver import wanted
 from orchestrator.measuring.judge import incompleteness
 from orchestrator.metrics.objectives import metric_value, parse_objective

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from orchestrator.vllm.results import LATENCIES, STATISTICS, WHOLE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from orchestrator.vllm.results import Metrics
 
@@ -67,12 +67,28 @@ def parse_objective(text: str) -> Objective:
 
 def check_metric(name: str) -> str:
     """Return the name of a metric; raise ValueError with those there are for another one."""
-    if name not in METRICS and not _FURTHER.fullmatch(name):
+    if not is_metric(name):
         raise ValueError(
             f"'{name}' is not a metric; there are {', '.join(THROUGHPUTS)}, and latencies such as p99_ttft_ms, "
             f"made of {', '.join(STATISTICS)} and {', '.join(LATENCIES)}"
         )
     return name
+
+
+def is_metric(name: str) -> bool:
+    """Say whether a metric has this name."""
+    return name in METRICS or _FURTHER.fullmatch(name) is not None
+
+
+def known_objectives(texts: Iterable[str]) -> tuple[list[Objective], list[str]]:
+    """Return the objectives on record, and the texts among them that are none for this version."""
+    known, others = [], []
+    for text in texts:
+        try:
+            known.append(parse_objective(text))
+        except ValueError:
+            others.append(text)
+    return known, others
 
 
 def unreported(name: str, percentiles: Collection[float], *, generates: bool) -> str | None:
@@ -98,6 +114,8 @@ def metric_value(name: str, metrics: Metrics) -> float | None:
     """Return the value of a metric, or None if the client did not report it."""
     if name in THROUGHPUTS:
         found = getattr(metrics, name)
+    elif not is_metric(name):  # one that a record of another version names
+        found = None
     else:
         statistic, latency, _ = name.split("_")
         found = getattr(metrics, f"{latency}_ms").value(statistic)

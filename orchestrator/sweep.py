@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.profile.arrival import POISSON
 from orchestrator.profile.bench import LengthProduct
 from orchestrator.profile.dataset_random import PrefixRepetitionDataset
-from orchestrator.vllm.backend import BACKENDS, COMPLETIONS
+from orchestrator.vllm.backend import COMPLETIONS, backend_of
 from orchestrator.vllm.client import RANGE_FLAG
 
 if TYPE_CHECKING:
@@ -74,12 +74,12 @@ class Point:
     @property
     def generates(self) -> bool:
         """Say whether answers are tokens; otherwise each request has one answer that is none."""
-        return BACKENDS[self.backend].generates
+        return backend_of(self.backend).generates
 
     @property
     def ignores_eos(self) -> bool:
         """Say whether answers go on after their end until they have the output length."""
-        if not BACKENDS[self.backend].samples:
+        if not backend_of(self.backend).samples:
             return False
         return self.output_len is not None if self.ignore_eos is None else self.ignore_eos
 
@@ -206,7 +206,7 @@ def _lengths(bench: Bench) -> list[tuple[int | None, int | None]]:
         return list(itertools.product(bench.lengths.input, bench.lengths.output or (None,)))
     if bench.lengths:
         return list(bench.lengths)
-    output = dataset.asked_output_len if BACKENDS[bench.backend].generates else None
+    output = dataset.asked_output_len if backend_of(bench.backend).generates else None
     if isinstance(dataset, PrefixRepetitionDataset):
         return [(dataset.prefix_len + dataset.suffix_len, output)]
     return [(None, output)]
@@ -272,9 +272,19 @@ def measurement(bench: Bench, point: Point, repetition: int) -> Measurement:
 
 
 def measurements(bench: Bench, named: Iterable[tuple[str, int]]) -> list[Measurement]:
-    """Return the measurements of a sweep with these point ids and repetitions, in their order."""
+    """Return the measurements of a sweep with these point ids and repetitions, in their order.
+
+    Raises:
+        KeyError: The sweep does not come to a point with one of these ids; see `strangers`.
+    """
     by_id = {point.id: point for point in points(bench)}
-    return [measurement(bench, by_id[point], repetition) for point, repetition in named if point in by_id]
+    return [measurement(bench, by_id[point], repetition) for point, repetition in named]
+
+
+def strangers(bench: Bench, ids: Iterable[str]) -> list[str]:
+    """Return the point ids among some that a sweep does not come to, each once."""
+    known = {point.id for point in points(bench)}
+    return [point for point in dict.fromkeys(ids) if point not in known]
 
 
 def warmup(bench: Bench, point: Point) -> Measurement | None:

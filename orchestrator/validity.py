@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.profile.arrival import POISSON
 from orchestrator.runs.records import RunState
 from orchestrator.sweep import lengths_vary, prompts_share
-from orchestrator.vllm.backend import BACKENDS, COMPLETIONS
+from orchestrator.vllm.backend import COMPLETIONS, backend_of
 from orchestrator.vllm.client import is_rust
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ def _prefix_cache(record: MeasurementRecord, _metrics: Metrics) -> Reason | None
 
 
 def _backend(record: MeasurementRecord) -> Backend:
-    return BACKENDS[record.parameters.get("backend", COMPLETIONS)]
+    return backend_of(record.parameters.get("backend", COMPLETIONS))
 
 
 def _templated_part(record: MeasurementRecord) -> float:

@@ -108,13 +108,15 @@ def _resume_run(
     this: Job, directory: RunDirectory, given: Profile | None, name: str | None, wait_s: float | None
 ) -> None:
     """Take what a run has not done; nothing is started if nothing is missing."""
-    from orchestrator.resume import check_conditions, check_profile, is_complete
+    from orchestrator.resume import check_can_go_on, check_conditions, check_profile, is_complete
 
-    resolved = directory.profile()
+    resolved, complete = directory.profile(), is_complete(directory)
+    if not complete:
+        check_can_go_on(directory)
     if given is not None:
         check_profile(directory, given)
     check_conditions(directory, this.engine, resolved)
-    if is_complete(directory):
+    if complete:
         this.reporter.line("nothing is missing")
         return
     this.measure(resolved, name, wait_s, lambda: this.alone(lambda: directory))

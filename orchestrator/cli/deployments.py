@@ -177,12 +177,12 @@ def _facts(engine: Engine, deployment: Listed) -> dict[str, Any]:
 def _api(deployment: Listed) -> Api | None:
     """Return how the server is asked, as far as this user may: without its key, or None where nothing is recorded."""
     from orchestrator.cli.output import say
-    from orchestrator.deployment.attach import made_from
+    from orchestrator.deployment.attach import serving
     from orchestrator.deployment.up import server_api
     from orchestrator.errors import EnvironmentFault, UsageError
 
     try:
-        return server_api(made_from(deployment), _secrets_if_ours(deployment))
+        return server_api(serving(deployment).profile, _secrets_if_ours(deployment))
     except UsageError:
         return None
     except EnvironmentFault as fault:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.cli.output import emit, emit_json, emit_table, say
 from orchestrator.errors import ExitCode, Interrupted, RunFailed
-from orchestrator.objectives import marked, missed, parse_objective
+from orchestrator.objectives import known_objectives, marked, missed
 from orchestrator.plan.variants import short_names
 from orchestrator.record import recorded
 from orchestrator.report.repeated import repeated
@@ -16,7 +16,7 @@ from orchestrator.report.thin import LEGEND
 from orchestrator.runs.records import RunKind, RunState
 from orchestrator.sweep import lengths_text
 from orchestrator.validity import assess, thin_percentiles
-from orchestrator.vllm.backend import BACKENDS, COMPLETIONS
+from orchestrator.vllm.backend import COMPLETIONS, backend_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -110,7 +110,7 @@ def exit_code(directory: RunDirectory) -> ExitCode:
 
 def missed_objectives(directory: RunDirectory) -> list[str]:
     """Return a line for each objective of the profile that a measurement does not keep to."""
-    objectives = [parse_objective(text) for text in directory.profile().objectives]
+    objectives, _ = known_objectives(directory.profile().objectives)
     return [
         f"MISSED: {record.label}, repetition {record.repetition}: {phrase}"
         for record in (directory.records() if objectives else [])
@@ -149,7 +149,17 @@ def run_data(directory: RunDirectory) -> dict[str, object]:
 def remarks(directory: RunDirectory) -> list[str]:
     """Return a line for everything about a run that its figures do not say."""
     torn = [f"not trusted: {error.message}" for error in directory.torn()]
-    return [*doubts(directory), *missed_objectives(directory), *torn]
+    return [*doubts(directory), *missed_objectives(directory), *torn, *_not_known(directory)]
+
+
+def _not_known(directory: RunDirectory) -> list[str]:
+    """Return a line for each thing on record that this version of orch has no place for, and so leaves out."""
+    stored = directory.stored()
+    lines = [stored.note()] if stored.note() else []
+    _, others = known_objectives(stored.profile.objectives)
+    lines += [f"the objective '{text}' is not known and was not judged" for text in others]
+    lines += [f"{folder} is not among the run's measurements and is left out" for folder in directory.unlisted()]
+    return [f"note: {line}" for line in lines]
 
 
 def ending(manifest: Manifest) -> list[str]:
@@ -182,7 +192,7 @@ def doubts(directory: RunDirectory) -> list[str]:
 def emit_results(title: str, rows: Sequence[Row], varied: tuple[str, ...]) -> None:
     """Write the table of measurements to standard output, first the keys that varied."""
     names = [(name, key) for key, name in short_names(varied).items()]
-    whole = bool(rows) and not any(BACKENDS[str(row.get("backend") or COMPLETIONS)].generates for row in rows)
+    whole = bool(rows) and not any(backend_of(str(row.get("backend") or COMPLETIONS)).generates for row in rows)
     wide = WHOLE if whole else SHOWN
     narrow = [(heading, wide[heading]) for heading in (wide if whole else NARROW)]
     emit_table(

@@ -12,7 +12,7 @@ from orchestrator.cli.study_report import report_study, show_study
 from orchestrator.errors import ExitCode, Interrupted, OrchError, UsageError
 from orchestrator.plan.variants import label, variants
 from orchestrator.record import open_study
-from orchestrator.resume import check_conditions, check_profile, is_complete
+from orchestrator.resume import check_can_go_on, check_conditions, check_profile, is_complete
 from orchestrator.runs.study import Study
 from orchestrator.study import StudyUnderWay
 
@@ -41,6 +41,8 @@ def resume_study(this: Job, study: Study, given: Profile | None, name: str | Non
     """Take what the runs of a study have not done; nothing is started if nothing is missing."""
     missing = {index: label(run.manifest().varied) for index, run in enumerate(study.runs) if not is_complete(run)}
     profiles = [run.profile() for run in study.runs]
+    for index in missing:
+        check_can_go_on(study.runs[index])
     if given is not None:
         _check_variants(study, given)
     for index in missing:

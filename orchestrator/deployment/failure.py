@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.deployment.folder import PROFILE
 from orchestrator.deployment.log import lines_before, read_log
-from orchestrator.errors import EngineError, EnvironmentFault, OrchError, ServerFailed
+from orchestrator.errors import EngineError, EnvironmentFault, ServerFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,12 +82,9 @@ def _end_of(pieces: Iterable[bytes]) -> tuple[int, bytes]:
 
 def _settings(folder: Path) -> dict[str, str]:
     """Return what the profile of a deployment says, in its own keys; nothing if it cannot be read."""
-    from orchestrator.profile.load import load_profile  # noqa: PLC0415 - see the module
+    from orchestrator.profile.stored import read_stored  # noqa: PLC0415 - see the module
 
-    try:
-        profile = load_profile(str(folder / PROFILE), ())
-    except (OrchError, OSError):
-        return {}
+    profile = read_stored(folder / PROFILE).profile
     container = profile.container
     named = {f"container.{name}": getattr(container, name) for name in type(container).model_fields}
     named |= {f"server.flags.{name.replace('_', '-')}": value for name, value in profile.server.flags.items()}

@@ -36,7 +36,7 @@ from orchestrator.profile.precision import Repetitions, Until
 from orchestrator.profile.together import UP, checked, raise_all
 from orchestrator.profile.units import Duration  # noqa: TC001 - pydantic looks these up when it runs
 from orchestrator.profile.values import Count, Flags, Grown
-from orchestrator.vllm.backend import BACKENDS, COMPLETIONS
+from orchestrator.vllm.backend import BACKENDS, COMPLETIONS, backend_of
 
 if TYPE_CHECKING:
     from pydantic import ValidationInfo, ValidatorFunctionWrapHandler
@@ -117,7 +117,7 @@ class Bench(Grown):
     @property
     def asked_endpoint(self) -> str | None:
         """Return the path of the server where it is not the backend's own."""
-        return None if self.endpoint == BACKENDS[self.backend].endpoint else self.endpoint
+        return None if self.endpoint == backend_of(self.backend).endpoint else self.endpoint
 
     @field_validator("endpoint")
     @classmethod

@@ -12,7 +12,7 @@ from orchestrator.interval import CONFIDENCE, mean_interval
 from orchestrator.objectives import is_thin, marked, metric_value
 from orchestrator.runs.records import RunState
 from orchestrator.validity import samples_for
-from orchestrator.vllm.backend import BACKENDS
+from orchestrator.vllm.backend import backend_of
 
 if TYPE_CHECKING:
     from orchestrator.interval import Interval
@@ -81,4 +81,4 @@ def _thin(metric: str, requests: int) -> tuple[str, ...]:
 def _metric(bench: Bench | None) -> str:
     if bench is not None and not isinstance(bench.repetitions, int):
         return bench.repetitions.auto.metric
-    return USUAL_METRIC if bench is None or BACKENDS[bench.backend].generates else OTHER_METRIC
+    return USUAL_METRIC if bench is None or backend_of(bench.backend).generates else OTHER_METRIC

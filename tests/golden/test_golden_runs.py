@@ -5,6 +5,8 @@ Where that is to change: look at `git diff` after `python tests/golden/make.py -
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from typing import TYPE_CHECKING
 
@@ -70,3 +72,13 @@ def test_the_golden_runs_are_small_and_say_nothing_of_the_machine_that_they_were
             assert not any(word in text for word in ("/home/", "/root/", "/work/", "/tmp/golden")), path  # noqa: S108
     for manifest in manifests().values():
         assert manifest["node"]["hostname"] == "node"  # type: ignore[index]
+
+
+@pytest.mark.parametrize("run", [path.parent.name for path in sorted(RUNS.glob("*/summary.csv"))])
+def test_the_figures_are_those_that_the_run_s_own_version_wrote_in_its_table(run: str) -> None:
+    then = list(csv.DictReader(io.StringIO((RUNS / run / "summary.csv").read_text(encoding="utf-8"))))
+    now = list(csv.DictReader(io.StringIO((EXPECTED / run / "wide.csv").read_text(encoding="utf-8"))))
+    judged = {"verdict", "doubts", "notes", "thin_percentiles"}  # these follow from the figures, by rules that grow
+    assert [{key: row[key] for key in row if key not in judged} for row in then] == [
+        {key: row[key] for key in earlier if key not in judged} for earlier, row in zip(then, now, strict=True)
+    ]

@@ -25,10 +25,15 @@ OF_CLIENT = ("client_program", "client_version", "client_sha256")
 
 def is_complete(directory: RunDirectory) -> bool:
     """Say whether a run has nothing more to measure: nothing is missing, and the results ask for no more of it."""
-    stored = directory.stored()
-    if directory.missing() or stored.unreadable or _unplannable(directory, stored.profile):
+    if directory.missing():
         return False
-    return stored.profile.bench is None or not further(stored.profile.bench, directory.records())
+    stored = directory.stored()
+    bench = stored.profile.bench
+    if bench is None or isinstance(bench.repetitions, int):
+        return not stored.unreadable
+    if stored.refused() or _unplannable(directory, stored.profile):
+        return False
+    return not further(bench, directory.records())
 
 
 def check_can_go_on(directory: RunDirectory) -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from samples import a_profile, a_record, a_run, deployment_facts, result_bytes
 
 from orchestrator.cli import orch
 from orchestrator.cli.report import exit_code, missed_objectives, remarks
 from orchestrator.errors import ExitCode, UsageError
+from orchestrator.profile.dump import dump_profile
 from orchestrator.report.repeated import repeated
 from orchestrator.report.table import summary_csv
 from orchestrator.resume import check_can_go_on, is_complete
@@ -23,8 +29,7 @@ from orchestrator.sweep import measurements, sweep
 from orchestrator.vllm.results import read_metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from click.testing import Result
 
@@ -41,6 +46,25 @@ REFUSED: dict[str, Callable[[dict[str, Any]], object]] = {
     "a command": lambda data: data["server"].update(command=["vllm serve"]),
     "what does not go together": lambda data: data["container"].update(network="none"),
 }
+
+
+def walked(data: Any, keys: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], object]]:  # noqa: ANN401 - any data
+    """Yield everything in plain data with the keys that lead to it."""
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for key, value in items:
+        yield (*keys, key), value
+        yield from walked(value, (*keys, key))
+
+
+def put(data: Any, keys: tuple[str | int, ...], value: object, *, gone: bool) -> None:  # noqa: ANN401 - any data
+    """Put a value in the place of what the keys lead to, or take that away."""
+    *above, last = keys
+    for key in above:
+        data = data[key]
+    if gone:
+        del data[last]
+    else:
+        data[last] = value
 
 
 @pytest.fixture
@@ -176,3 +200,34 @@ def test_what_a_record_says_of_a_backend_and_a_metric_that_are_gone_is_shown(run
     ] * 2
     assert "tgi" in told(run, "results", "csv").stdout
     assert repeated(run) == []
+
+
+PLACES = [keys for keys, _ in walked(yaml.safe_load(dump_profile(PROFILE)))]
+JUNK = st.none() | st.booleans() | st.integers(-2, 10**20) | st.floats(allow_nan=False) | st.text("aé: -\n", max_size=4)
+junk = st.recursive(
+    JUNK, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text("ab.-", max_size=3), inner)
+)
+
+
+@given(st.sampled_from(PLACES), junk, st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_whatever_stands_in_a_profile_on_record_its_run_is_shown(
+    place: tuple[str | int, ...],
+    value: object,
+    gone: bool,  # noqa: FBT001 - drawn
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        directory = a_run(Path(folder) / "runs", PROFILE, deployment=deployment_facts(), state=RunState.INTERRUPTED)
+        directory.write_record(a_record(MEASUREMENTS[0]))
+        rewrite(directory, lambda data: put(data, place, value, gone=gone))
+        (row,) = csv.DictReader(io.StringIO(summary_csv(directory)))
+        assert row["completed"] == "8"
+        remarks(directory)
+        repeated(directory)
+        exit_code(directory)
+        for whole in (False, True):
+            with contextlib.suppress(UsageError):  # no other error, at least
+                is_complete(directory)
+                check_can_go_on(directory)
+            if not whole:
+                directory.write_record(a_record(MEASUREMENTS[1]))

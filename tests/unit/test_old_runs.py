@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import a_profile, a_record, a_run, deployment_facts, result_bytes
@@ -30,8 +29,6 @@ from orchestrator.vllm.results import read_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from click.testing import Result
 
     from orchestrator.runs.directory import RunDirectory
 
@@ -84,17 +81,20 @@ def rewrite(run: RunDirectory, change: Callable[[dict[str, Any]], object]) -> No
     path.write_text(yaml.safe_dump(data), encoding="utf-8")
 
 
-def told(run: RunDirectory, *words: str) -> Result:
-    done = CliRunner().invoke(orch, words, env={"ORCH_RUNS_DIR": str(run.path.parent)})
-    assert done.exception is None or isinstance(done.exception, SystemExit), done.output
-    return done
+def told(run: RunDirectory, *words: str) -> str:
+    """Return what `orch results` writes to standard output."""
+    out = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out):
+        patch.setenv("ORCH_RUNS_DIR", str(run.path.parent))
+        orch.main(["results", *words], standalone_mode=False)
+    return out.getvalue()
 
 
 def shown(run: RunDirectory) -> list[str]:
     commands = (
         ("list",), ("list", "--json"), ("show",), ("show", "--json"), ("csv",), ("csv", "--guide"),
     )  # fmt: skip
-    return [told(run, "results", *words).stdout for words in commands]
+    return [told(run, *words) for words in commands]
 
 
 @pytest.mark.parametrize("what", REFUSED)
@@ -168,14 +168,14 @@ def test_a_measurement_that_the_manifest_does_not_name_is_named(run: RunDirector
 
 @pytest.mark.parametrize("text", [None, "a: [", ""])
 def test_a_run_whose_profile_is_gone_is_shown_from_its_records(run: RunDirectory, text: str | None) -> None:
-    before = told(run, "results", "show", "--json").stdout
+    before = told(run, "show", "--json")
     path = run.path / "profile.yaml"
     if text is None:
         path.unlink()
     else:
         path.write_text(text, encoding="utf-8")
-    assert told(run, "results", "show", "--json").stdout == before
-    (row,) = csv.DictReader(io.StringIO(told(run, "results", "csv").stdout))
+    assert told(run, "show", "--json") == before
+    (row,) = csv.DictReader(io.StringIO(told(run, "csv")))
     assert (row["p99.9_ttft_ms"], row["state"]) == ("8.5", "done")
     assert any(line.startswith("note: the profile on record ") for line in remarks(run))
     assert not is_complete(run)
@@ -195,10 +195,8 @@ def test_what_a_record_says_of_a_backend_and_a_metric_that_are_gone_is_shown(run
     for measurement in MEASUREMENTS:
         parameters = {**measurement.point.parameters(), "backend": "tgi", "ramp_up": {"strategy": "steps", "from": 9}}
         run.write_record(a_record(measurement, parameters=parameters))
-    assert [row["backend"] for row in json.loads(told(run, "results", "show", "--json").stdout)["results"]] == [
-        "tgi"
-    ] * 2
-    assert "tgi" in told(run, "results", "csv").stdout
+    assert [row["backend"] for row in json.loads(told(run, "show", "--json"))["results"]] == ["tgi"] * 2
+    assert "tgi" in told(run, "csv")
     assert repeated(run) == []
 
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 COMPARED = ("accelerators", "cpu_model", "cpus", "architecture")
 """Facts of the node that decide what is measured."""
-_READABLE = "Its results can be read all the same: orch results show {run}   Measure anew: orch run PROFILE"
 OF_CLIENT = ("client_program", "client_version", "client_sha256")
 """Facts of a deployment that say which client measures."""
+_READABLE = "Its results can be read all the same: orch results show {run}   Measure anew: orch run PROFILE"
 
 
 def is_complete(directory: RunDirectory) -> bool:

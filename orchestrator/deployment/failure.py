@@ -84,8 +84,10 @@ def _settings(folder: Path) -> dict[str, str]:
     """Return what the profile of a deployment says, in its own keys; nothing if it cannot be read."""
     from orchestrator.profile.stored import read_stored  # noqa: PLC0415 - see the module
 
-    profile = read_stored(folder / PROFILE).profile
-    container = profile.container
+    stored = read_stored(folder / PROFILE)
+    if stored.unreadable:
+        return {}
+    profile, container = stored.profile, stored.profile.container
     named = {f"container.{name}": getattr(container, name) for name in type(container).model_fields}
     named |= {f"server.flags.{name.replace('_', '-')}": value for name, value in profile.server.flags.items()}
     named |= {f"server.env.{name}": value for name, value in {**container.env, **profile.server.env}.items()}

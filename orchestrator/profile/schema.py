@@ -146,7 +146,8 @@ class Server(Grown):
     command: Annotated[tuple[Text, ...], Field(min_length=1)] = ("vllm", "serve")
     """Command that the model and the flags are appended to, such as `[numactl, --cpunodebind=0, vllm, serve]`.
 
-    A shell's script gets them as its arguments: `[bash, -lc, 'source /opt/env.sh; exec vllm serve "$@"']`.
+    A shell's script gets them as its arguments: `[bash, -lc, 'source /opt/env.sh; exec vllm serve "$@"']`. What is seen
+    to start no vLLM server is refused; a launcher such as `/opt/start.sh` is remarked on, and must pass them all on.
     """
     host: Text = "127.0.0.1"
     """IP address of the node that the server can be reached at; 0.0.0.0 is all of them."""

@@ -122,7 +122,12 @@ class Container(DockerOptions):
     container, less what variables such as `HIP_VISIBLE_DEVICES` hide. `orch plan` says which, and why."""
     source: OneOrMore[AbsolutePath] = ()
     """Shell files of the image that are sourced by bash before the server starts, such as the DTK's env.sh, and before
-    whatever runs beside it."""
+    whatever runs beside it.
+
+    Each of them runs anew for the server, for each start of the benchmark client's driver and where the image is asked
+    about its flags: a file should set variables and nothing else. What is to be done once, such as to delete or to
+    download something, is a script in `server.command`.
+    """
     supervise: StrictBool = True
     """Run the server under orch's supervisor, which stops it when its owner dies or its time is up."""
 

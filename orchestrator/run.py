@@ -102,7 +102,7 @@ def measure(
                 "client_version": found.vllm_version,
                 "client_sha256": None if found.file is None else found.file.sha256,
                 "client_python": found.python_version,
-                "client_mode": "fork" if found.fork else f"process: {found.reason}",
+                "client_mode": found.mode,
             }
         )
         check_client(directory, facts)
@@ -111,6 +111,8 @@ def measure(
         directory.update(deployment=facts)
         if not found.fork and not is_rust(found.name):  # a program of its own has nothing to import
             reports.note(f"each client is a process of its own and imports vLLM anew: {found.reason}")
+        if found.unasked:
+            reports.note(f"{found.name} was not asked what it knows; benchmark_serving.py is assumed: {found.unasked}")
         if work is not None:
             work(under_way)
         else:

@@ -18,6 +18,8 @@ from orchestrator.vllm.metrics import Load, Served, read_load, read_served
 from orchestrator.vllm.phases import Phase
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orchestrator.deployment.up import Deployment, Progress
     from orchestrator.engine import Engine
     from orchestrator.profile.schema import Profile
@@ -54,9 +56,13 @@ class Server:
         self._tells = True
         """It answers when it is asked for its load, as far as is known."""
 
-    def failure(self) -> ServerFailed | None:
-        """Return how the server has failed, or None; cheap, and meant to be asked several times a second."""
-        problem = self._watch.problem()
+    def failure(self, client_waits: Callable[[], bool] = lambda: True) -> ServerFailed | None:
+        """Return how the server has failed, or None; cheap, and meant to be asked several times a second.
+
+        Args:
+            client_waits: Asked whether the client has a request under way, before a silent server counts as hanging.
+        """
+        problem = self._watch.problem(client_waits)
         return None if problem is None else self.explain(problem)
 
     def explain(self, problem: str) -> ServerFailed:

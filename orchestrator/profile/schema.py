@@ -122,7 +122,12 @@ class Container(DockerOptions):
     container, less what variables such as `HIP_VISIBLE_DEVICES` hide. `orch plan` says which, and why."""
     source: OneOrMore[AbsolutePath] = ()
     """Shell files of the image that are sourced by bash before the server starts, such as the DTK's env.sh, and before
-    whatever runs beside it."""
+    whatever runs beside it.
+
+    Each of them runs anew for the server, for each start of the benchmark client's driver and where the image is asked
+    about its flags: a file should set variables and nothing else. What is to be done once, such as to delete or to
+    download something, is a script in `server.command`.
+    """
     supervise: StrictBool = True
     """Run the server under orch's supervisor, which stops it when its owner dies or its time is up."""
 
@@ -146,7 +151,8 @@ class Server(Grown):
     command: Annotated[tuple[Text, ...], Field(min_length=1)] = ("vllm", "serve")
     """Command that the model and the flags are appended to, such as `[numactl, --cpunodebind=0, vllm, serve]`.
 
-    A shell's script gets them as its arguments: `[bash, -lc, 'source /opt/env.sh; exec vllm serve "$@"']`.
+    A shell's script gets them as its arguments: `[bash, -lc, 'source /opt/env.sh; exec vllm serve "$@"']`. What is seen
+    to start no vLLM server is refused; a launcher such as `/opt/start.sh` is remarked on, and must pass them all on.
     """
     host: Text = "127.0.0.1"
     """IP address of the node that the server can be reached at; 0.0.0.0 is all of them."""

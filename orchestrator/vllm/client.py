@@ -187,7 +187,7 @@ def client_argv(
     argv = [*_command(client), *dialect.protocol_of(point.backend)]
     if point.backend != COMPLETIONS or point.endpoint is not None:
         argv += ["--endpoint", point.endpoint or backend.endpoint]
-    argv += ["--host", target.host, "--port", str(target.port), "--model", target.model]
+    argv += [*_address(target), "--model", target.model]
     if target.served_model != target.model:
         argv += ["--served-model-name", target.served_model]
     if target.trust_remote_code:
@@ -291,6 +291,17 @@ def _unknown_flags(point: Point, options: frozenset[str]) -> list[str]:
         if value is not None and len(name) > 1
     }
     return [name for name, option in given.items() if not any(known.startswith(option) for known in options)]
+
+
+def _address(target: Target) -> list[str]:
+    """Return the words that tell a client where the server is.
+
+    Clients of 0.8.5 and 0.9.2 put an IPv6 address before the port without brackets, which 0.11.2 adds; all of them,
+    and the Rust client, take a whole address as it is (`args.base_url` in `vllm/benchmarks/serve.py`).
+    """
+    if ":" in target.host:
+        return ["--base-url", f"http://[{target.host}]:{target.port}"]
+    return ["--host", target.host, "--port", str(target.port)]
 
 
 def _command(client: str) -> list[str]:

@@ -105,6 +105,7 @@ RULES = (
         log=texts(
             r"InductorError\b|BackendCompilerFailed|LoweringException|CompilationError\b|CppCompileError",
             r"LLVM ERROR: |PassManager::run failed|torch\._dynamo\.exc\.\w+: ",
+            r"[Gg]raph compile failed\. synStatus",
         ),
         strength=Strength.SYMPTOM,
     ),
@@ -131,7 +132,10 @@ RULES = (
             "version, left parts."
         ),
         advice=(
-            "Remove the caches (torch_compile_cache, .triton, torchinductor) in what container.mounts brings in.",
+            (
+                "Remove the caches (torch_compile_cache, .triton, torchinductor, torch_extensions) in what "
+                "container.mounts brings in."
+            ),
             "Or give each image its own: VLLM_CACHE_ROOT and TRITON_CACHE_DIR in server.env.",
             "Once without the cache: VLLM_DISABLE_COMPILE_CACHE: 1 in server.env.",
         ),
@@ -140,6 +144,7 @@ RULES = (
             r"(?:FileNotFound|JSONDecode|Unpickling|EOF)Error.*torch_compile_cache|FileNotFoundError.*torchinductor_",
             r"(?:FileNotFound|JSONDecode|Unpickling|EOF)Error.*\.triton/",
             r"/torchinductor_\S+: file too short|/\.triton/cache/\S+: file too short",
+            r"torch_extensions/\S+\.so: (?:cannot open shared object file|file too short|undefined symbol)",
         ),
     ),
     Rule(

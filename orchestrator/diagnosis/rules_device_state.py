@@ -142,8 +142,9 @@ RULES = (
             "Look for the first E or EZ line in the log and in /root/ascend/log of the container.",
         ),
         log=texts(
-            r"NPU function error: .*error code is \d+",
-            r"ERR\d+ PTA call acl api failed",
+            r"NPU function error: .*error code is \d+|OPS function error: .*error code is \d+",
+            r"ERR0[0-4]\d{3} (?:PTA|OPS|GRAPH|PROF) [a-z]|current CANN version (?:do|does) not support",
+            r"The process exits for this inner error, and the current working operator name is",
         ),
         needs_accelerator=True,
         strength=Strength.SYMPTOM,

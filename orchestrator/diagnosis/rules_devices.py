@@ -195,6 +195,7 @@ RULES = (
             r"hipErrorNoBinaryForGpu|Unable to find code object for all current devices",
             r"(?:HIP|CUDA) error: (?:invalid device function|no kernel image is available)",
             r"(?:hip|cuda)ErrorInvalidDeviceFunction|hipErrorSharedObjectInitFailed|cudaErrorNoKernelImageForDevice",
+            r"device kernel image is invalid|cudaErrorInvalidKernelImage|hipErrorInvalidImage",
         ),
         strength=Strength.CERTAIN,
         needs_accelerator=True,
@@ -225,7 +226,7 @@ RULES = (
         title="workers were forked after the accelerator was in use",
         why="A forked process cannot use a device that its parent has opened.",
         advice=("Set VLLM_WORKER_MULTIPROC_METHOD: spawn in server.env.",),
-        log=texts(r"Cannot re-initialize (?:CUDA|HIP) in forked subprocess"),
+        log=texts(r"Cannot re-initialize (?:CUDA|HIP|NPU|XPU) in forked subprocess"),
         needs_accelerator=True,
     ),
 )

@@ -25,6 +25,7 @@ RULES = (
             r"Head size (?P<size>\d+) is not supported|Unsupported head[_ ]?(?:size|dim)",
             r"(?:Invalid|Unknown|Unsupported) attention backend|attention backend \S+ is not (?:supported|available)",
             r"FlashAttention only supports Ampere GPUs or newer|Unsupported FA version: ",
+            r"flash attention build does not support|FlashAttention\S* (?:forward )?only supports ",
             r"VLLM_ATTENTION_BACKEND is set to \w+, but",
             r"FlashMLA \S*is not (?:supported|available)|MLA (?:backend|attention) is not supported",
         ),

@@ -30,8 +30,8 @@ RULES = (
                 r"Permission denied)"
             ),
             (
-                r"(?:ImportError|OSError|RuntimeError): .*(?P<library>[\w/+.-]+\.so[\w.]*): cannot open shared "
-                r"object file(?!: Permission denied)"
+                r"(?:ImportError|OSError|RuntimeError): (?!.*torch_extensions/).*(?P<library>[\w/+.-]+\.so[\w.]*): "
+                r"cannot open shared object file(?!: Permission denied)"
             ),
             r"(?:OSError|RuntimeError): (?P<library>lib\S+\.so[\w.]*) (?:is )?not found",
         ),
@@ -120,7 +120,7 @@ RULES = (
             "Use an image whose vLLM was built for this kind of machine; check container.image.",
         ),
         log=texts(
-            r"AttributeError: '_OpNamespace' '_\w+' object has no attribute",
+            r"'_OpNamespace' '(?:_\w+|vllm\w*)' object has no attribute",
             (
                 r"(?:ModuleNotFound|Import)Error: No module named 'vllm\.[\w.]*_\w*C'"
                 r"|cannot import name '_\w*C' from 'vllm"
@@ -171,6 +171,8 @@ RULES = (
                 r"|KV)\w+Config' object has no attribute "
             ),
             r"module '?transformers[\w.]*'? has no attribute '(?P<name>\w+)'",
+            r"'(?!Mistral|Cached)\w+Tokenizer(?:Fast)?' object has no attribute '(?P<name>\w+)'",
+            r"Received a \w+ for argument \w+, but a \w+ was expected",
             r"ModuleNotFoundError: No module named 'transformers\.[\w.]+'",
             r"data did not match any variant of untagged enum \w+",
             (

@@ -57,6 +57,20 @@ RULES = (
         ),
     ),
     Rule(
+        id="remote-code-not-found",
+        title="the model's own code is not found where it was copied to",
+        why=(
+            "transformers copies the Python files of a model to a cache under the name of its folder; a dot in that "
+            "name, or a cache that not all processes can write and read, hides them."
+        ),
+        advice=(
+            "Mount the model under a name without dots (container.mounts) and give that as server.model.",
+            "Give the cache a folder that the server's user may write: HF_MODULES_CACHE in server.env.",
+            "Or use an image whose vLLM knows the architecture, without server.flags.trust-remote-code.",
+        ),
+        log=texts(r"No module named '(?P<module>transformers_modules\.[\w.-]+)'"),
+    ),
+    Rule(
         id="tokenizer-class-missing",
         title="the tokenizer was saved by a newer transformers than the image has",
         why=(
@@ -185,7 +199,7 @@ RULES = (
             r"Can't load (?:image processor|video processor|feature extractor|processor) for '(?P<path>[^']+)'",
             r"does not appear to have a file named (?:pre)?processor_config\.json",
             r"Invalid type of HuggingFace processor|Failed to apply \w*Processor\w* on data=",
-            r"Error: Unrecognized (?:image |video )?processor in ",
+            r"Error: Unrecognized (?:image |video )?processor in |'\w+Processor' object has no attribute '\w+'",
         ),
     ),
 )

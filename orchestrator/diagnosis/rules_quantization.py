@@ -72,6 +72,8 @@ RULES = (
             ),
             r"does not support (?P<method>\w+) quantization yet",
             r"Quantization scheme is not supported for (?:the )?current GPU",
+            r"No compressed-tensors compatible scheme was found|Unsupported FusedMoe scheme",
+            r"FP8 Fused MoE layers?, (?:only|we require) .*(?:supported|require)",
         ),
     ),
     Rule(
@@ -87,6 +89,23 @@ RULES = (
             r"Failed to find a kernel that can implement the (?P<kind>\w+) linear layer",
             r"No (?P<kind>\w+) MoE backend supports the deployment configuration|No compiled \w+ (?:mm )?kernel",
             r"Failed to find a kernel that can implement|No kernel found for (?:quantized|mixed)",
+        ),
+    ),
+    Rule(
+        id="cutlass-refused",
+        title="CUTLASS, the library of matrix kernels, refuses a layer",
+        why=(
+            "It gives only a status: the layer's shape or data type does not suit the device, or the library was not "
+            "built for it."
+        ),
+        advice=(
+            "Use an image whose vLLM was built for this accelerator, or a newer one.",
+            "Use a model quantized in another way; sparse and fp8 kernels are made for some devices only.",
+            "Another server.flags.tensor-parallel-size gives the layers other shapes.",
+        ),
+        log=texts(
+            r"Error: Error (?:Internal|Not Supported|Invalid Problem|Misaligned Operand|Arch Mismatch)$",
+            r"(?:gemm|GEMM) .*cutlass \S+ .*(?:fail|status)|cutlass\w* .*failed: Error (?:Internal|Invalid)",
         ),
     ),
     Rule(

@@ -140,6 +140,8 @@ QUOTED = re.compile(
     r"|\"(?P<two>.+?)\", please|['\"]?(?P<rest>[^%].+))"
 )
 """The engine core's words for what a worker raised; the worker's message stands in quotes."""
+QUOTE_END = "please check the stack trace"
+"""What follows the quotes, in the same line or some lines below."""
 
 
 def is_consequence(text: str) -> bool:

@@ -17,6 +17,7 @@ from orchestrator.diagnosis.rootcause import CONSEQUENCE, LOGGED, NATIVE_END, RE
 from orchestrator.diagnosis.rule import Strength
 from orchestrator.diagnosis.rules import RULES
 from orchestrator.diagnosis.survived import FROM_OUTSIDE
+from orchestrator.diagnosis.wording import WRAPPERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -116,7 +117,16 @@ def best_match(findings: Findings, root: RootCause | None, server: Server) -> Ma
         return Match(by_code, root if crashed else None, {})
     if rank is None and (root is None or root.tier >= CONSEQUENCE):
         return next((Match(rule, None, {}) for rule in RULES if server.has_ended_as(rule)), None)
-    return best if root is None or root.tier > LOGGED or (rank is not None and rank[3] in root.lines) else None
+    if root is None or root.tier > LOGGED or best is None:
+        return best
+    return best if best.where is not None and _is_of(root, best.where) else None
+
+
+def _is_of(root: RootCause, where: RootCause) -> bool:
+    """Say whether a line belongs to the root's message, or to an exception of its chain that says more than that."""
+    if where.number in root.lines:
+        return True
+    return bool(where.chain) and where.chain == root.chain and not WRAPPERS.search(where.text)
 
 
 def _may_beat(root: RootCause | None, match: Match) -> bool:

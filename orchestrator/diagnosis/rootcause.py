@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 
 from orchestrator.diagnosis.builds import build_errors
 from orchestrator.diagnosis.survived import is_deadly
-from orchestrator.diagnosis.wording import ENGINE_SIDE, NATIVE, QUOTE_END, QUOTED, TROUBLE, USAGE, WRAPPERS, is_consequence
+from orchestrator.diagnosis.wording import (
+    ENGINE_SIDE,
+    NATIVE,
+    QUOTE_END,
+    QUOTED,
+    TROUBLE,
+    USAGE,
+    WRAPPERS,
+    is_consequence,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -195,6 +195,7 @@ RULES = (
             r"hipErrorNoBinaryForGpu|Unable to find code object for all current devices",
             r"(?:HIP|CUDA) error: (?:invalid device function|no kernel image is available)",
             r"(?:hip|cuda)ErrorInvalidDeviceFunction|hipErrorSharedObjectInitFailed|cudaErrorNoKernelImageForDevice",
+            r"GPU archs? (?:of )?.*(?:is|are) (?:invalid or )?not supported|Get GPU arch from rocminfo failed",
             r"device kernel image is invalid|cudaErrorInvalidKernelImage|hipErrorInvalidImage",
         ),
         strength=Strength.CERTAIN,

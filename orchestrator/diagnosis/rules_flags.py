@@ -58,7 +58,10 @@ RULES = (
         title="the value of a flag is not one that vLLM takes",
         why="The flag exists, but its value has another type, or is none of the choices that this version has.",
         advice=(
-            "Correct server.flags.{flag}; that line of the log, or the ones after it, say what it takes.",
+            (
+                "Correct server.flags.{flag}; that line of the log, or the ones after it, say what it takes.",
+                "Correct in server.flags, or in server.env, what the line names; it lists what may be given.",
+            ),
             "The image has vLLM {version}; other versions take other values.",
         ),
         log=texts(
@@ -67,8 +70,31 @@ RULES = (
                 r"|\d+ validation error|.*invalid choice)"
             ),
             r"error: argument -(?P<flag>\w)(?:/\S+)?: (?:invalid|expected)",
+            (
+                r"ValueError: (?:Unknown|Invalid|Unsupported) [\w -]{3,40}: .*"
+                r"(?:[Vv]alid|[Ss]upported|[Aa]vailable|[Aa]llowed) (?:options|values|choices|backends|types)"
+            ),
         ),
         strength=Strength.SYMPTOM,
+    ),
+    Rule(
+        id="variable-refused",
+        title="an environment variable has a value that vLLM cannot use: {name}",
+        why="vLLM reads settings from variables whose names begin with VLLM_; this one's value is not of their kind.",
+        advice=(
+            "Correct {name} in server.env or container.env.",
+            "If VLLM_PORT appears to be a URI, a cluster's service is called vllm: set VLLM_PORT to a number there.",
+        ),
+        log=texts(
+            r"(?P<name>VLLM_PORT) '\S+' appears to be a URI",
+            r"Invalid value '.*' (?:for|in) (?P<name>VLLM_\w+)\. Valid options",
+        ),
+        source=texts(
+            (
+                r"(?:environ|getenv).{0,12}['\"](?P<name>VLLM_\w+)['\"].* → ValueError: (?:invalid literal|could not"
+                r" convert)"
+            ),
+        ),
     ),
     Rule(
         id="settings-rejected",

@@ -94,7 +94,9 @@ RULES = (
             r"\bOutOfMemoryError\b",
             r"hipErrorOutOfMemory|cudaErrorMemoryAllocation|HIP error: out of memory|CUDA error: out of memory",
             r"GetDeviceCount.*Error 2: out of memory",
-            r"HSA_STATUS_ERROR_OUT_OF_RESOURCES|UR_RESULT_ERROR_OUT_OF_DEVICE_MEMORY",
+            r"HSA_STATUS_ERROR_OUT_OF_RESOURCES|UR_RESULT_ERROR_OUT_OF_DEVICE_MEMORY|nrt_tensor_allocate status=4",
+            r"(?:Cuda|HIP) failure (?:\d+ )?'out of memory'|Triton Error \[\w+\]: out of memory|in memory space hbm",
+            r"NVML_SUCCESS == r INTERNAL ASSERT FAILED at .*CachingAllocator",
         ),
     ),
     Rule(

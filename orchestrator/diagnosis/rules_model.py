@@ -200,6 +200,7 @@ RULES = (
             r"does not appear to have a file named (?:pre)?processor_config\.json",
             r"Invalid type of HuggingFace processor|Failed to apply \w*Processor\w* on data=",
             r"Error: Unrecognized (?:image |video )?processor in |'\w+Processor' object has no attribute '\w+'",
+            r"module 'transformers_modules\.\S+' has no attribute '\w*Processor\w*'",
         ),
     ),
 )

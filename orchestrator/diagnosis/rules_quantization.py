@@ -87,7 +87,8 @@ RULES = (
         ),
         log=texts(
             r"Failed to find a kernel that can implement the (?P<kind>\w+) linear layer",
-            r"No (?P<kind>\w+) MoE backend supports the deployment configuration|No compiled \w+ (?:mm )?kernel",
+            r"No (?P<kind>\w+) MoE backend supports the deployment configuration",
+            r"No compiled \w+ (?:(?:mm )?kernel|for )",
             r"Failed to find a kernel that can implement|No kernel found for (?:quantized|mixed)",
         ),
     ),
@@ -189,6 +190,8 @@ RULES = (
             r"backend '(?P<name>[\w-]+)' does not support the deployment configuration",
             r"FusedMoE flashinfer kernels are only supported for|explicitly requested moe_backend=",
             r"BackendSupportedError: (?P<what>\w+) does not support backend",
+            r"[Oo]nly (?:SM ?\d|Hopper|Blackwell).*\bsupported|not supported on SM ?\d+",
+            r"Check failed: .*(?:must be bfloat16|must be float16|SM version|compute capability)",
         ),
     ),
 )

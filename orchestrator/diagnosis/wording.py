@@ -10,7 +10,7 @@ import re
 WRAPPERS = re.compile(
     r"Engine core initialization failed|EngineCore failed to start|EngineCore encountered (?:a fatal error|an issue)"
     r"|Engine process (?:failed to start|\(pid \d+\) died)|Engine loop (?:has died|is not running)"
-    r"|Background loop (?:has errored already|is stopped)"
+    r"|Background loop (?:has errored already|is stopped)|Engine background task failed|NoneType: None$"
     r"|WorkerProc (?:initialization failed|failed to start|hit an exception|failed\.|was terminated)"
     r"|Worker failed with error |Worker proc \S+ died unexpectedly|Worker VllmWorkerProcess pid \d+ died"
     r"|Error executing method |Exception in worker \w+ while processing method|Executor failed\.|EngineDeadError"

@@ -146,6 +146,7 @@ RULES = (
             r"NPU function error: .*error code is \d+|OPS function error: .*error code is \d+",
             r"ERR0[0-4]\d{3} (?:PTA|OPS|GRAPH|PROF) [a-z]|current CANN version (?:do|does) not support",
             r"The process exits for this inner error, and the current working operator name is",
+            r"\bACL [\w ]{1,60} failed|Failed to find function acl\w+",
             r"call aclnn\w+ failed|\bE\w\d{4}: Inner Error|AclNN_\w+_Error\(E",
         ),
         needs_accelerator=True,

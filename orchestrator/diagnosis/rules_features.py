@@ -22,6 +22,7 @@ RULES = (
         ),
         log=texts(
             r"Selected backend \S+ is not valid for this configuration|No valid attention backend found",
+            r"No valid \w+ MLA \w*backend|No valid MLA \w+ backend|Backend \S+ is not supported for vit attention",
             r"Head size (?P<size>\d+) is not supported|Unsupported head[_ ]?(?:size|dim)",
             r"(?:Invalid|Unknown|Unsupported) attention backend|attention backend \S+ is not (?:supported|available)",
             r"FlashAttention only supports Ampere GPUs or newer|Unsupported FA version: ",
@@ -137,6 +138,7 @@ RULES = (
         ),
         log=texts(
             r"No common block size for (?P<size>\d+)(?: \((?P<wanted>.+)\))?",
+            r"block size (?P<size>\d+) is not supported by attention backend|share no supported KV cache block size",
         ),
     ),
     Rule(
@@ -155,8 +157,8 @@ RULES = (
             ),
         ),
         log=texts(
-            r"Error: NIXL is not available|NIXL_ERR_(?P<what>\w+)|\bnixlBackendError\b",
-            r"Mooncake Transfer Engine initialization failed",
+            r"Error: (?:NIXL|Mooncake|MoRIIO|LMCache)\S* is not available|NIXL_ERR_(?P<what>\w+)|\bnixlBackendError\b",
+            r"Mooncake Transfer Engine initialization failed|Mooncake .*(?:registration failed|exited during startup)",
         ),
     ),
     Rule(

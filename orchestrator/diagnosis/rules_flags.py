@@ -60,7 +60,7 @@ RULES = (
         advice=(
             (
                 "Correct server.flags.{flag}; that line of the log, or the ones after it, say what it takes.",
-                "Correct in server.flags, or in server.env, what the line names; it lists what may be given.",
+                "Correct what the line names, in server.flags, server.env or config.json; it lists what may be given.",
             ),
             "The image has vLLM {version}; other versions take other values.",
         ),
@@ -74,6 +74,7 @@ RULES = (
                 r"ValueError: (?:Unknown|Invalid|Unsupported) [\w -]{3,40}: .*"
                 r"(?:[Vv]alid|[Ss]upported|[Aa]vailable|[Aa]llowed) (?:options|values|choices|backends|types)"
             ),
+            r"ValueError: .{3,200}(?:[Ee]xpected|[Mm]ust be|[Cc]hoose) ?(?:one of|from|in)? ?[\[({]['\"]",
         ),
         strength=Strength.SYMPTOM,
     ),
@@ -101,12 +102,16 @@ RULES = (
         title="vLLM refuses the settings as a whole",
         why="Each flag can be read, but one of the values, or two of them together, cannot be used.",
         advice=(
-            "The line says which; correct it in server.flags.",
+            "The line says which; correct it in server.flags, or in server.env.",
             "The image has vLLM {version}; others take other values.",
         ),
-        log=texts(r"\d+ validation errors? for \w+"),
+        log=texts(
+            r"\d+ validation errors? for \w+",
+            r"(?:Value|Assertion|NotImplemented|Type)Error: (?:.*[\s`'\"(])?--[a-z][\w-]{3,}",
+            r"ValueError: .* (?:is|are) (?:mutually exclusive|incompatible with|not compatible with)\b",
+            r"ValueError: .*\b(?:[Ss]et|[Uu]se|[Rr]emove|[Uu]nset) `?VLLM_[A-Z_0-9]+",
+        ),
         strength=Strength.SYMPTOM,
-        versions="0.9 and later",
     ),
     Rule(
         id="speculative-model-missing",

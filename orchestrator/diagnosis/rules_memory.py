@@ -75,7 +75,7 @@ RULES = (
             ),
             "Lower server.flags.max-num-seqs or server.flags.max-num-batched-tokens: both take working memory.",
         ),
-        log=texts(r"No available memory for the cache blocks"),
+        log=texts(r"No available memory for the cache blocks|not enough GPU memory available to serve even a single"),
     ),
     Rule(
         id="out-of-device-memory",

@@ -127,7 +127,7 @@ RULES = (
             "Check architectures and model_type in the model's config.json.",
         ),
         log=texts(
-            r"Model architectures \[.*\] (?:are|is) not supported",
+            r"Model architectures \[.*\] (?:are|is) not supported|Model architecture '\S+' is not supported by",
             r"The checkpoint you are trying to load has model type `[^`]*` but Transformers does not recognize",
             r"has no vLLM implementation|Cannot find model module",
         ),

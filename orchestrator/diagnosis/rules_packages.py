@@ -68,6 +68,8 @@ RULES = (
             r"Error: .*Failed to import (?P<module>[Rr]ay)\b|the package (?P<flash>\w+) seems to be not installed",
             r"Error: .*but (?P<module>\w+) module was not found|Error: .*\b(?P<package>\w+) is not installed",
             r"Error: .*pip install (?P<module>[\w\[\].-]+).* to use",
+            r"ImportError: (?:.{0,60} )?(?P<module>[\w.-]+) (?:is|are) (?:required|not (?:installed|available|found))",
+            r"ImportError: .*\b(?:pip|uv) install |ImportError: .*requires (?:the )?installation of (?P<module>\w+)",
         ),
         strength=Strength.SYMPTOM,
     ),

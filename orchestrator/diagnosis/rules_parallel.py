@@ -115,7 +115,8 @@ RULES = (
         log=texts(
             r"custom_all_reduce\.(?:cuh|cu|hip|hpp):\d+",
             r"peer access is not supported between|ErrorPeerAccess\w+|ErrorTooManyPeers",
-            r"NCCL WARN .*(?:P2P|p2p).*(?:failed|not supported|Cuda failure)|Device does not support multicasting",
+            r"NCCL WARN .*(?:P2P|p2p).*(?:failed|not supported|Cuda failure)",
+            r"Device does not support multicasting|Error happened when batch testing peer-to-peer access",
         ),
         source=texts(r"_SymmetricMemory\.\w+\(.* → RuntimeError: CUDA driver error"),
         needs_accelerator=True,

@@ -157,6 +157,7 @@ RULES = (
                 r"[Ff][Pp]8 (?:kv|KV)[ -]cache (?:dtype )?(?:is )?not (?:yet )?supported|not support (?:fp8"
                 r"|FP8) (?:kv|KV)[ -]cache"
             ),
+            r"Does not support (?:key|value) cache of type ",
             r"(?:Unsupported|Unknown|[Ii]nvalid) (?:kv|KV)[ _-]cache[ _-](?:data ?type|dtype)",
             r"FP8 KV cache (?:is not supported|needs native)|kv_cache_dtype \S+ is not supported",
         ),
@@ -189,6 +190,7 @@ RULES = (
         log=texts(
             r"backend '(?P<name>[\w-]+)' does not support the deployment configuration",
             r"FusedMoE flashinfer kernels are only supported for|explicitly requested moe_backend=",
+            r"\b(?:moe|attention|linear|gemm)_backend='(?P<name>[\w-]+)' is not supported",
             r"BackendSupportedError: (?P<what>\w+) does not support backend",
             r"[Oo]nly (?:SM ?\d|Hopper|Blackwell).*\bsupported|not supported on SM ?\d+",
             r"Check failed: .*(?:must be bfloat16|must be float16|SM version|compute capability)",

@@ -106,7 +106,7 @@ RULES = (
             "Put the model on a fast local disk, or read it into the page cache before; raise health.deadline too.",
         ),
         log=texts(
-            r"Timed out waiting for engine core process\w* to start",
+            r"Timed out waiting for (?:new )?engine core process\w* to start",
             r"Did not receive response from front-end process within",
             r"TimeoutError: RPC Server didn't reply within",
         ),
@@ -124,6 +124,7 @@ RULES = (
         log=texts(
             (
                 r"Cannot provide a placement group|Current node has no \w+ available|Ray does not allocate any \w+ on"
+                r"|No \w+ found in Ray cluster|Not enough resources to allocate|enough \w+ available in a current node"
                 r"|Placement group .* is not (?:ready|placed)"
             ),
             (

@@ -106,7 +106,7 @@ RULES = (
         log=texts(
             r"InductorError\b|BackendCompilerFailed|LoweringException|CompilationError\b|CppCompileError",
             r"LLVM ERROR: |PassManager::run failed|torch\._dynamo\.exc\.\w+: ",
-            r"[Gg]raph compile failed\. synStatus",
+            r"[Gg]raph compile failed\. synStatus|expected size \d+==\d+, stride \d+==\d+ at dim",
         ),
         strength=Strength.SYMPTOM,
     ),

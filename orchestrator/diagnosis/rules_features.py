@@ -27,8 +27,17 @@ RULES = (
             r"(?:Invalid|Unknown|Unsupported) attention backend|attention backend \S+ is not (?:supported|available)",
             r"FlashAttention only supports Ampere GPUs or newer|Unsupported FA version: ",
             r"flash attention build does not support|FlashAttention\S* (?:forward )?only supports ",
+            (
+                r"Error: (?:XFormers|Flash\w+|\w*SDPA|\w*MLA|\w*Attention\w*)(?: \w+)? "
+                r"(?:does not support|only supports) (?!.*(?:kv|KV)[ _-]cache)"
+            ),
             r"VLLM_ATTENTION_BACKEND is set to \w+, but",
             r"FlashMLA \S*is not (?:supported|available)|MLA (?:backend|attention) is not supported",
+        ),
+        raised_in=(
+            "/attention/backends/",
+            "/attention/selector.py",
+            "/layers/attention/",
         ),
     ),
     Rule(
@@ -50,6 +59,7 @@ RULES = (
                 r"|Unsupported speculative method"
             ),
         ),
+        raised_in=("/spec_decode/",),
     ),
     Rule(
         id="engine-generation-refused",
@@ -78,6 +88,7 @@ RULES = (
             r"max_lora_rank \(\d+\) must be one of|does not support LoRA yet|Loading lora \S+ failed",
             r"expected target modules in|is not a supported LoRA",
         ),
+        raised_in=("/vllm/lora/",),
     ),
     Rule(
         id="media-batch-too-small",
@@ -159,6 +170,10 @@ RULES = (
         log=texts(
             r"Error: (?:NIXL|Mooncake|MoRIIO|LMCache)\S* is not available|NIXL_ERR_(?P<what>\w+)|\bnixlBackendError\b",
             r"Mooncake Transfer Engine initialization failed|Mooncake .*(?:registration failed|exited during startup)",
+        ),
+        raised_in=(
+            "/kv_transfer/",
+            "/ec_transfer/",
         ),
     ),
     Rule(

@@ -108,10 +108,23 @@ RULES = (
         log=texts(
             r"\d+ validation errors? for \w+",
             r"(?:Value|Assertion|NotImplemented|Type)Error: (?:.*[\s`'\"(])?--[a-z][\w-]{3,}",
+            (
+                r"ValueError: `?(?:max|enable|disable|limit_mm|tensor_parallel|pipeline_parallel|data_parallel"
+                r"|gpu_memory|kv_cache|kv_transfer|block_size|cpu_offload|num_speculative|cudagraph|prefix_caching)"
+                r"\w*`? \w"
+            ),
             r"ValueError: .* (?:is|are) (?:mutually exclusive|incompatible with|not compatible with)\b",
             r"ValueError: .*\b(?:[Ss]et|[Uu]se|[Rr]emove|[Uu]nset) `?VLLM_[A-Z_0-9]+",
         ),
         strength=Strength.SYMPTOM,
+        raised_in=(
+            "/vllm/config/",
+            "/vllm/config.py",
+            "/engine/arg_utils.py",
+            "/vllm/platforms/",
+            "/cli_args.py",
+            "/entrypoints/cli/",
+        ),
     ),
     Rule(
         id="speculative-model-missing",

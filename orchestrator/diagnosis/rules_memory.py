@@ -91,7 +91,7 @@ RULES = (
         ),
         log=texts(
             r"(?:CUDA|HIP|NPU|XPU) out of memory\b",
-            r"\bOutOfMemoryError\b",
+            r"(?<!ray\.exceptions\.)\bOutOfMemoryError\b",
             r"hipErrorOutOfMemory|cudaErrorMemoryAllocation|HIP error: out of memory|CUDA error: out of memory",
             r"GetDeviceCount.*Error 2: out of memory",
             r"HSA_STATUS_ERROR_OUT_OF_RESOURCES|UR_RESULT_ERROR_OUT_OF_DEVICE_MEMORY|nrt_tensor_allocate status=4",
@@ -109,6 +109,7 @@ RULES = (
         ),
         log=texts(
             r"memory on node \d+ \(\S+ GiB\) on kv cache allocation is less than requested memory for kv",
+            r"due to the node running low on memory|exceeds the memory usage threshold of",
             r"DefaultCPUAllocator: can't allocate memory|DefaultCPUAllocator: not enough memory",
             r"(?:^|: )MemoryError\b|std::bad_alloc|(?<!failed with error )Cannot allocate memory",
         ),

@@ -146,6 +146,7 @@ RULES = (
             r"Unrecognized model in (?P<path>\S+)\. Should have a `model_type` key",
             r"No supported config format found in",
         ),
+        raised_in=("/transformers_utils/config",),
     ),
     Rule(
         id="max-model-len-too-long",

@@ -91,7 +91,7 @@ RULES = (
             ),
         ),
         log=texts(
-            r"[NR]CCL error: |[NR]CCL error in: |\bDistBackendError\b",
+            r"[NR]CCL [Ee]rror(?: \d+|:| in)|\bDistBackendError\b",
             r"nccl(?:UnhandledCudaError|SystemError|InvalidUsage|InternalError|RemoteError|InvalidArgument)\b",
             r"Watchdog caught collective operation timeout",
             r"hccl api failed|Hccl\w+ failed|HCCL function error",

@@ -75,6 +75,7 @@ RULES = (
             r"No compressed-tensors compatible scheme was found|Unsupported FusedMoe scheme",
             r"FP8 Fused MoE layers?, (?:only|we require) .*(?:supported|require)",
         ),
+        raised_in=("/layers/quantization/",),
     ),
     Rule(
         id="quantization-no-kernel",
@@ -195,5 +196,6 @@ RULES = (
             r"[Oo]nly (?:SM ?\d|Hopper|Blackwell).*\bsupported|not supported on SM ?\d+",
             r"Check failed: .*(?:must be bfloat16|must be float16|SM version|compute capability)",
         ),
+        raised_in=("/fused_moe/oracle/",),
     ),
 )

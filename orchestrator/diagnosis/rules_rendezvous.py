@@ -136,5 +136,10 @@ RULES = (
                 r"|scheduled))"
             ),
         ),
+        raised_in=(
+            "/ray_utils.py",
+            "/ray_executor",
+            "/ray_distributed_executor",
+        ),
     ),
 )

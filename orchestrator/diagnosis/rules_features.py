@@ -22,6 +22,7 @@ RULES = (
         ),
         log=texts(
             r"Selected backend \S+ is not valid for this configuration|No valid attention backend found",
+            r"No operator found for `memory_efficient_attention",
             r"No valid \w+ MLA \w*backend|No valid MLA \w+ backend|Backend \S+ is not supported for vit attention",
             r"Head size (?P<size>\d+) is not supported|Unsupported head[_ ]?(?:size|dim)",
             r"(?:Invalid|Unknown|Unsupported) attention backend|attention backend \S+ is not (?:supported|available)",
@@ -149,6 +150,7 @@ RULES = (
         ),
         log=texts(
             r"No common block size for (?P<size>\d+)(?: \((?P<wanted>.+)\))?",
+            r"Error: Block size must be (?:a multiple of|one of) (?P<wanted>.+?)\.?$",
             r"block size (?P<size>\d+) is not supported by attention backend|share no supported KV cache block size",
         ),
     ),

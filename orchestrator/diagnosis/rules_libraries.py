@@ -33,7 +33,7 @@ RULES = (
                 r"(?:ImportError|OSError|RuntimeError): (?!.*torch_extensions/).*(?P<library>[\w/+.-]+\.so[\w.]*): "
                 r"cannot open shared object file(?!: Permission denied)"
             ),
-            r"(?:OSError|RuntimeError): (?P<library>lib\S+\.so[\w.]*) (?:is )?not found",
+            r"Error: (?P<library>lib\S+\.so[\w.]*) (?:is |was )?(?:not found|cannot (?:be )?found)",
         ),
     ),
     Rule(
@@ -126,6 +126,7 @@ RULES = (
                 r"|cannot import name '\w+' from 'vllm\.(?:vllm_flash_attn|_\w*C)\b"
                 r"|cannot import name '_\w*C' from 'vllm"
             ),
+            r"\b_\w*C\w*::\w+\(\) (?:expected|is missing|got an) ",
             r"Could not run '(?:_\w*C\w*|vllm)::\w+' with arguments from the '\w+' backend",
         ),
     ),

@@ -68,6 +68,7 @@ RULES = (
             ),
         ),
         log=texts(
+            r"\bn(?:um)?_\w*experts\S* must be divisible by|must be divisible by ep_size",
             r"Number of experts in the model must be greater than 0 when expert parallelism is enabled",
             r"(?:Error: |Value error, ).*[Ee]xpert parallel\w* (?:is )?(?:only|not) (?:yet )?supported",
         ),

@@ -155,7 +155,7 @@ RULES = (
         ),
         log=texts(
             (
-                r"[Ff][Pp]8 (?:kv|KV)[ -]cache (?:dtype )?(?:is )?not (?:yet )?supported|not support (?:fp8"
+                r"[Ff][Pp]8\w* (?:kv|KV)[ -]cache (?:dtype )?(?:is )?not (?:yet )?supported|not support (?:fp8"
                 r"|FP8) (?:kv|KV)[ -]cache"
             ),
             r"Does not support (?:key|value) cache of type ",

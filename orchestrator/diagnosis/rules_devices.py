@@ -32,6 +32,7 @@ RULES = (
                 r"please ensure that world_size \((?P<asked>\d+)\) is less than than max local gpu count "
                 r"\((?P<count>\d+)\)"
             ),
+            r"size \((?P<asked>\d+)\) cannot be larger than the number of available \w+ \((?P<count>\d+)\)",
             r"World size \((?P<asked>\d+)\) is larger than the number of available GPUs \((?P<count>\d+)\)",
             (
                 r"The number of required \w+ exceeds the total number of available \w+ in the (?:cluster"
@@ -141,7 +142,10 @@ RULES = (
             ),
             "Or choose the devices for the whole container: container.gpus: device=GPU-….",
         ),
-        log=texts(r"ValueError: invalid literal for int\(\) with base 10: '(?P<value>(?:GPU|MIG)-[\w/-]*)'"),
+        log=texts(
+            r"ValueError: invalid literal for int\(\) with base 10: '(?P<value>(?:GPU|MIG)-[\w/-]*)'",
+            r"Physical device \S+ for logical device|visible device ordinal \S+ is out of range",
+        ),
         source=texts(
             r"device_ids?\b.* → ValueError: invalid literal for int",
             r"VISIBLE_DEVICES.* → ValueError: invalid literal for int",

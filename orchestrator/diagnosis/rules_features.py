@@ -22,6 +22,7 @@ RULES = (
         ),
         log=texts(
             r"Selected backend \S+ is not valid for this configuration|No valid attention backend found",
+            r"TypeError: \w+(?:Attention|Attn|MLA)\w*Impl\w*\.__init__\(\) (?:got|missing) ",
             r"No operator found for `memory_efficient_attention",
             r"No valid \w+ MLA \w*backend|No valid MLA \w+ backend|Backend \S+ is not supported for vit attention",
             r"Head size (?P<size>\d+) is not supported|Unsupported head[_ ]?(?:size|dim)",

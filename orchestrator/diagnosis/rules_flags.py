@@ -69,7 +69,7 @@ RULES = (
                 r"error: argument --(?P<flag>[\w-]+)(?:/\S+)?: (?:invalid|expected|ignored|not allowed|Value "
                 r"|\d+ validation error|.*invalid choice)"
             ),
-            r"error: argument -(?P<flag>\w)(?:/\S+)?: (?:invalid|expected)",
+            r"error: argument -(?P<flag>\w)(?:/\S+)?: (?:invalid|expected)|error: the following arguments are required",
             (
                 r"ValueError: (?:Unknown|Invalid|Unsupported) [\w -]{3,40}: .*"
                 r"(?:[Vv]alid|[Ss]upported|[Aa]vailable|[Aa]llowed) (?:options|values|choices|backends|types)"

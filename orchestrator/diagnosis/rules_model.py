@@ -179,6 +179,7 @@ RULES = (
             "Use an image with the vLLM that the model's page names.",
         ),
         log=texts(
+            r"Found conflicts between 'rope_type=",
             r"Unknown RoPE scaling type (?P<name>\w+)|Error: .*`rope_scaling`(?:'s| must be| should)",
             r"Error: .*rope_(?:scaling|parameters) should have a '?\w+'? key",
         ),
@@ -200,7 +201,8 @@ RULES = (
             r"Can't load (?:image processor|video processor|feature extractor|processor) for '(?P<path>[^']+)'",
             r"does not appear to have a file named (?:pre)?processor_config\.json",
             r"Invalid type of HuggingFace processor|Failed to apply \w*Processor\w* on data=",
-            r"Error: Unrecognized (?:image |video )?processor in |'\w+Processor' object has no attribute '\w+'",
+            r"Error: Unrecognized (?:image |video )?processor in |'\w+Processor(?:Fast)?' object has no attribute",
+            r"TypeError: \w+Processor(?:Fast)?\.\w+\(\) (?:got|missing) ",
             r"module 'transformers_modules\.\S+' has no attribute '\w*Processor\w*'",
         ),
     ),

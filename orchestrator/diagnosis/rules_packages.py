@@ -32,7 +32,7 @@ RULES = (
             ),
             r"module '?transformers(?!_modules)[\w.]*'? has no attribute '(?P<name>\w+)'",
             r"'(?!MistralTokenizer'|Cached)\w+Tokenizer(?:Fast)?' object has no attribute '(?P<name>\w+)'",
-            r"Received a \w+ for argument \w+, but a \w+ was expected",
+            r"Received a \w+ for argument \w+, but a .{1,200} was expected",
             r"ModuleNotFoundError: No module named 'transformers\.[\w.]+'",
             r"data did not match any variant of untagged enum \w+",
             (
@@ -96,7 +96,8 @@ RULES = (
                 r"VersionConflict: |TypeError: \w*(?:flash_attn|trtllm|flashinfer"
                 r"|cutlass)\w*\(\) got an unexpected keyword argument"
             ),
-            r"AttributeError: module '(?:torch|triton|flashinfer|numpy|xgrammar)[\w.]*' has no attribute",
+            r"AttributeError: (?:partially initialized )?module '(?!vllm|transformers)[\w.]+' has no attribute",
+            r"TypeError: (?:snapshot_download|hf_hub_download|cached_files?)\(\) got an unexpected keyword argument",
             r"was removed in the NumPy 2\.0 release",
             r"'(?:_IncludedRouter|FieldInfo|APIRouter|FastAPI)' object has no attribute",
             r"TypeError: (?:Router|APIRouter|FastAPI|Starlette)\.\w+\(\) got an unexpected keyword argument",

@@ -193,6 +193,7 @@ RULES = (
             r"FusedMoE flashinfer kernels are only supported for|explicitly requested moe_backend=",
             r"\b(?:moe|attention|linear|gemm)_backend='(?P<name>[\w-]+)' is not supported",
             r"BackendSupportedError: (?P<what>\w+) does not support backend",
+            r"[Rr]equires (?:a )?(?:GPUs? with )?(?:sm|SM)_?\d|[Rr]equires (?:a )?GPUs? with compute capability",
             r"[Oo]nly (?:SM ?\d|Hopper|Blackwell).*\bsupported|not supported on SM ?\d+",
             r"Check failed: .*(?:must be bfloat16|must be float16|SM version|compute capability)",
         ),

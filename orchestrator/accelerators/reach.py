@@ -28,13 +28,15 @@ from orchestrator.accelerators.vendors import VENDORS, Vendor
 from orchestrator.accelerators.visible import Variable, chosen, given_by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 NVIDIA, AMD, HYGON = (next(vendor for vendor in VENDORS if vendor.name == name) for name in ("NVIDIA", "AMD", "Hygon"))
 DRM = Vendor("DRM", ())
 """Stands for the vendor until it is known whose cards the nodes under /dev/dri are."""
-BY_AMD_S_DRIVER = "gpus-"
-"""Numbering of docker's `--gpus` on AMD's cards: by CDI, else by AMD's runtime, whichever the engine finds."""
+LIKE_NVIDIA = tuple(vendor for vendor in VENDORS if set(vendor.gives) & set(NVIDIA.gives))
+"""Vendors whose runtimes read NVIDIA's variable, by which docker's `--gpus` asks."""
+BY_DOCKER = "gpus-"
+"""Numbering of docker's `--gpus` on other cards than NVIDIA's: by CDI or by a runtime, whichever the engine finds."""
 SWARM = "DOCKER_RESOURCE_"
 """How variables begin by which Docker Swarm tells AMD's and Hygon's runtimes what to give."""
 CARD_NODES: tuple[tuple[str, Vendor | None], ...] = (
@@ -153,10 +155,11 @@ def by_gpus(gpus: object, makers: frozenset[str] = frozenset(), key: str = "cont
     driver, ids = getattr(gpus, "driver", ""), gpus if isinstance(gpus, tuple) else getattr(gpus, "device_ids", None)
     if ids and driver == "cdi":
         return [by_cdi(name, key) for name in ids]
-    usual = AMD if AMD.name in makers and NVIDIA.name not in makers else NVIDIA
-    vendor = {"": usual, "nvidia": NVIDIA, "amd": AMD}.get(driver)
+    by_nvidia_s = _likely(LIKE_NVIDIA, makers)
+    usual = AMD if AMD.name in makers and by_nvidia_s.name not in makers else by_nvidia_s
+    vendor = {"": usual, "nvidia": by_nvidia_s, "amd": AMD}.get(driver)
     if ids:
-        numbering = BY_AMD_S_DRIVER if vendor is AMD else BY_INDEX
+        numbering = BY_INDEX if vendor is NVIDIA else BY_DOCKER
         cards = chosen(",".join(ids), numbering, frozenset()) if vendor is not None else None
         return [Given(f"{key}: {', '.join(ids)}", vendor, cards or None, some=ids != ("all",), why=UNKNOWN)]
     asked = gpus if isinstance(gpus, str | int) else getattr(gpus, "count", 1)
@@ -208,9 +211,8 @@ def by_runtime(
     """
     used = default if runtime is None else runtime
     vendor = next((vendor for vendor in VENDORS if used in vendor.runtimes), None)
-    if vendor is not None:
-        alike = [each for each in VENDORS if set(each.gives) & set(vendor.gives)]
-        vendor = _likely([vendor, *alike], makers)  # some vendors' runtimes take the place of NVIDIA's
+    if vendor is NVIDIA:
+        vendor = _likely(LIKE_NVIDIA, makers)
     if runtime is None or not is_plain(runtime):
         for name, variable in variables.items():
             yield from _by_variable_of_any(name, variable, vendor, variables, makers)
@@ -223,8 +225,8 @@ def by_runtime(
         yield from _by_vendor_s(vendor, what, variables, image_env, asked=runtime is not None, files=files)
 
 
-def _likely(vendors: list[Vendor], makers: frozenset[str]) -> Vendor:
-    """Return the first of vendors of which the node has cards; the first one where it is known to have none's."""
+def _likely(vendors: Sequence[Vendor], makers: frozenset[str]) -> Vendor:
+    """Return the first of vendors of which the node has cards; the first one where that is not known."""
     return next((vendor for vendor in vendors if vendor.name in makers), vendors[0])
 
 

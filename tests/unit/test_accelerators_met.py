@@ -169,6 +169,10 @@ WAYS: dict[str, list[Way]] = {
         Way(EVERY, told(DCU_VISIBLE_DEVICES="{n}"), {"HIP_VISIBLE_DEVICES": "0"}),
         Way(EVERY, {"mounts": ["/dev/null:/var/run/hcu-container-devices/cdi/hygon.com/hcu/{n}"]}, {"HIP_VISIBLE_DEVICES": "0"}),
         Way("toolkit", told(NVIDIA_VISIBLE_DEVICES="{n}"), {}, ON_HYGON),
+        Way("docker", {"gpus": ["{n}"]}, {}, ON_HYGON),
+        Way("docker", {"gpus": {"driver": "nvidia", "device_ids": ["{n}"]}}, {}, ON_HYGON),
+        Way(INDEX, {"gpus": "all"}, {"HIP_VISIBLE_DEVICES": "{n}"}, ON_HYGON),
+        Way(EVERY, {"gpus": "all"}, {"CUDA_VISIBLE_DEVICES": ""}, ON_HYGON),
         Way("hcu-ctk", {"devices": ["hygon.com/hcu={n}"]}),
         Way("gpustack", {"devices": ["hygon.com/dcu={n}"]}),
         *left_by("HIP_VISIBLE_DEVICES", INDEX, "{n}", DCU, KFD, {"runtime": "hcu"}),
@@ -275,6 +279,7 @@ WAYS: dict[str, list[Way]] = {
     "T-Head": [
         Way("node", nodes("alixpu", "alixpu_ctl", "alixpu_ppu{n}")),
         Way("cdi", {"devices": ["alibabacloud.com/ppu={n}"]}),
+        Way("docker", {"gpus": ["{n}"]}, {}, ON_THEAD),
         Way("toolkit", told(NVIDIA_VISIBLE_DEVICES="{n}"), {}, ON_THEAD),
         Way("toolkit", by_runtime("nvidia", "NVIDIA_VISIBLE_DEVICES"), {}, ON_THEAD),
         Way("toolkit", {}, {}, Surroundings("nvidia", {"NVIDIA_VISIBLE_DEVICES": "{n}"}, makers=frozenset({"T-Head"}))),

@@ -315,7 +315,7 @@ VENDORS = (
         "Enflame",
         (
             "EnflameTechnology/vllm-gcu: vllm_gcu/gcu.py",
-            "EnflameTechnology/gcushare: gcushare-device-plugin/pkg/config/config.go",
+            "EnflameTechnology/gcushare: gcushare-device-plugin/pkg/device/device_test.go",
             "EnflameTechnology/gcushare: gcushare-device-plugin/pkg/server/server.go",
             "flagos-ai/build-infra: .github/build-config.yml",
         ),

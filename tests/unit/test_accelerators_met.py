@@ -319,13 +319,23 @@ def countings(vendor: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(way.counting for way in WAYS[vendor]))
 
 
-def held(vendor: str, way: Way, card: int) -> tuple[str, ...]:
-    """What a deployment holds that names this card in this way, on the node that has the vendor's cards."""
+def numbers_of(vendor: str, way: Way, card: int) -> dict[str, Any]:
+    """What this way calls a card of the node that has the vendor's cards."""
     first = countings(vendor).index(way.counting) if way in WAYS[vendor] else 0
     assert first < CARDS, "each way of counting begins at another card"
     number, another = ((each + first) % CARDS for each in (card, card + 1))
     body = f"{card:x}" * 8
-    numbers = {"n": number, "m": another, "r": 128 + number, "u": f"GPU-{body}{body}", "x": f"0x{body}{body}"}
+    return {"n": number, "m": another, "r": 128 + number, "u": f"GPU-{body}{body}", "x": f"0x{body}{body}"}
+
+
+def inserted(vendor: str, way: Way, card: int) -> dict[str, Any]:
+    container: dict[str, Any] = filled(way.container, numbers_of(vendor, way, card))
+    return container
+
+
+def held(vendor: str, way: Way, card: int) -> tuple[str, ...]:
+    """What a deployment holds that names this card in this way."""
+    numbers = numbers_of(vendor, way, card)
     profile = a_profile(container=filled(way.container, numbers), server={"env": filled(way.env, numbers)})
     image_env = filled(way.around.image_env, numbers)
     around = Surroundings(way.around.default_runtime, image_env, way.around.cards, way.around.makers)
@@ -358,3 +368,17 @@ def test_two_that_count_alike_and_name_different_cards_do_not_exclude_each_other
         if one.counting == other.counting != EVERY:
             its, others = held(vendor, one, ONE), held(vendor, other, OTHER)
             assert not collide(its, others), f"{one} holds {its}, {other} holds {others}"
+
+
+@pytest.mark.parametrize("vendor", WAYS)
+def test_a_profile_that_names_cards_in_two_ways_at_once_excludes_whoever_has_either(vendor: str) -> None:
+    aside = ("address", "shown")  # opens nothing by itself where a node that computes is given
+    plain = [way for way in WAYS[vendor] if not way.env and way.around == Surroundings() and way.counting not in aside]
+    pairs = [
+        (one, other) for one, other in itertools.permutations(plain, 2) if not set(one.container) & set(other.container)
+    ]
+    for one, other in pairs:
+        container = {**inserted(vendor, one, ONE), **inserted(vendor, other, OTHER)}
+        both = holding(a_profile(container=container)).names
+        for way, card in itertools.product(WAYS[vendor], (ONE, OTHER)):
+            assert collide(both, held(vendor, way, card)), f"{container} holds {both}, {way} names card {card}"

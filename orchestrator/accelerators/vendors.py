@@ -34,7 +34,7 @@ class Vendor:
     adds: bool = False
     """Such a runtime gives what all of `gives` name together."""
     void: frozenset[str] = frozenset()
-    """Words in `gives` that give nothing; an empty text is one of them. Other words are not understood."""
+    """Words in `gives` that give nothing, one of which may be the empty text. Other words are not understood."""
     quiet: bool = False
     """Such a runtime gives nothing where none of `gives` is set; elsewhere it may give all."""
     loud: str = ""
@@ -77,6 +77,9 @@ VENDORS = (
             "NVIDIA/nvidia-container-toolkit: internal/config/image/cuda_image.go",
             "NVIDIA/nvidia-container-toolkit: cmd/nvidia-ctk/system/create-dev-char-symlinks/all.go",
             "NVIDIA/nvidia-container-toolkit: cmd/nvidia-ctk-installer/container/operator/operator.go",
+            "NVIDIA/nvidia-container-toolkit: cmd/nvidia-ctk/cdi/generate/generate.go",
+            "NVIDIA/nvidia-container-toolkit: pkg/nvcdi/namer.go",
+            "NVIDIA/nvidia-container-toolkit: CHANGELOG.md",
             "moby/moby: daemon/devices_nvidia_linux.go",
             "https://docs.nvidia.com/cuda/cuda-programming-guide/05-appendices/environment-variables.html",
         ),

@@ -2,16 +2,19 @@
 
 from orchestrator.accelerators.held import Held, Surroundings, held_by, holding
 from orchestrator.accelerators.names import ALL, collide, together
-from orchestrator.accelerators.node import has_unlike_nvidia_cards, node_accelerators
+from orchestrator.accelerators.node import node_accelerators, node_cards, node_makers
+from orchestrator.accelerators.visible import Cards
 
 __all__ = [
     "ALL",
+    "Cards",
     "Held",
     "Surroundings",
     "collide",
-    "has_unlike_nvidia_cards",
     "held_by",
     "holding",
     "node_accelerators",
+    "node_cards",
+    "node_makers",
     "together",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.accelerators import Surroundings, has_unlike_nvidia_cards, holding, node_accelerators
+from orchestrator.accelerators import Surroundings, holding, node_accelerators, node_cards, node_makers
 
 if TYPE_CHECKING:
     from orchestrator.accelerators import Held
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
 def held_on(engine: Engine, profile: Profile) -> Held:
     """Return what a deployment of a profile holds on this node, and why: what the profile says, or more."""
+    accelerators = node_accelerators()
     around = Surroundings(
         default_runtime=engine.default_runtime(),
         image_env=engine.image_env(profile.container.image),
-        unlike_cards=has_unlike_nvidia_cards(node_accelerators()),
+        cards=node_cards(accelerators),
+        makers=node_makers(accelerators),
     )
     return holding(profile, around)

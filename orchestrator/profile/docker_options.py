@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, StrictBool, field_validator
 
-from orchestrator.profile.units import Size  # noqa: TC001 - pydantic looks it up when it runs
+from orchestrator.profile.units import Size, SizeOrUnlimited  # noqa: TC001 - pydantic looks it up when it runs
 from orchestrator.profile.values import (
     CGROUP_RULE_PATTERN,
     HOST_PATTERN,
@@ -94,7 +94,7 @@ class DockerOptions(Grown):
     """How many CPUs' worth of time it may use, such as 7.5."""
     cpu_shares: Annotated[int, Field(ge=2, le=262144, strict=True)] | None = None
     """Relative weight of its CPU time; docker's is 1024."""
-    memory_swap: Annotated[Literal[-1], Field()] | Size | None = None
+    memory_swap: SizeOrUnlimited | None = None
     """Limit of memory and swap together; -1 is no limit. Needs `memory`."""
     memory_reservation: Size | None = None
     """Memory that it is reduced to when the node runs short."""

@@ -12,7 +12,7 @@ from orchestrator.errors import EnvironmentFault
 from orchestrator.plan.container import Identity, container_spec, server_argv
 from orchestrator.plan.docker_run import docker_run_argv
 from orchestrator.plan.weakening import weakenings
-from orchestrator.profile.docker_words import MEANT, SENTENCES
+from orchestrator.profile.ways.docker import WORDS
 from orchestrator.profile.inherited import with_values
 
 if TYPE_CHECKING:
@@ -43,10 +43,10 @@ def test_what_would_be_cut_or_mean_nothing_is_refused(folder: Folder, text: str,
     assert sign in fault
 
 
-@pytest.mark.parametrize("word", [*MEANT, *SENTENCES])
+@pytest.mark.parametrize("word", WORDS)
 def test_a_word_of_docker_points_to_ours(folder: Folder, word: str) -> None:
     (fault,) = folder.faults_in(f"container: {{image: i, {word.replace('_', '-')}: x}}{END}")
-    assert MEANT.get(word, SENTENCES.get(word, "?")) in fault or "did you mean" in fault
+    assert str(WORDS[word]) in fault or "did you mean" in fault
 
 
 def test_numbers_stay_as_they_are_written_where_text_is_wanted(folder: Folder) -> None:

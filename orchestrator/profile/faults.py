@@ -49,7 +49,6 @@ _PATTERNS = {
     values.HOST_PATTERN: "must be a name and its address, such as hub:10.0.0.2",
     values.CGROUP_RULE_PATTERN: "must be a rule such as c 226:* rwm",
     values.NAMESPACE_PATTERN: "must be host or container:NAME",
-    values.PAIR_PATTERN: "must be NAME=VALUE",
     values.IPC_PATTERN: "must be private, shareable, host, none or container:NAME",
 }
 _OR_ELSE: dict[Keys, str] = {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from pydantic import BaseModel
 
+from orchestrator.profile.pairs import FORMS, SECTION
 from orchestrator.profile.schema import Profile
 
 if TYPE_CHECKING:
@@ -28,9 +29,7 @@ AXES: Keys = ("vary", "axes")
 CHOICES: frozenset[Keys] = frozenset({("vary", "exclude"), ("vary", "include")})
 """Lists of such keys with one value each."""
 
-PAIRED: frozenset[Keys] = frozenset(
-    ("container", name) for name in ("labels", "log_options", "sysctls", "ulimits", "extra_hosts")
-)
+PAIRED: frozenset[Keys] = frozenset((SECTION, name) for name in FORMS)
 """Mappings that may be written as docker writes them too: a list of names, each with its value."""
 DOTTED: frozenset[Keys] = PAIRED - {("container", "ulimits")}
 """Mappings whose keys may hold dots as well."""

@@ -86,7 +86,7 @@ Schema = dict[str, Any]
 
 def reference() -> str:
     """Return the page as Markdown."""
-    schema = json_schema()
+    schema = json_schema(in_part=False)
     sections: Schema = schema["$defs"]
     order = ["Container", "Server", "Health", "Bench", "Vary"]
     order += sorted(name for name in sections if name not in order and "properties" in sections[name])

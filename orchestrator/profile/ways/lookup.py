@@ -21,7 +21,7 @@ is refused all the same, a key without a value."""
 FAMILIES: Mapping[Wrong, tuple[Family, ...]] = {
     "unknown key": (docker.of_key, flags.of_key),
     "shape": (values.of_limit, values.of_shape),
-    "value": (values.of_limit,),
+    "value": (values.of_limit, values.of_empty),
     "no value": (values.of_nothing,),
 }
 """The families that know a way out of each; the first that knows one is heard."""

@@ -49,6 +49,12 @@ NO_LIMIT = frozenset(
 )
 """Words and numbers that elsewhere mean no limit, or nothing."""
 
+EMPTY: dict[Keys, WayOut] = {
+    ("container", "sysctls"): WayOut(how="leave it out, an empty one changes nothing"),
+    ("container", "log_options"): WayOut(how="leave it out for the driver's own"),
+}
+"""What to write in place of an empty text in a mapping."""
+
 _QUOTE = "in a one-line mapping put text that holds a comma in quotes"
 NOTHING: dict[Keys, WayOut] = {
     **dict.fromkeys(
@@ -72,6 +78,11 @@ def of_limit(keys: Keys, given: object) -> WayOut | None:
     found = next((LIMITS[path[:depth]] for depth in range(len(path), 1, -1) if path[:depth] in LIMITS), None)
     said = given is False or (isinstance(given, int | float | str) and _word(given) in NO_LIMIT)
     return found if said else None
+
+
+def of_empty(keys: Keys, given: object) -> WayOut | None:
+    """Return what to write in place of an empty text."""
+    return EMPTY.get(keys[:-1]) if given == "" else None
 
 
 def of_nothing(keys: Keys, _: object) -> WayOut:

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from orchestrator.plan.plan import plan
-from orchestrator.profile.ways.lookup import way_out
 from orchestrator.profile.schema import Container
+from orchestrator.profile.ways.lookup import way_out
 
 if TYPE_CHECKING:
     from profile_folder import Folder

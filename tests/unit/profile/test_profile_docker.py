@@ -12,8 +12,8 @@ from orchestrator.errors import EnvironmentFault
 from orchestrator.plan.container import Identity, container_spec, server_argv
 from orchestrator.plan.docker_run import docker_run_argv
 from orchestrator.plan.weakening import weakenings
-from orchestrator.profile.ways.docker import WORDS
 from orchestrator.profile.inherited import with_values
+from orchestrator.profile.ways.docker import WORDS
 
 if TYPE_CHECKING:
     from profile_folder import Folder

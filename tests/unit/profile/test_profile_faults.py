@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from profile_folder import GOOD
 
+from orchestrator import objectives
 from orchestrator.errors import ExitCode, ProfileError
-from orchestrator.profile import units, values
+from orchestrator.profile import schema_patterns, units, values
 from orchestrator.profile.faults import faults_of
 from orchestrator.profile.jsonschema import json_schema
 from orchestrator.profile.tree import Mark, Node
@@ -478,9 +479,21 @@ def test_what_an_environment_variable_holds_is_in_no_message(folder: Folder) -> 
 def test_every_pattern_of_the_schema_has_a_sentence() -> None:
     patterns = {value for name, value in vars(values).items() if name.endswith("_PATTERN")}
     found = set(re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', json.dumps(json_schema())))
-    in_units = {units.SIZE_PATTERN, units.DURATION_PATTERN}
-    assert {json.loads(pattern) for pattern in found} - in_units <= patterns
-    for pattern in patterns:
+    read_by_a_parser = {
+        *(
+            value
+            for module in (schema_patterns, objectives)
+            for name, value in vars(module).items()
+            if name.endswith("_PATTERN")
+        ),
+        *(
+            "|".join(pair)
+            for pair in ((units.SIZE_PATTERN, "^-1$"), (schema_patterns.DEVICE_TEXT_PATTERN, values.CDI_PATTERN))
+        ),
+        *(units.SIZE_PATTERN, units.DURATION_PATTERN),
+    }
+    assert {json.loads(pattern) for pattern in found} - read_by_a_parser <= patterns
+    for pattern in patterns - read_by_a_parser:
         error: Any = {"type": "string_pattern_mismatch", "loc": (), "msg": "", "input": "", "ctx": {"pattern": pattern}}
         (fault,) = faults_of([error], Node(Mark("f", 1, 1), "x"), incomplete=False)
         assert "match" not in fault.problem

@@ -166,7 +166,9 @@ def _problem(error: ErrorDetails, place: _Place) -> str:
     if kind == "extra_forbidden":
         return _unknown_key(place, error["loc"])
     if kind == "literal_error":
-        allowed = re.findall(r"'([^']*)'", context["expected"]) or [context["expected"]]
+        allowed = [
+            text or plain.lower() for text, plain in re.findall(r"'([^']*)'|(True|False|-?\d+)", context["expected"])
+        ]
         words = _not_one_of(allowed, error["input"], place.keys, error["loc"])
     elif kind == "string_type":
         words = "must be text" + ("; put it in quotes" if isinstance(error["input"], int | float) else "")

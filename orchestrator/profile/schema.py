@@ -46,6 +46,7 @@ from orchestrator.profile.values import (
     Ulimit,
     is_inherited,
     is_secret,
+    is_told_at_start,
     mount_targets,
     mounted_twice,
 )
@@ -290,7 +291,7 @@ def _network_of_the_server(data: object) -> Iterator[Problem]:
 
 def _inherited_elsewhere(data: object) -> Iterator[Problem]:
     for key, values in _mapping(data, "vary", "axes").items():
-        passed_on = isinstance(values, list | tuple) and any(is_inherited(value) for value in values)
+        passed_on = isinstance(values, list | tuple) and any(is_told_at_start(value) for value in values)
         if key == "container.env_file" or passed_on or (key == "container.env" and values):
             yield (
                 ("vary", "axes", key),
@@ -300,7 +301,7 @@ def _inherited_elsewhere(data: object) -> Iterator[Problem]:
         if is_inherited(value):
             yield (
                 ("server", "env", name),
-                "is passed on to the whole container, as docker does: write it in container.env",
+                "is passed on to the whole container, or taken away from it, as docker does: write it in container.env",
             )
 
 

@@ -191,8 +191,9 @@ def _no_number(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever t
 class Inherit(Section):
     """A variable that is no secret, passed on from the shell that runs orch: docker's `--env NAME`."""
 
-    inherit: Annotated[Literal[True, "if-set"], BeforeValidator(_no_number)]
-    """`true` refuses to start where it is not set there; with `if-set` the container then goes without it."""
+    inherit: Annotated[Literal[True, False, "if-set"], BeforeValidator(_no_number)]
+    """`true` refuses to start where it is not set there. With `if-set` the container then goes without it, as with
+    docker: without the image's own value too. `false` takes the image's own value away wherever it is started."""
 
 
 def _env_text(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
@@ -214,8 +215,14 @@ def is_secret(value: Any) -> bool:  # noqa: ANN401 - sees whatever the file hold
 
 
 def is_inherited(value: Any) -> bool:  # noqa: ANN401 - sees whatever the file holds
-    """Say whether a variable is passed on from the shell that runs orch."""
+    """Say whether a variable is passed on from the shell that runs orch, or taken away from the image."""
     return _env_kind(value) == "<inherit>"
+
+
+def is_told_at_start(value: Any) -> bool:  # noqa: ANN401 - sees whatever the file holds
+    """Say whether only the shell that runs orch tells what a variable is."""
+    said = value.inherit if isinstance(value, Inherit) else value.get("inherit") if isinstance(value, Mapping) else None
+    return is_inherited(value) and said is not False
 
 
 PlainEnvValue = Annotated[str, BeforeValidator(_env_text, json_schema_input_type=str | int | float)]

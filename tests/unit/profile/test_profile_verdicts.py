@@ -1,4 +1,4 @@
-"""C4: orch and the JSON Schema judge alike, but for rules that a schema cannot say; those are listed with the reason."""
+"""Orch and the JSON Schema judge alike, but for rules that a schema cannot say; those are listed with the reason."""
 
 # ruff: noqa: E501 - a row holds a whole fragment
 

@@ -19,9 +19,13 @@ METRICS = (*THROUGHPUTS, *(f"{statistic}_{latency}_ms" for latency in LATENCIES 
 """What an objective can be about, as the wide table names it."""
 _FURTHER = re.compile(rf"(p\d{{1,2}}(?:\.\d+)?)_({'|'.join(LATENCIES)})_ms")
 """A percentile that the client reports if it is asked to."""
+METRIC_PATTERN = rf"^(?:{'|'.join(METRICS)}|{_FURTHER.pattern})$"
+"""The name of a metric."""
 _OF_TOKENS = ("output_throughput", "request_goodput")
 """Throughputs that there are only of requests that generate tokens."""
 _FORM = re.compile(r"\s*([\w.]+)\s*(<=|>=|<|>)\s*(\d+(?:\.\d+)?)\s*")
+OBJECTIVE_PATTERN = rf"^\s*(?:{'|'.join(METRICS)}|{_FURTHER.pattern})\s*(?:<=|>=|<|>)\s*\d+(?:\.\d+)?\s*$"
+"""The text of an objective."""
 _COMPARE = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 THIN_MARK = "~"
 """Stands before a percentile of too few requests to be relied on, wherever people are shown one."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import Field, WithJsonSchema, field_validator
+from pydantic import Field, field_validator
 
 from orchestrator.profile.names import did_you_mean, nearest
 from orchestrator.profile.together import Lacking, checked, given
-from orchestrator.profile.values import ABSOLUTE_PATH_PATTERN, AbsolutePath, Grown, Text
+from orchestrator.profile.values import AbsolutePath, Grown, NodeFile, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,9 +27,6 @@ NAMES = (
 )
 """The datasets that have keys of their own."""
 
-NodeFile = Annotated[
-    str, Field(pattern=ABSOLUTE_PATH_PATTERN), WithJsonSchema({"type": "string", "minLength": 1, "title": "File"})
-]
 Length = Annotated[int, Field(ge=0, strict=True)]
 
 

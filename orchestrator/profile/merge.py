@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.profile.flag_merge import without_said_anew
-from orchestrator.profile.keys import AXES, CHOICES, ENVS, FLAGS, KINDS
+from orchestrator.profile.keys import AXES, CHOICES, ENVS, FLAGS, KINDS, is_unknown
 from orchestrator.profile.tree import Entry, Node
 
 if TYPE_CHECKING:
@@ -38,7 +38,10 @@ def _kind(node: Node, keys: Keys) -> object:
 
 
 def without_nulls(node: Node, keys: Keys = ()) -> Node:
-    """Return a tree without the keys that are null: the default, or nothing, takes their place."""
+    """Return a tree without the keys that are null: the default, or nothing, takes their place.
+
+    A key that the schema does not know stays, for the schema to refuse.
+    """
     if keys[:-1] in FLAGS or keys[:-1] == AXES or keys in CHOICES:
         return node
     if isinstance(node.value, Mapping):
@@ -47,6 +50,7 @@ def without_nulls(node: Node, keys: Keys = ()) -> Node:
             for key, entry in node.value.items()
             if entry.node.value is not None
             or (keys in FLAGS and "." in key)  # a key of a JSON value, which may be null
+            or is_unknown((*keys, key))
         }
         return replace(node, value=kept)
     if isinstance(node.value, tuple):

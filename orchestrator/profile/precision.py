@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 
-from orchestrator.objectives import check_metric
+from orchestrator.objectives import METRIC_PATTERN, check_metric
 from orchestrator.profile.together import Lacking
 from orchestrator.profile.values import Section, Text
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Precision(Section):
     """When a point has been measured often enough."""
 
-    metric: Text = "output_throughput"
+    metric: Annotated[Text, Field(json_schema_extra={"pattern": METRIC_PATTERN})] = "output_throughput"
     """What is to be known: a column of the wide table, such as `mean_ttft_ms`."""
     width: Annotated[float, Field(gt=0, lt=1)] = 0.05
     """How far the 95 % confidence interval of its mean may reach to each side, as a part of the mean."""

@@ -21,6 +21,7 @@ from orchestrator.profile.names import did_you_mean, nearest
 from orchestrator.profile.node_files import with_whole_paths
 from orchestrator.profile.nulls import stray_nulls
 from orchestrator.profile.overrides import parse_override, place
+from orchestrator.profile.pairs import paired, with_list_of_hosts
 from orchestrator.profile.schema import Profile
 from orchestrator.profile.tree import Mark, Node, fault, plain
 from orchestrator.profile.variants import faults_of_variants
@@ -58,10 +59,11 @@ def resolve(path: Path, search: Sequence[Path], sets: Sequence[str] = ()) -> Res
         reading.files.append(place(text))
         reading.take(document.faults)
         if document.root is not None:
-            reading.overrides.append(document.root)
-            root = replace(merge(root, document.root), mark=root.mark)
+            override = reading.with_pairs(document.root)
+            reading.overrides.append(override)
+            root = replace(merge(root, override), mark=root.mark)
     reading.take(stray_nulls(root, reading.layers()))
-    root, paths = with_whole_paths(as_written(without_nulls(root)))
+    root, paths = with_whole_paths(as_written(with_list_of_hosts(without_nulls(root))))
     data = plain(root)
     named = "name" in data
     data.setdefault("name", path.stem)
@@ -121,8 +123,14 @@ class _Reading:
             self.files.append(file)
             self.take(document.faults)
             self.incomplete |= document.root is None
-            self.documents[real] = document.root or Node(Mark(file, 1, 1), {})
+            self.documents[real] = self.with_pairs(document.root or Node(Mark(file, 1, 1), {}))
         return self.documents[real]
+
+    def with_pairs(self, root: Node) -> Node:
+        """Return a tree in which what may be a list of names with values is a mapping, as it is merged."""
+        made, faults = paired(root)
+        self.take(faults)
+        return made
 
     def extends(self, root: Node) -> Iterator[tuple[str, Mark]]:
         entry = root.value.get("extends") if isinstance(root.value, Mapping) else None

@@ -10,15 +10,17 @@ import ipaddress
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, field_validator, model_validator
+from pydantic import AfterValidator, Field, StrictBool, field_validator, model_validator
 
-from orchestrator.objectives import parse_objective
+from orchestrator.objectives import OBJECTIVE_PATTERN, parse_objective
 from orchestrator.profile.bench import Bench  # noqa: TC001 - pydantic looks it up when it runs
 from orchestrator.profile.container_checks import misfits
 from orchestrator.profile.dataset import place_of
 from orchestrator.profile.devices import Device, Gpus, Holds  # noqa: TC001 - pydantic looks these up when it runs
 from orchestrator.profile.docker_options import DockerOptions
 from orchestrator.profile.flag_names import check_flags
+from orchestrator.profile.pairs import PLAIN
+from orchestrator.profile.schema_patterns import ADDRESS_PATTERN, NETWORK_PATTERN, ULIMIT_PAIR_PATTERN
 from orchestrator.profile.together import checked, raise_all
 from orchestrator.profile.units import Duration, Size  # noqa: TC001 - pydantic looks these up when it runs
 from orchestrator.profile.values import (
@@ -44,9 +46,9 @@ from orchestrator.profile.values import (
     Ulimit,
     is_inherited,
     is_secret,
+    is_told_at_start,
     mount_targets,
     mounted_twice,
-    read_pairs,
 )
 from orchestrator.profile.vary import Vary  # noqa: TC001 - pydantic looks it up when it runs
 from orchestrator.vllm.command import command_problem
@@ -65,7 +67,7 @@ def _objective(text: str) -> str:
 
 
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
-ObjectiveText = Annotated[Text, AfterValidator(_objective)]
+ObjectiveText = Annotated[Text, AfterValidator(_objective), Field(json_schema_extra={"pattern": OBJECTIVE_PATTERN})]
 
 
 Capability = Annotated[str, Field(pattern=CAPABILITY_PATTERN)]
@@ -89,7 +91,7 @@ class Container(DockerOptions):
     """Size of /dev/shm; tensor-parallel workers talk through it."""
     ipc: Annotated[str, Field(pattern=IPC_PATTERN)] | None = None
     """IPC namespace; `host` shares the node's, and then `shm_size` has no effect."""
-    network: Text = "bridge"
+    network: Annotated[Text, Field(json_schema_extra={"pattern": NETWORK_PATTERN})] = "bridge"
     """`host`, `bridge` or the name of a network."""
     privileged: StrictBool = False
     """Give every capability and every device of the node."""
@@ -102,7 +104,7 @@ class Container(DockerOptions):
     cap_drop: OneOrMore[Capability] = ()
     """Capabilities to drop."""
     ulimits: Annotated[
-        Mapping[Annotated[str, Field(pattern=ULIMIT_NAME_PATTERN)], Ulimit], BeforeValidator(read_pairs), OrPairs()
+        Mapping[Annotated[str, Field(pattern=ULIMIT_NAME_PATTERN)], Ulimit], OrPairs(PLAIN, ULIMIT_PAIR_PATTERN)
     ] = Field(default_factory=dict)
     """Resource limits by name, such as `memlock: -1`."""
     cpuset_cpus: TextOrNumber | None = None
@@ -154,7 +156,7 @@ class Server(Grown):
     A shell's script gets them as its arguments: `[bash, -lc, 'source /opt/env.sh; exec vllm serve "$@"']`. What is seen
     to start no vLLM server is refused; a launcher such as `/opt/start.sh` is remarked on, and must pass them all on.
     """
-    host: Text = "127.0.0.1"
+    host: Annotated[Text, Field(json_schema_extra={"pattern": ADDRESS_PATTERN})] = "127.0.0.1"
     """IP address of the node that the server can be reached at; 0.0.0.0 is all of them."""
     port: Port = 8000
     """Port of the node that the server can be reached at."""
@@ -295,7 +297,7 @@ def _network_of_the_server(data: object) -> Iterator[Problem]:
 
 def _inherited_elsewhere(data: object) -> Iterator[Problem]:
     for key, values in _mapping(data, "vary", "axes").items():
-        passed_on = isinstance(values, list | tuple) and any(is_inherited(value) for value in values)
+        passed_on = isinstance(values, list | tuple) and any(is_told_at_start(value) for value in values)
         if key == "container.env_file" or passed_on or (key == "container.env" and values):
             yield (
                 ("vary", "axes", key),
@@ -305,7 +307,7 @@ def _inherited_elsewhere(data: object) -> Iterator[Problem]:
         if is_inherited(value):
             yield (
                 ("server", "env", name),
-                "is passed on to the whole container, as docker does: write it in container.env",
+                "is passed on to the whole container, or taken away from it, as docker does: write it in container.env",
             )
 
 

@@ -169,6 +169,8 @@ def flag_problems(flags: object, info: ValidationInfo) -> Iterator[Problem]:
     for field in extra_body(flags):
         if field in OWN_BODY:
             yield (given_names[EXTRA_BODY],), f"'{field}' of the body is set by {OWN_BODY[field]}"
+    if info.data.get("greedy") is False and lookup(flags, "temperature") is not None:
+        yield (UP, "greedy"), "the server's own temperature is asked for, and client_flags has one; give one of them"
     backend, goodput = info.data.get("backend"), lookup(flags, "goodput")
     if goodput is None or isinstance(goodput, dict):
         return

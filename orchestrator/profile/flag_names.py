@@ -106,8 +106,8 @@ def _odd_values(text: str, name: FlagName, value: Any, program: Program) -> Iter
     many = form is not None and (form.takes_words or form.repeated)
     if isinstance(value, Mapping):
         if many and program == "bench":
-            pairs = ", ".join(_pairs(name, value))
-            yield (text,), f"'{text}' takes words and no mapping; write a list of them: [{pairs}]"
+            listed = ", ".join(_pairs(name, value))
+            yield (text,), f"'{text}' takes words and no mapping; write a list of them: [{listed}]"
         return
     if value == [] and many:
         yield (text,), f"'{text}' wants at least one value; null leaves the flag out"

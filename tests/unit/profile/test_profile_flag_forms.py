@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from orchestrator.errors import ProfileError
 from orchestrator.plan.container import server_argv
 from orchestrator.profile.lint import lint
 from orchestrator.profile.load import load_profile
@@ -246,3 +247,12 @@ def test_a_number_is_passed_on_as_it_is_written_where_a_flag_takes_text(
     tmp_path: Path, written: str, argv: list[str]
 ) -> None:
     assert argv_of(tmp_path, "{}", written) == argv
+
+
+def test_a_text_that_is_a_number_beyond_all_measure_is_one_fault_with_the_way_out(tmp_path: Path) -> None:
+    text = f"{HEAD}server: {{model: m, flags: {{revision: 6e54321}}}}\n"
+    (tmp_path / "p.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ProfileError) as caught:
+        load_profile("p", [tmp_path])
+    (_, fault) = str(caught.value).splitlines()
+    assert fault.endswith("server.flags.revision — the number is too large; put text, such as a revision, in quotes")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.profile.pod_words import POD_WORDS
+
 if TYPE_CHECKING:
     from orchestrator.profile.tree import Keys
 
@@ -109,5 +111,5 @@ def way_out(keys: Keys) -> str | None:
         return None
     meant = MEANT.get(word)
     if meant is None:
-        return SENTENCES.get(word)
+        return SENTENCES.get(word) or POD_WORDS.get(word)
     return f"here it is {meant}"

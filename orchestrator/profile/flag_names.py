@@ -113,7 +113,8 @@ def _odd_values(text: str, name: FlagName, value: Any, program: Program) -> Iter
         yield (text,), f"'{text}' wants at least one value; null leaves the flag out"
         return
     if many and isinstance(value, str) and (pairs := _several(value)):
-        yield (text,), f"'{text}' takes several words, and a text is one of them; write [{', '.join(pairs)}]"
+        one = "" if _SETTING.fullmatch(pairs[0]) else f', or ["{value}"] if it is one'
+        yield (text,), f"'{text}' takes several words, and a text is one of them; write [{', '.join(pairs)}]{one}"
     given = words(list(value) if isinstance(value, tuple) else value, form)
     for number, word in enumerate(given):
         place = (text, number) if isinstance(value, list) and len(given) == len(value) else (text,)

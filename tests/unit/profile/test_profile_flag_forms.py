@@ -102,7 +102,10 @@ TWICE: list[tuple[dict[str, Any], str]] = [
     ({"model-tag": "/n"}, "'model-tag' is set by server.model"),
     ({"por": 9001}, "'por' is short for 'port', which is set by server.port"),
     ({"ho": "::"}, "'ho' is short for 'host', which is set by server.host"),
-    ({"served-model-name": "chat coder"}, "and a text is one of them; write [chat, coder]"),
+    (
+        {"served-model-name": "chat coder"},
+        'and a text is one of them; write [chat, coder], or ["chat coder"] if it is one',
+    ),
     ({"logits-processors": "a.b:C d.e:F"}, "write [a.b:C, d.e:F]"),
 ]
 

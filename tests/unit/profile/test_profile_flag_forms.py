@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.errors import ProfileError
 from orchestrator.plan.container import server_argv
+from orchestrator.profile.dump import dump_profile
 from orchestrator.profile.lint import lint
 from orchestrator.profile.load import load_profile
 from orchestrator.profile.schema import Profile
@@ -250,6 +251,13 @@ def test_a_number_is_passed_on_as_it_is_written_where_a_flag_takes_text(
     tmp_path: Path, written: str, argv: list[str]
 ) -> None:
     assert argv_of(tmp_path, "{}", written) == argv
+
+
+@pytest.mark.parametrize("number", [2.5, 3, 1e-05, 1e16, 2.5e-07, 12345678901234567890])
+def test_a_number_of_a_flag_of_any_kind_is_the_same_after_it_was_dumped(tmp_path: Path, number: float) -> None:
+    profile = a_profile({"of-a-vendor": number, "served-model-name": [number, "b"]})
+    (tmp_path / "p.yaml").write_text(dump_profile(profile), encoding="utf-8")
+    assert load_profile("p", [tmp_path]).server.flags == profile.server.flags
 
 
 def test_a_text_that_is_a_number_beyond_all_measure_is_one_fault_with_the_way_out(tmp_path: Path) -> None:

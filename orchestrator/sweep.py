@@ -58,6 +58,8 @@ class Point:
     """Path of the server; None for the backend's own."""
     ignore_eos: bool | None = None
     """Whether answers go on after their end; None for what follows from the output length."""
+    greedy: bool = True
+    """Whether the likeliest token is asked for where the client's flags have no temperature."""
     percentiles: tuple[float, ...] = ()
     """What the client is to report beside the usual percentiles; no part of what the point is."""
 
@@ -131,6 +133,7 @@ class Point:
             "backend": None if self.backend == COMPLETIONS else self.backend,
             "endpoint": self.endpoint,
             "ignore_eos": self.ignore_eos,
+            "greedy": None if self.greedy else False,
         }
         return {
             "dataset": self.dataset,
@@ -191,6 +194,7 @@ def points(bench: Bench) -> tuple[Point, ...]:
                 bench.ramp_up,
                 bench.backend,
                 bench.asked_endpoint,
+                greedy=bench.greedy,
                 percentiles=bench.percentiles,
             )
             if bench.ignore_eos not in (None, point.ignores_eos):
@@ -321,7 +325,9 @@ def warmups(bench: Bench) -> tuple[Measurement, ...]:
     return tuple(found.values())
 
 
-OPTIONAL = frozenset({"dataset_options", "burstiness", "ramp_up", "backend", "endpoint", "ignore_eos", "percentiles"})
+OPTIONAL = frozenset(
+    {"dataset_options", "burstiness", "ramp_up", "backend", "endpoint", "ignore_eos", "greedy", "percentiles"}
+)
 """Parameters that are left out where they are as they always were."""
 
 

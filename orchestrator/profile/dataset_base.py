@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from orchestrator.profile.names import did_you_mean, nearest
 from orchestrator.profile.together import Lacking, checked, given
@@ -27,6 +27,14 @@ NAMES = (
 )
 """The datasets that have keys of their own."""
 
+
+def _in_the_container(path: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    if isinstance(path, str) and path and not path.startswith("/"):
+        raise ValueError(f"must be an absolute path in the container; of a file of the node write file: {path}")
+    return path
+
+
+ContainerPath = Annotated[AbsolutePath, BeforeValidator(_in_the_container, json_schema_input_type=AbsolutePath)]
 Length = Annotated[int, Field(ge=0, strict=True)]
 
 
@@ -103,7 +111,7 @@ class FileDataset(Dataset):
 
     file: NodeFile | None = None
     """File of the node, relative to the profile's file; it is mounted read-only, hashed and recorded."""
-    path: AbsolutePath | None = Field(default=None, validate_default=True)
+    path: ContainerPath | None = Field(default=None, validate_default=True)
     """File that is in the container already, in place of `file`."""
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Discriminator, Field, StrictBool, Tag, field_validator
+from pydantic import BeforeValidator, Discriminator, Field, StrictBool, Tag, field_validator
 
 from orchestrator.profile.dataset_base import Dataset, Length
 from orchestrator.profile.values import Count, Section
@@ -13,7 +13,21 @@ from orchestrator.profile.values import Count, Section
 if TYPE_CHECKING:
     from pydantic import ValidationInfo
 
-Ratio = Annotated[float, Field(ge=0, lt=1, strict=True)]
+
+def _ratio(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    if isinstance(value, int | float) and value >= 1:
+        raise ValueError(
+            "must be less than 1, and 0 for exact lengths; a script that draws lengths from X·r to X is told its own: "
+            f"client_flags: {{random-range-ratio: {value}}}"
+        )
+    return value
+
+
+Ratio = Annotated[
+    float,
+    Field(ge=0, lt=1, strict=True),
+    BeforeValidator(_ratio, json_schema_input_type=Annotated[float, Field(ge=0, lt=1, strict=True)]),
+]
 
 
 class RangeRatio(Section):

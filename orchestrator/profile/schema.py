@@ -52,6 +52,7 @@ from orchestrator.profile.values import (
 )
 from orchestrator.profile.vary import Vary  # noqa: TC001 - pydantic looks it up when it runs
 from orchestrator.vllm.command import command_problem
+from orchestrator.vllm.command_spelling import spelling_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,6 +68,12 @@ def _objective(text: str) -> str:
 
 
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
+OWNED = {
+    "host": "server.host",
+    "port": "server.port",
+    **dict.fromkeys(("model", "model-tag"), "server.model"),
+}
+"""Flags of the server that keys of the profile set, with those keys."""
 ObjectiveText = Annotated[Text, AfterValidator(_objective), Field(json_schema_extra={"pattern": OBJECTIVE_PATTERN})]
 
 
@@ -196,7 +203,7 @@ class Server(Grown):
     @field_validator("command")
     @classmethod
     def _command_takes_the_model(cls, command: tuple[str, ...]) -> tuple[str, ...]:
-        problem = command_problem(command)
+        problem = command_problem(command) or spelling_problem(command)
         if problem:
             raise ValueError(problem)
         return command
@@ -204,7 +211,7 @@ class Server(Grown):
     @field_validator("flags", mode="wrap")
     @classmethod
     def _own_keys_stay_out_of_flags(cls, flags: Any, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
-        return check_flags(flags, handler, {"host": "server.host", "port": "server.port", "model": "server.model"})
+        return check_flags(flags, handler, OWNED)
 
 
 class Health(Section):

@@ -202,7 +202,7 @@ def client_argv(
     flags = _further_flags(point, dialect)
     argv += ["--request-rate", str(point.request_rate), *_words(_said_of_arrival(point), options)]
     argv += ["--seed", str(measurement.seed)]
-    argv += dialect.sampling if backend.samples and lookup(flags, "temperature") is None else ()
+    argv += dialect.sampling if point.greedy and backend.samples and lookup(flags, "temperature") is None else ()
     argv += dialect.quiet if options is None or options >= QUIET_KNOWN else ()
     argv += ["--percentile-metrics", ",".join(LATENCIES if backend.generates else WHOLE)]
     percentiles = (*PERCENTILES, *(each for each in point.percentiles if each not in PERCENTILES))
@@ -270,6 +270,8 @@ def unsupported(point: Point, dialect: ClientDialect, known: Known) -> list[str]
     ]
     if options is not None:
         found += [f"bench.client_flags.{flag}: no option --{flag}" for flag in _unknown_flags(point, options)]
+    if not point.greedy and not dialect.sampling:
+        found.append("bench.greedy: it asks for temperature 0 by itself; give one in client_flags instead")
     asked = json.loads(point.dataset_options)
     if "range_ratio" in asked and not (dialect.spread if known.spread is None else known.spread):
         found.append("bench.dataset.range_ratio: it draws lengths from X·r to X instead")

@@ -1,4 +1,4 @@
-"""Runs as earlier and present versions left them are shown to the byte as before, and gone on with as before.
+"""Promise D8: runs of earlier and present versions are shown to the byte, and gone on with, as before.
 
 Where that is to change: look at `git diff` after `python tests/golden/make.py --expected`.
 """

@@ -1,4 +1,4 @@
-"""Whatever orch writes has a schema in docs/schemas that names every key: a new one without a word there fails here.
+"""Promise C4: whatever orch writes has a schema in docs/schemas that names every key; a new one fails here.
 
 `python tests/golden/make.py --schemas` writes them anew.
 """

@@ -1,4 +1,4 @@
-"""Two deployments never meet on a card, whichever way each of them names it.
+"""Promise E2: two deployments never meet on a card, whichever way each of them names it.
 
 The node of these tests has twelve cards of one vendor. Each way of counting them begins at another card, as nothing
 promises that two of them agree: a number of one way is never the same number of another. What only happens to be equal

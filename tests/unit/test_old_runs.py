@@ -1,4 +1,4 @@
-"""A run of the past is listed, shown and exported whatever is refused by now, and gone on with where that helps."""
+"""Promise D8: a run of the past is read whatever is refused by now, and gone on with where that helps."""
 
 from __future__ import annotations
 

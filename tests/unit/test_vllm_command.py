@@ -179,3 +179,31 @@ def test_a_shell_gives_its_script_the_model_and_every_flag_as_it_is() -> None:
     assert printed == argv[4:]
     assert printed[0] == "/models/tiny"
     assert printed[-5:] == ["-x", "a b $HOME", "--served-model-name", "'", '"']
+
+
+@pytest.mark.parametrize(
+    ("command", "problem"),
+    [
+        (["NCCL_DEBUG=INFO", "vllm", "serve"], "'NCCL_DEBUG=INFO', a variable, which no shell sets here; write it in"),
+        (["taskset -c 4-7", "vllm", "serve"], "as one word; write [taskset, -c, 4-7]"),
+        (["bash", "-c", 'vllm serve "$@" &'], "the container with it; write 'vllm serve \"$@\"'"),
+        (["sh", "-c", 'nohup vllm serve "$@" >/o 2>&1 & '], "write 'vllm serve \"$@\" >/o 2>&1'"),
+    ],
+)
+def test_what_only_a_shell_would_read_so_is_refused_with_the_way_out(command: list[str], problem: str) -> None:
+    with pytest.raises(ValidationError, match=r"server\.command") as caught:
+        a_profile(server={"command": command})
+    assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["env", "NCCL_DEBUG=INFO", "vllm", "serve"],
+        ["bash", "-c", 'vllm serve "$@" & wait'],
+        ["bash", "-c", 'sleep 1 && vllm serve "$@"'],
+        ["bash", "-c", 'NCCL_DEBUG=INFO vllm serve "$@"'],
+    ],
+)
+def test_what_starts_a_server_though_it_looks_alike_is_taken(command: list[str]) -> None:
+    assert a_profile(server={"command": command}).server.command == tuple(command)

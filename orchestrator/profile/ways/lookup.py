@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from orchestrator.profile.ways import docker, flags, values
+from orchestrator.profile.ways import docker, flags, pods, values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ Wrong = Literal["unknown key", "shape", "value", "no value"]
 is refused all the same, a key without a value."""
 
 FAMILIES: Mapping[Wrong, tuple[Family, ...]] = {
-    "unknown key": (docker.of_key, flags.of_key),
+    "unknown key": (docker.of_key, flags.of_key, pods.of_key),
     "shape": (values.of_limit, values.of_shape),
     "value": (values.of_limit, values.of_empty),
     "no value": (values.of_nothing,),

@@ -1,4 +1,4 @@
-"""A refusal that no text knows is named by the part of vLLM that raised it; nothing else is."""
+"""Promise F5: a refusal that no text knows is named by the part of vLLM that raised it; nothing else is."""
 
 from __future__ import annotations
 

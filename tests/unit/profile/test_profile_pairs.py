@@ -1,4 +1,4 @@
-"""A mapping merges entry by entry whether a file writes it as one or as docker's list."""
+"""Promise E3: a mapping merges entry by entry whether a file writes it as one or as docker's list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run was begun with is read for good: by its structure, whatever is asked of a new profile by now."""
+"""Promise D8: what a run was begun with is read by its structure, whatever is asked of a new profile."""
 
 from __future__ import annotations
 

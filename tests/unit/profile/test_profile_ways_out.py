@@ -1,4 +1,4 @@
-"""What orch does not take, or takes under another name, is refused with what to write instead, from one place."""
+"""Promise F4: what orch does not take is refused with what to write instead, from one place."""
 
 # ruff: noqa: E501 - a row holds an input and the exact text that it gives
 

@@ -51,7 +51,7 @@ test: $(VENV)/test images  ## Run all tests of each landing: unit, engine, comma
 
 .PHONY: unit
 unit: $(VENV)/test  ## Run the tests that need no engine
-	@$(BIN)/python -m pytest tests/unit $(ARGS)
+	@$(BIN)/python -m pytest tests/unit tests/golden $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/test  ## Check style and types
@@ -65,6 +65,7 @@ generated: $(VENV)/test  ## Write the files that derive from the code: JSON Sche
 	@$(BIN)/python -m orchestrator.profile.docs.reference > docs/profile.md
 	@$(BIN)/python -m orchestrator.diagnosis.reference > docs/causes.md
 	@$(BIN)/python -m orchestrator.cli.reference > docs/cli.md
+	@$(BIN)/python tests/golden/make.py --schemas
 
 BENCHMARKS := startup_overhead failure_latency sweep_overhead same_numbers
 .PHONY: benchmarks

@@ -53,6 +53,10 @@ def _read_size(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever t
     return parse_size(value) if isinstance(value, str) else value
 
 
+def _read_size_or_unlimited(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    return UNLIMITED if value == str(UNLIMITED) else _read_size(value)
+
+
 def _read_duration(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
     return parse_duration(value) if isinstance(value, str) else value
 
@@ -73,6 +77,25 @@ Size = Annotated[
     ),
 ]
 """A number of bytes."""
+
+UNLIMITED = -1
+"""What docker takes for no limit of some sizes."""
+SizeOrUnlimited = Annotated[
+    int,
+    Field(ge=UNLIMITED, strict=True),
+    BeforeValidator(_read_size_or_unlimited),
+    WithJsonSchema(
+        {
+            "description": "Bytes, or a number with k, m, g or t (multiples of 1024), such as 64G; -1 is no limit.",
+            "examples": ["64G", UNLIMITED],
+            "anyOf": [
+                {"type": "integer", "minimum": UNLIMITED},
+                {"type": "string", "pattern": rf"{SIZE_PATTERN}|^{UNLIMITED}$"},
+            ],
+        }
+    ),
+]
+"""A number of bytes, or no limit."""
 
 Duration = Annotated[
     float,

@@ -15,6 +15,9 @@ ALL = "accelerators"
 ONE = "accelerator-"
 """How the name of a single accelerator begins."""
 UUID = re.compile(r"(GPU|MIG)-[0-9a-f]+(?:[-/][0-9a-f]+)*", re.IGNORECASE)
+HEX = re.compile(r"0x([0-9a-f]{9,16})", re.IGNORECASE)
+"""How AMD's toolkit writes a UUID; a shorter one could be an index."""
+PCI = "pci-"
 SLICE_OF = re.compile(r"MIG-(GPU-[0-9a-f-]+)/\d+/\d+", re.IGNORECASE)
 """How older NVIDIA drivers name a slice: by the card that it is of."""
 NUMBERED = re.compile(r"(.*?)(\d+)")
@@ -31,7 +34,24 @@ def by_uuid(text: str) -> str | None:
     """Return the name of a card by its UUID, that of a slice by its card's where it says it; None if it is no UUID."""
     if part := SLICE_OF.fullmatch(text):
         text = part[1]
+    elif part := HEX.fullmatch(text):
+        text = f"GPU-{part[1]:0>16}"
     return f"{ONE}{text[:4].upper()}{text[4:].lower().replace('/', '-')}" if UUID.fullmatch(text) else None
+
+
+def by_address(domain: str, bus: str, device: str) -> str:
+    """Return the name of a card by its PCI address, such as 0000, 3b and 00.0."""
+    return f"{ONE}{PCI}{domain[-4:]}-{bus}-{device}"
+
+
+def numbering_of_kind(kind: str) -> str:
+    """Return the numbering of the CDI devices of a kind such as `amd.com/gpu`."""
+    return f"cdi-{kind.replace('/', '-')}-"
+
+
+def is_lasting(card: str) -> bool:
+    """Say whether a card's name means the same card whatever the order and the number of those that are seen."""
+    return _is_uuid(card)
 
 
 def collide(one: Iterable[str], other: Iterable[str]) -> bool:
@@ -44,7 +64,8 @@ def together(names: Iterable[str]) -> str:
     numbers: dict[str, list[int]] = {}
     words = []
     for name in sorted(set(names)):
-        numbered = NUMBERED.fullmatch(name) if is_card(name) and not _is_uuid(name) else None
+        one_of_many = is_card(name) and not (_is_uuid(name) or name.startswith(ONE + PCI))
+        numbered = NUMBERED.fullmatch(name) if one_of_many else None
         if numbered:
             numbers.setdefault(numbered[1], []).append(int(numbered[2]))
         else:
@@ -76,6 +97,8 @@ def _in_its_numbering(card: str) -> tuple[str, str]:
     rest = card.removeprefix(ONE)
     if _is_uuid(card):
         return rest[:4].upper(), rest[4:].lower()
+    if rest.startswith(PCI):
+        return PCI, rest
     if numbered := NUMBERED.fullmatch(rest):
         return numbered[1], str(int(numbered[2]))
     return "?", rest

@@ -7,11 +7,13 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from orchestrator.accelerators.names import ONE, by_number, by_uuid
+from orchestrator.accelerators.names import ONE, by_number, by_uuid, is_lasting
 from orchestrator.accelerators.vendors import CUDA, VENDORS, Vendor
 
 HIDE = frozenset({"-1", "nodevfiles", "none", "void"})
-"""Words that hide every card; Slurm writes the second."""
+"""Words that are no card, so that what comes after them is hidden too; Slurm writes the second."""
+NUMBER = re.compile(r"0|[1-9]\d*", re.ASCII)
+"""With a zero before it, some runtimes read a number as octal, and others as none."""
 RANGE = re.compile(r"(\d+)-(\d+)", re.ASCII)
 SLICE = re.compile(r"(\d+):\d+", re.ASCII)
 """A slice of a card as NVIDIA's toolkit counts it."""
@@ -19,8 +21,6 @@ MOST = 4096
 """More cards than any node has."""
 ORDER = "CUDA_DEVICE_ORDER"
 LEVEL_ZERO = "level_zero:"
-TILES = "ZE_FLAT_DEVICE_HIERARCHY"
-"""Says whether Level Zero counts cards or their tiles."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,16 @@ class Variable:
     """Where it stands, such as `server.env`."""
     value: str | None
     """None where it is known only when the deployment starts."""
+
+
+@dataclass(frozen=True)
+class Cards:
+    """What of NVIDIA's cards of a node makes CUDA count them in another order than their driver does."""
+
+    unlike: bool = False
+    """They are of several models; unless told otherwise, CUDA counts the fastest first."""
+    sliced: bool = False
+    """One is cut into slices, which CUDA counts in place of it."""
 
 
 @dataclass(frozen=True)
@@ -45,17 +55,30 @@ class Choice:
     """Those of which orch cannot tell what they choose."""
 
 
-def chosen(text: str, numbering: str) -> tuple[str, ...] | None:
-    """Return the cards that a list names, in its order; None where it names all, or something that orch cannot read."""
+def chosen(text: str, numbering: str, none: frozenset[str] = HIDE) -> tuple[str, ...] | None:
+    """Return the cards that a list names, in its order; None where it names all, or something that orch cannot read.
+
+    Args:
+        text: The list.
+        numbering: Of the numbers in it.
+        none: Words that are no card.
+    """
     names: list[str] = []
-    for item in (part.strip().strip("\"'").strip() for part in text.strip().strip("\"'").split(",")):
-        if not item or item.lower() in HIDE:
+    for item in _items(text):
+        if item.lower() in none:
             continue
         read = _read(item, numbering)
         if read is None:
             return None
         names += read
     return tuple(dict.fromkeys(names))
+
+
+def given_by(text: str, vendor: Vendor) -> tuple[str, ...] | None:
+    """Return the cards that a variable for a vendor's OCI runtime names; None as in `chosen`."""
+    if not _items(text):
+        return () if "" in vendor.void else None
+    return chosen(text, vendor.numbering, vendor.void)
 
 
 def items(text: str) -> int | None:
@@ -90,14 +113,16 @@ def _groups(vendor: Vendor, lists: Container[str]) -> list[tuple[str, ...]]:
     return [group for group in found if group]
 
 
-def left_by(vendor: Vendor, variables: Mapping[str, Variable], *, unlike_cards: bool) -> Choice:
+def left_by(vendor: Vendor, variables: Mapping[str, Variable], cards: Cards) -> Choice:
     """Return what a vendor's variables leave a process of all cards.
 
     Args:
         vendor: Whose variables are looked at.
         variables: Those that the server sees, by name.
-        unlike_cards: The node has NVIDIA cards of several models, so that CUDA counts them by their speed.
+        cards: What of the node's cards matters to the order in which they are counted.
     """
+    if blurring := [name for name in (*vendor.others, *vendor.blurs) if name in variables]:
+        return Choice(None, unknown=tuple(f"{name} in {variables[name].key}" for name in blurring))
     view: tuple[str, ...] | None = None
     by: list[str] = []
     unknown: list[str] = []
@@ -107,19 +132,26 @@ def left_by(vendor: Vendor, variables: Mapping[str, Variable], *, unlike_cards: 
             variable = variables.get(name)
             if variable is None or (variable.value == "" and not vendor.hidden_by_empty):
                 continue
-            cards = _filtered(name, variable.value, vendor, variables, unlike_cards=unlike_cards)
-            picks.append(_within(view, cards))
-            (unknown if cards is None else by).append(f"{name} in {variable.key}")
+            picked = _filtered(name, variable.value, vendor, variables, cards)
+            picks.append(_within(view, picked))
+            (unknown if picked is None else by).append(f"{name} in {variable.key}")
         if picks and all(pick == () for pick in picks):
             return Choice((), tuple(by))
         if picks:
             view = None if None in picks else tuple(dict.fromkeys(card for pick in picks for card in pick or ()))
+        if vendor.keeps_order and view is not None:
+            view = tuple(sorted(view, key=_number))
     return Choice(None if unknown else view, tuple(by), tuple(unknown))  # what counts within an unknown list is unknown
 
 
+def _items(text: str) -> list[str]:
+    parts = (part.strip().strip("\"'").strip() for part in text.strip().strip("\"'").split(","))
+    return [part for part in parts if part]
+
+
 def _read(item: str, numbering: str) -> list[str] | None:
-    if item.isascii() and item.isdigit():
-        return [by_number(int(item), numbering)]
+    if NUMBER.fullmatch(item):
+        return [by_number(int(item), numbering)] if len(item) <= len(str(MOST)) else None
     if found := RANGE.fullmatch(item):
         first, last = int(found[1]), int(found[2])
         if not first <= last < MOST:
@@ -132,19 +164,20 @@ def _read(item: str, numbering: str) -> list[str] | None:
 
 
 def _filtered(
-    name: str, value: str | None, vendor: Vendor, variables: Mapping[str, Variable], *, unlike_cards: bool
+    name: str, value: str | None, vendor: Vendor, variables: Mapping[str, Variable], cards: Cards
 ) -> tuple[str, ...] | None:
+    """Return the cards that a list of `filters` names, nothing where it hides all; None where that cannot be told."""
     if value is None:
         return None
     if vendor.counted == "ze":
-        if TILES in variables:
-            return None
         value = value.lower().removeprefix(LEVEL_ZERO)
-    cards = chosen(value, vendor.counted)
-    by_speed = name == CUDA and vendor.name == "NVIDIA" and unlike_cards
-    if by_speed and (ORDER not in variables or variables[ORDER].value != "PCI_BUS_ID"):
-        return () if cards == () else None
-    return cards
+    picked = chosen(value, vendor.counted, HIDE if vendor.hides else frozenset())
+    if not picked:
+        return picked if vendor.hides else None
+    by_speed = cards.unlike and (ORDER not in variables or variables[ORDER].value != "PCI_BUS_ID")
+    if name == CUDA and vendor.name == "NVIDIA" and (by_speed or cards.sliced):
+        return picked if all(map(is_lasting, picked)) else None
+    return picked
 
 
 def _within(view: tuple[str, ...] | None, cards: tuple[str, ...] | None) -> tuple[str, ...] | None:

@@ -18,7 +18,7 @@ from orchestrator.deployment.launch import FlagDoubted
 from orchestrator.errors import OrchError
 from orchestrator.events import Event, Failed, Waiting
 from orchestrator.jobs.events import AlreadyUp, NothingMissing, TornDown, VariantBegun
-from orchestrator.measuring.events import ClientsApart, MeasurementBegun, MeasurementEnded
+from orchestrator.measuring.events import ClientNotAsked, ClientsApart, MeasurementBegun, MeasurementEnded
 from orchestrator.measuring.search import LoadTried
 from orchestrator.runs.records import MeasurementRecord, RunState
 from orchestrator.units import format_duration
@@ -170,6 +170,7 @@ SENTENCES = {
     Waiting.id: "{reason}",
     FlagDoubted.id: "warning: {reason}",
     ClientsApart.id: "each client is a process of its own and imports vLLM anew: {reason}",
+    ClientNotAsked.id: "{client} was not asked what it knows; benchmark_serving.py is assumed: {reason}",
     VariantBegun.id: "server {number} of {of}: {label}",
     TornDown.id: "torn down",
     AlreadyUp.id: "{name} is up already",

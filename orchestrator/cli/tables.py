@@ -17,7 +17,7 @@ from orchestrator.profile.text.find import ProfileSummary
 from orchestrator.report.table import Cell, Row
 from orchestrator.runs.study import Study
 from orchestrator.units import format_duration
-from orchestrator.workload.backend import BACKENDS, COMPLETIONS
+from orchestrator.workload.backend import COMPLETIONS, backend_of
 from orchestrator.workload.point import lengths_text
 
 SHOWN = {
@@ -51,7 +51,7 @@ NARROW = ("batch", "in/out", "out tok/s", "total tok/s", "TTFT ms", "TPOT ms", "
 def results_tables(title: str, rows: Sequence[Row], varied: tuple[str, ...]) -> tuple[Table, Table]:
     """Return the table of measurements, first the keys that varied, and a narrow one for a small terminal."""
     names = [(name, key) for key, name in short_names(varied).items()]
-    whole = bool(rows) and not any(BACKENDS[str(row.get("backend") or COMPLETIONS)].generates for row in rows)
+    whole = bool(rows) and not any(backend_of(str(row.get("backend") or COMPLETIONS)).generates for row in rows)
     wide = WHOLE if whole else SHOWN
     narrow = [(heading, wide[heading]) for heading in (wide if whole else NARROW)]
     return (

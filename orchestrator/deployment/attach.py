@@ -15,23 +15,45 @@ from orchestrator.files import is_file
 from orchestrator.plan.container import Identity, dataset_mounts
 from orchestrator.profile.difference import differences
 from orchestrator.profile.reading.load import load_profile
+from orchestrator.profile.reading.stored import Stored, read_stored
 from orchestrator.profile.schema.profile import Profile
+from orchestrator.profile.text.tree import show_keys
 from orchestrator.vllm.flags import served_model
 
 
 def made_from(listed: Listed, sets: tuple[str, ...] = ()) -> Profile:
-    """Return the profile that a deployment was made from, with overrides.
+    """Return the profile that a deployment was made from, with overrides, checked like any that is to be measured.
 
     Raises:
-        UsageError: None is recorded.
+        UsageError: None is recorded, or one that is refused now.
         EnvironmentFault: It is where this user may not look.
     """
+    return load_profile(str(_recorded(listed)), (), sets)
+
+
+def serving(listed: Listed) -> Stored:
+    """Return what a deployment was made from, as it was written down.
+
+    Raises:
+        UsageError: Nothing is recorded, or nothing that can be read.
+        EnvironmentFault: It is where this user may not look.
+    """
+    stored = read_stored(_recorded(listed))
+    if stored.unreadable:
+        raise UsageError(
+            f"the record of the deployment {listed.name} is not known: {stored.unreadable}",
+            "It can be ended (orch down), not benchmarked.",
+        )
+    return stored
+
+
+def _recorded(listed: Listed) -> Path:
     path = listed.folder / PROFILE
     if not is_file(path):
         raise UsageError(
             f"the deployment {listed.name} has no record on this node", "It can be ended (orch down), not benchmarked."
         )
-    return load_profile(str(path), (), sets)
+    return path
 
 
 def check_fit(listed: Listed, wanted: Profile) -> None:
@@ -39,9 +61,15 @@ def check_fit(listed: Listed, wanted: Profile) -> None:
 
     A file of prompts must have been mounted when the deployment was made.
     """
-    serving = made_from(listed)
-    changed = differences(serving.model_dump(mode="json"), wanted.model_dump(mode="json"), ("container", "server"))
-    mounted = dataset_mounts(serving)
+    stored, sections = serving(listed), ("container", "server")
+    before = stored.profile.model_dump(mode="json", warnings=False)
+    changed = differences(before, wanted.model_dump(mode="json"), sections)
+    changed += [
+        f"{show_keys(aside.keys)}: it was made with it, and this version of orch does not know it"
+        for aside in stored.aside
+        if aside.keys[0] in sections
+    ]
+    mounted = dataset_mounts(stored.profile)
     for mount in dataset_mounts(wanted):
         if mount not in mounted:
             changed.append(f"bench.dataset.file: {mount.source} is not mounted in it")

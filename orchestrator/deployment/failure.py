@@ -11,7 +11,7 @@ from pathlib import Path
 from orchestrator.deployment.folder import PROFILE
 from orchestrator.deployment.log import lines_before, read_log
 from orchestrator.engine import Engine
-from orchestrator.errors import EngineError, EnvironmentFault, OrchError, ServerFailed
+from orchestrator.errors import EngineError, EnvironmentFault, ServerFailed
 
 LARGEST = 64 << 20
 """Bytes of the log's end that are looked at; of a longer log the beginning is only counted."""
@@ -78,13 +78,12 @@ def _end_of(pieces: Iterable[bytes]) -> tuple[int, bytes]:
 
 def _settings(folder: Path) -> dict[str, str]:
     """Return what the profile of a deployment says, in its own keys; nothing if it cannot be read."""
-    from orchestrator.profile.reading.load import load_profile  # noqa: PLC0415 - see the module
+    from orchestrator.profile.reading.stored import read_stored  # noqa: PLC0415 - see the module
 
-    try:
-        profile = load_profile(str(folder / PROFILE), ())
-    except (OrchError, OSError):
+    stored = read_stored(folder / PROFILE)
+    if stored.unreadable:
         return {}
-    container = profile.container
+    profile, container = stored.profile, stored.profile.container
     named = {f"container.{name}": getattr(container, name) for name in type(container).model_fields}
     named |= {f"server.flags.{name.replace('_', '-')}": value for name, value in profile.server.flags.items()}
     named |= {f"server.env.{name}": value for name, value in {**container.env, **profile.server.env}.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from orchestrator.deployment.failure import server_failed
@@ -52,9 +53,13 @@ class Server:
         self._tells = True
         """It answers when it is asked for its load, as far as is known."""
 
-    def failure(self) -> ServerFailed | None:
-        """Return how the server has failed, or None; cheap, and meant to be asked several times a second."""
-        problem = self._watch.problem()
+    def failure(self, client_waits: Callable[[], bool] = lambda: True) -> ServerFailed | None:
+        """Return how the server has failed, or None; cheap, and meant to be asked several times a second.
+
+        Args:
+            client_waits: Asked whether the client has a request under way, before a silent server counts as hanging.
+        """
+        problem = self._watch.problem(client_waits)
         return None if problem is None else self.explain(problem)
 
     def explain(self, problem: str) -> ServerFailed:

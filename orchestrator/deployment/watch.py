@@ -2,12 +2,14 @@
 
 Dead is a refused connection, an answer of /health that is an error, or a container that has ended. A server that does
 not answer in time is not dead: on a busy node that is common. It hangs when a client waits and no token has come for
-longer than the profile allows, whether or not the server admits that it has requests.
+longer than the profile allows, whether or not the server admits that it has requests. A client that still makes its
+prompts, or that pauses between requests, does not wait.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from orchestrator.units import format_duration
 from orchestrator.vllm.api import Api, Health
@@ -17,6 +19,8 @@ LOOK_S = 0.5
 """How often /health is asked."""
 PROGRESS_S = 2.0
 """How often /metrics is asked."""
+QUIET_S = 10.0
+"""How long no token comes before it is asked, as often, whether a client waits: so exact is the time that it waited."""
 
 
 class Watch:
@@ -37,8 +41,12 @@ class Watch:
         self.peak: Load | None = None
         """The highest load seen so far, each figure by itself; None if there was no look."""
 
-    def problem(self) -> str | None:
-        """Return what is wrong with the server, or None; asks it at most once in `LOOK_S`."""
+    def problem(self, client_waits: Callable[[], bool] = lambda: True) -> str | None:
+        """Return what is wrong with the server, or None; asks it at most once in `LOOK_S`.
+
+        Args:
+            client_waits: Asked whether a client has a request under way, where no token has come for a while.
+        """
         now = time.monotonic()
         if now < self._next_look:
             return None
@@ -50,9 +58,9 @@ class Watch:
             case Health.ERROR:
                 return "the server says that its engine is dead"
             case Health.OK | Health.SILENT:
-                return self._stalled(now, answers=health is Health.OK)
+                return self._stalled(now, client_waits, answers=health is Health.OK)
 
-    def _stalled(self, now: float, *, answers: bool) -> str | None:
+    def _stalled(self, now: float, client_waits: Callable[[], bool], *, answers: bool) -> str | None:
         if now >= self._next_progress:
             self._next_progress = now + PROGRESS_S
             totals = self._api.samples()
@@ -60,10 +68,17 @@ class Watch:
                 self._look(read_load(totals), read_served(totals), now)
             elif answers:
                 self._progressed = now  # it lives and does not say, so nothing can be said of its requests
+            self._look_at_client(now, client_waits, after_s=min(QUIET_S, self._stall_s))
+        self._look_at_client(now, client_waits, after_s=self._stall_s)
         silent = now - self._progressed
         if silent < self._stall_s:
             return None
         return f"the server hangs: a client is waiting, and no token has come for {format_duration(silent)}"
+
+    def _look_at_client(self, now: float, client_waits: Callable[[], bool], *, after_s: float) -> None:
+        """After some silence begin anew if no client waits: it makes its prompts, or pauses between requests."""
+        if now - self._progressed >= after_s and not client_waits():
+            self._progressed = now
 
     def _look(self, load: Load, served: Served, now: float) -> None:
         tokens = served.prompt_tokens + served.generation_tokens

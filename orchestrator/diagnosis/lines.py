@@ -41,6 +41,8 @@ _LOGGING_LEVEL = re.compile(
     r"(?: - |: |\| [\w.:<>-]{1,160} - |[\w./-]{1,120}\.py:\d{1,6}(?: --|\]|:) )"
 )
 """What follows a time stamp in the formats of Python's logging, of Ray and of loguru."""
+_BRACKETED_LEVEL = re.compile(rf"\[{_LEVELS}\](?P<file>)(?: \[[^\[\]\n]{{1,80}}\]){{1,3}} (?:(?:>+|-|:) ?)?")
+"""The same where each part has brackets, as in formats of one's own (VLLM_LOGGING_CONFIG_PATH)."""
 _GLOG_LEVEL = re.compile(
     r"\[?(?P<level>[IWEF])(?:\d{3,4} \d\d:\d\d:\d\d[\d.]*)? (?: *\d{1,9} )?(?P<file>[\w./-]{1,120}):\d{1,6}\] ?"
 )
@@ -173,4 +175,6 @@ def _prefix(text: str, found: _Prefixes) -> int:
 
 def _level(text: str, found: _Prefixes) -> re.Match[str] | None:
     match = _LEVEL.match(text) or _PLAIN_LEVEL.match(text) or _GLOG_LEVEL.match(text)
-    return match or (_LOGGING_LEVEL.match(text) if found.is_stamped else None)
+    if match or not found.is_stamped:
+        return match
+    return _LOGGING_LEVEL.match(text) or _BRACKETED_LEVEL.match(text)

@@ -18,7 +18,8 @@ from orchestrator.diagnosis.rootcause import CONSEQUENCE, LOGGED, NATIVE_END, RE
 from orchestrator.diagnosis.rule import Pattern, Rule, Strength
 from orchestrator.diagnosis.rules import RULES
 from orchestrator.diagnosis.survived import FROM_OUTSIDE
-from orchestrator.diagnosis.tracebacks import Findings
+from orchestrator.diagnosis.tracebacks import Failure, Findings
+from orchestrator.diagnosis.wording import WRAPPERS
 
 Rank = tuple[int, bool, bool, int, int]
 """Strength, whether only a warning, whether outside the root cause, line, and whether without its source line."""
@@ -46,6 +47,13 @@ _SOURCE = _texts(lambda rule: rule.source)
 _ENGINE = _texts(lambda rule: rule.engine)
 
 
+REFUSALS = ("ValueError", "NotImplementedError")
+"""Exceptions by which vLLM says that it does not do what is asked for."""
+_PYTHON_S_OWN = re.compile(
+    r"(?:too many|not enough) values to unpack|invalid literal for|could not convert|operands could not|is not in list"
+    r"|could not broadcast|not in tuple|substring not found|Error:? *$|is not a valid \w+$|math domain|zero-size array"
+)
+"""What Python and numpy say by a ValueError of their own."""
 ALIKE = 20
 """Of lines that differ in numbers alone so many are looked at: the first of them says what the rest say."""
 _NUMBERS = re.compile(r"\d+")
@@ -111,7 +119,16 @@ def best_match(findings: Findings, root: RootCause | None, server: Server) -> Ma
         return Match(by_code, root if crashed else None, {})
     if rank is None and (root is None or root.tier >= CONSEQUENCE):
         return next((Match(rule, None, {}) for rule in RULES if server.has_ended_as(rule)), None)
-    return best if root is None or root.tier > LOGGED or (rank is not None and rank[3] in root.lines) else None
+    if root is None or root.tier > LOGGED or best is None:
+        return best
+    return best if best.where is not None and _is_of(root, best.where) else None
+
+
+def _is_of(root: RootCause, where: RootCause) -> bool:
+    """Say whether a line belongs to the root's message, or to an exception of its chain that says more than that."""
+    if where.number in root.lines:
+        return True
+    return bool(where.chain) and where.chain == root.chain and not WRAPPERS.search(where.text)
 
 
 def _may_beat(root: RootCause | None, match: Match) -> bool:
@@ -160,9 +177,18 @@ def _candidates(findings: Findings, root: RootCause | None, server: Server) -> I
     for failure in findings.failures:
         number = failure.line.number
         where = RootCause(failure.text, number, failure.line.process, chain=failure.chain)
+        for rule in _refusals(failure):
+            if server.fits(rule):
+                yield (Strength.SYMPTOM, False, number not in own, number, 2), Match(rule, where, {})
         for match in _matches(_SOURCE, f"{failure.source} → {failure.line.text}", where):
             if server.fits(match.rule):
                 yield (match.rule.strength, False, number not in own, number, 0), match
+
+
+def _refusals(failure: Failure) -> Iterator[Rule]:
+    """Return the rules for the part of vLLM that raised an exception, if it refuses something by it."""
+    if failure.kind in REFUSALS and failure.file and not _PYTHON_S_OWN.search(failure.line.text):
+        yield from (rule for rule in RULES if any(place in failure.file for place in rule.raised_in))
 
 
 def _strength(match: Match, line: Line) -> int:

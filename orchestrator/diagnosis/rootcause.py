@@ -16,7 +16,16 @@ from orchestrator.diagnosis.builds import build_errors
 from orchestrator.diagnosis.lines import Line
 from orchestrator.diagnosis.survived import is_deadly
 from orchestrator.diagnosis.tracebacks import Failure, Findings
-from orchestrator.diagnosis.wording import ENGINE_SIDE, NATIVE, QUOTED, TROUBLE, USAGE, WRAPPERS, is_consequence
+from orchestrator.diagnosis.wording import (
+    ENGINE_SIDE,
+    NATIVE,
+    QUOTE_END,
+    QUOTED,
+    TROUBLE,
+    USAGE,
+    WRAPPERS,
+    is_consequence,
+)
 
 SHOWN_ERRORS = 5
 QUOTED_CHARACTERS = 120
@@ -138,14 +147,19 @@ class _Quote:
 
     words: str
     line: Line
+    last: int = 0
+    """Last line of a quote over several lines."""
 
 
 def _quotes(findings: Findings) -> Iterator[_Quote]:
+    details = {failure.line.number: failure.details for failure in findings.failures}
     for line in findings.messages:
         if "failed with error" in line.text and (match := QUOTED.search(line.text)):
             words = next(group for group in match.groups() if group).strip()
             if words and not WRAPPERS.search(words):
-                yield _Quote(words, line)
+                after = details.get(line.number, ())
+                ends = (detail.number for detail in after if QUOTE_END in detail.text)
+                yield _Quote(words, line, 0 if QUOTE_END in line.text else next(ends, 0))
 
 
 def _is_quoted(text: str, quotes: list[_Quote]) -> bool:
@@ -158,7 +172,7 @@ def _missing(quotes: list[_Quote], found: list[_Candidate]) -> list[_Candidate]:
         return []
     quote = quotes[0]
     tier = CONSEQUENCE if is_consequence(quote.words) else REAL
-    cause = RootCause(quote.words, quote.line.number, quote.line.process, tier, is_deadly=True)
+    cause = RootCause(quote.words, quote.line.number, quote.line.process, tier, quote.last, is_deadly=True)
     return [_Candidate(cause, is_quoted=True)]
 
 

@@ -16,10 +16,12 @@ from orchestrator.diagnosis import (
     rules_libraries,
     rules_memory,
     rules_model,
+    rules_packages,
     rules_parallel,
     rules_permissions,
     rules_process,
     rules_quantization,
+    rules_rendezvous,
     rules_weights,
 )
 from orchestrator.diagnosis.rule import Rule
@@ -28,7 +30,8 @@ SUBJECTS: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
     {
         "The container": rules_container.RULES,
         "Users, permissions and limits": rules_permissions.RULES,
-        "Libraries and packages": rules_libraries.RULES,
+        "Libraries": rules_libraries.RULES,
+        "Python packages": rules_packages.RULES,
         "Flags and port": rules_flags.RULES,
         "What flags switch on": rules_features.RULES,
         "The hub": rules_hub.RULES,
@@ -38,7 +41,8 @@ SUBJECTS: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
         "Memory": rules_memory.RULES,
         "Accelerators": rules_devices.RULES,
         "State of accelerators": rules_device_state.RULES,
-        "Several processes and devices": rules_parallel.RULES,
+        "Several devices": rules_parallel.RULES,
+        "Several processes": rules_rendezvous.RULES,
         "Compiling": rules_compiling.RULES,
         "Processes": rules_process.RULES,
     }

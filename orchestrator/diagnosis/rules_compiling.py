@@ -83,6 +83,7 @@ RULES = (
             r"CalledProcessError: Command '\[?'?(?:\S*/)?(?:ninja|nvcc|gcc|g\+\+|c\+\+|clang|hipcc|cc)\b",
             r"nvcc fatal +: |NVCC compilation failed|NVRTC compilation failed|ptxas fatal +: |PTXASError",
             r"hipErrorCompilation|HIPRTC_ERROR_COMPILATION|NVRTC_ERROR_COMPILATION",
+            r"Error: Failed to (?:compile|build) \S+",
             r"\.(?:cu|cuh|cpp|cc|c|h|hip)[(:]\d+\S* (?:fatal )?error: |error: ld returned|cannot find -l\w+",
         ),
         strength=Strength.SYMPTOM,
@@ -105,6 +106,7 @@ RULES = (
         log=texts(
             r"InductorError\b|BackendCompilerFailed|LoweringException|CompilationError\b|CppCompileError",
             r"LLVM ERROR: |PassManager::run failed|torch\._dynamo\.exc\.\w+: ",
+            r"[Gg]raph compile failed\. synStatus|expected size \d+==\d+, stride \d+==\d+ at dim",
         ),
         strength=Strength.SYMPTOM,
     ),
@@ -131,15 +133,19 @@ RULES = (
             "version, left parts."
         ),
         advice=(
-            "Remove the caches (torch_compile_cache, .triton, torchinductor) in what container.mounts brings in.",
+            (
+                "Remove the caches (torch_compile_cache, .triton, torchinductor, torch_extensions) in what "
+                "container.mounts brings in."
+            ),
             "Or give each image its own: VLLM_CACHE_ROOT and TRITON_CACHE_DIR in server.env.",
             "Once without the cache: VLLM_DISABLE_COMPILE_CACHE: 1 in server.env.",
         ),
         log=texts(
-            r"Bytes object is corrupted, checksum does not match",
+            r"Bytes object is corrupted, checksum does not match|leading to a corrupted compilation artifact",
             r"(?:FileNotFound|JSONDecode|Unpickling|EOF)Error.*torch_compile_cache|FileNotFoundError.*torchinductor_",
             r"(?:FileNotFound|JSONDecode|Unpickling|EOF)Error.*\.triton/",
             r"/torchinductor_\S+: file too short|/\.triton/cache/\S+: file too short",
+            r"torch_extensions/\S+\.so: (?:cannot open shared object file|file too short|undefined symbol)",
         ),
     ),
     Rule(
@@ -152,7 +158,7 @@ RULES = (
             "Use the image that vLLM publishes for this accelerator, unchanged.",
         ),
         log=texts(
-            r"DeepGEMM backend is not available",
+            r"DeepGEMM (?:backend )?is (?:not available|unavailable)",
             r"Assertion error \(\S*[Dd]eep_?(?:gemm|GEMM)\S*:\d+\): (?:Unknown|Unsupported|Invalid) ",
         ),
     ),

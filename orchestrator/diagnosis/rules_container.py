@@ -225,7 +225,8 @@ RULES = (
         log=texts(
             r"FATAL tini \(\d+\)\] exec (?P<command>\S+) failed: (?:Permission denied|Exec format error)",
             r"cannot execute binary file|[Ee]xec format error",
-            r"line \d+: (?P<command>[\w./+-]+): Permission denied$",
+            r"(?:line|sh:) \d+: (?P<command>[\w./+-]+): Permission denied$",
+            r"^(?P<command>/\S+): \S*/python[\d.]*: Permission denied$|: bad interpreter: ",
             r"env: [‘'\"]?(?P<command>[\w./+-]+)[’'\"]?: Permission denied",
         ),
         source=texts(r"raise child_exception_type\(.*(?:PermissionError|OSError): .*: '(?P<command>[^']+)'"),

@@ -70,7 +70,7 @@ RULES = (
         ),
         log=texts(
             r"CUDA unknown error - this may be due to an incorrectly set up environment",
-            r"Unexpected error from (?:cuda|hip)GetDeviceCount.*Error (?:3|46|101|304|999)\b",
+            r"Unexpected error from (?:cuda|hip)GetDeviceCount",
             r"Error (?:304: OS call failed|3: initialization error|101: invalid device ordinal|999: unknown error)",
             r"(?:CUDA|HIP) error: (?:initialization error|OS call failed|unknown error)",
             r"NVMLError_Unknown\b|NVML: Unknown Error",
@@ -115,8 +115,8 @@ RULES = (
         log=texts(
             r"Memory access fault by GPU node",
             (
-                r"(?:HIP|CUDA) error: (?:an illegal memory access|unspecified launch failure|device-side assert"
-                r"|the launch timed out)"
+                r"(?:HIP|CUDA) error: (?:an illegal (?:memory access|instruction)|unspecified launch failure"
+                r"|device-side assert|the launch timed out|misaligned address|invalid program counter)"
             ),
             (
                 r"HSA_STATUS_ERROR_(?:EXCEPTION|MEMORY_APERTURE_VIOLATION|ILLEGAL_INSTRUCTION|MEMORY_FAULT)"
@@ -124,7 +124,8 @@ RULES = (
             ),
             (
                 r"CUDA error: uncorrectable ECC error|(?:hip|cuda)ErrorECCNotCorrectable|hipErrorIllegalAddress"
-                r"|hipErrorLaunchFailure|UR_RESULT_ERROR_DEVICE_LOST"
+                r"|hipErrorLaunchFailure|UR_RESULT_ERROR_DEVICE_LOST|an illegal memory access was encountered"
+                r"|cudaError(?:IllegalAddress|MisalignedAddress|LaunchFailure|IllegalInstruction)"
             ),
         ),
         needs_accelerator=True,
@@ -142,8 +143,11 @@ RULES = (
             "Look for the first E or EZ line in the log and in /root/ascend/log of the container.",
         ),
         log=texts(
-            r"NPU function error: .*error code is \d+",
-            r"ERR\d+ PTA call acl api failed",
+            r"NPU function error: .*error code is \d+|OPS function error: .*error code is \d+",
+            r"ERR0[0-4]\d{3} (?:PTA|OPS|GRAPH|PROF) [a-z]|current CANN version (?:do|does) not support",
+            r"The process exits for this inner error, and the current working operator name is",
+            r"\bACL [\w ]{1,60} failed|Failed to find function acl\w+",
+            r"call aclnn\w+ failed|\bE\w\d{4}: Inner Error|AclNN_\w+_Error\(E",
         ),
         needs_accelerator=True,
         strength=Strength.SYMPTOM,

@@ -32,6 +32,7 @@ RULES = (
                 r"please ensure that world_size \((?P<asked>\d+)\) is less than than max local gpu count "
                 r"\((?P<count>\d+)\)"
             ),
+            r"size \((?P<asked>\d+)\) cannot be larger than the number of available \w+ \((?P<count>\d+)\)",
             r"World size \((?P<asked>\d+)\) is larger than the number of available GPUs \((?P<count>\d+)\)",
             (
                 r"The number of required \w+ exceeds the total number of available \w+ in the (?:cluster"
@@ -141,7 +142,10 @@ RULES = (
             ),
             "Or choose the devices for the whole container: container.gpus: device=GPU-….",
         ),
-        log=texts(r"ValueError: invalid literal for int\(\) with base 10: '(?P<value>(?:GPU|MIG)-[\w/-]*)'"),
+        log=texts(
+            r"ValueError: invalid literal for int\(\) with base 10: '(?P<value>(?:GPU|MIG)-[\w/-]*)'",
+            r"Physical device \S+ for logical device|visible device ordinal \S+ is out of range",
+        ),
         source=texts(
             r"device_ids?\b.* → ValueError: invalid literal for int",
             r"VISIBLE_DEVICES.* → ValueError: invalid literal for int",
@@ -195,6 +199,8 @@ RULES = (
             r"hipErrorNoBinaryForGpu|Unable to find code object for all current devices",
             r"(?:HIP|CUDA) error: (?:invalid device function|no kernel image is available)",
             r"(?:hip|cuda)ErrorInvalidDeviceFunction|hipErrorSharedObjectInitFailed|cudaErrorNoKernelImageForDevice",
+            r"GPU archs? (?:of )?.*(?:is|are) (?:invalid or )?not supported|Get GPU arch from rocminfo failed",
+            r"device kernel image is invalid|cudaErrorInvalidKernelImage|hipErrorInvalidImage",
         ),
         strength=Strength.CERTAIN,
         needs_accelerator=True,
@@ -225,7 +231,7 @@ RULES = (
         title="workers were forked after the accelerator was in use",
         why="A forked process cannot use a device that its parent has opened.",
         advice=("Set VLLM_WORKER_MULTIPROC_METHOD: spawn in server.env.",),
-        log=texts(r"Cannot re-initialize (?:CUDA|HIP) in forked subprocess"),
+        log=texts(r"Cannot re-initialize (?:CUDA|HIP|NPU|XPU) in forked subprocess"),
         needs_accelerator=True,
     ),
 )

@@ -22,11 +22,24 @@ RULES = (
         ),
         log=texts(
             r"Selected backend \S+ is not valid for this configuration|No valid attention backend found",
+            r"TypeError: \w+(?:Attention|Attn|MLA)\w*Impl\w*\.__init__\(\) (?:got|missing) ",
+            r"No operator found for `memory_efficient_attention",
+            r"No valid \w+ MLA \w*backend|No valid MLA \w+ backend|Backend \S+ is not supported for vit attention",
             r"Head size (?P<size>\d+) is not supported|Unsupported head[_ ]?(?:size|dim)",
             r"(?:Invalid|Unknown|Unsupported) attention backend|attention backend \S+ is not (?:supported|available)",
             r"FlashAttention only supports Ampere GPUs or newer|Unsupported FA version: ",
+            r"flash attention build does not support|FlashAttention\S* (?:forward )?only supports ",
+            (
+                r"Error: (?:XFormers|Flash\w+|\w*SDPA|\w*MLA|\w*Attention\w*)(?: \w+)? "
+                r"(?:does not support|only supports) (?!.*(?:kv|KV)[ _-]cache)"
+            ),
             r"VLLM_ATTENTION_BACKEND is set to \w+, but",
             r"FlashMLA \S*is not (?:supported|available)|MLA (?:backend|attention) is not supported",
+        ),
+        raised_in=(
+            "/attention/backends/",
+            "/attention/selector.py",
+            "/layers/attention/",
         ),
     ),
     Rule(
@@ -48,6 +61,7 @@ RULES = (
                 r"|Unsupported speculative method"
             ),
         ),
+        raised_in=("/spec_decode/",),
     ),
     Rule(
         id="engine-generation-refused",
@@ -76,6 +90,7 @@ RULES = (
             r"max_lora_rank \(\d+\) must be one of|does not support LoRA yet|Loading lora \S+ failed",
             r"expected target modules in|is not a supported LoRA",
         ),
+        raised_in=("/vllm/lora/",),
     ),
     Rule(
         id="media-batch-too-small",
@@ -136,6 +151,8 @@ RULES = (
         ),
         log=texts(
             r"No common block size for (?P<size>\d+)(?: \((?P<wanted>.+)\))?",
+            r"Error: Block size must be (?:a multiple of|one of) (?P<wanted>.+?)\.?$",
+            r"block size (?P<size>\d+) is not supported by attention backend|share no supported KV cache block size",
         ),
     ),
     Rule(
@@ -154,8 +171,12 @@ RULES = (
             ),
         ),
         log=texts(
-            r"Error: NIXL is not available|NIXL_ERR_(?P<what>\w+)|\bnixlBackendError\b",
-            r"Mooncake Transfer Engine initialization failed",
+            r"Error: (?:NIXL|Mooncake|MoRIIO|LMCache)\S* is not available|NIXL_ERR_(?P<what>\w+)|\bnixlBackendError\b",
+            r"Mooncake Transfer Engine initialization failed|Mooncake .*(?:registration failed|exited during startup)",
+        ),
+        raised_in=(
+            "/kv_transfer/",
+            "/ec_transfer/",
         ),
     ),
     Rule(

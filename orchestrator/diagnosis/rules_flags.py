@@ -58,7 +58,10 @@ RULES = (
         title="the value of a flag is not one that vLLM takes",
         why="The flag exists, but its value has another type, or is none of the choices that this version has.",
         advice=(
-            "Correct server.flags.{flag}; that line of the log, or the ones after it, say what it takes.",
+            (
+                "Correct server.flags.{flag}; that line of the log, or the ones after it, say what it takes.",
+                "Correct what the line names, in server.flags, server.env or config.json; it lists what may be given.",
+            ),
             "The image has vLLM {version}; other versions take other values.",
         ),
         log=texts(
@@ -66,21 +69,62 @@ RULES = (
                 r"error: argument --(?P<flag>[\w-]+)(?:/\S+)?: (?:invalid|expected|ignored|not allowed|Value "
                 r"|\d+ validation error|.*invalid choice)"
             ),
-            r"error: argument -(?P<flag>\w)(?:/\S+)?: (?:invalid|expected)",
+            r"error: argument -(?P<flag>\w)(?:/\S+)?: (?:invalid|expected)|error: the following arguments are required",
+            (
+                r"ValueError: (?:Unknown|Invalid|Unsupported) [\w -]{3,40}: .*"
+                r"(?:[Vv]alid|[Ss]upported|[Aa]vailable|[Aa]llowed) (?:options|values|choices|backends|types)"
+            ),
+            r"ValueError: .{3,200}(?:[Ee]xpected|[Mm]ust be|[Cc]hoose) ?(?:one of|from|in)? ?[\[({]['\"]",
         ),
         strength=Strength.SYMPTOM,
+    ),
+    Rule(
+        id="variable-refused",
+        title="an environment variable has a value that vLLM cannot use: {name}",
+        why="vLLM reads settings from variables whose names begin with VLLM_; this one's value is not of their kind.",
+        advice=(
+            "Correct {name} in server.env or container.env.",
+            "If VLLM_PORT appears to be a URI, a cluster's service is called vllm: set VLLM_PORT to a number there.",
+        ),
+        log=texts(
+            r"(?P<name>VLLM_PORT) '\S+' appears to be a URI",
+            r"Invalid value '.*' (?:for|in) (?P<name>VLLM_\w+)\. Valid options",
+        ),
+        source=texts(
+            (
+                r"(?:environ|getenv).{0,12}['\"](?P<name>VLLM_\w+)['\"].* → ValueError: (?:invalid literal|could not"
+                r" convert)"
+            ),
+        ),
     ),
     Rule(
         id="settings-rejected",
         title="vLLM refuses the settings as a whole",
         why="Each flag can be read, but one of the values, or two of them together, cannot be used.",
         advice=(
-            "The line says which; correct it in server.flags.",
+            "The line says which; correct it in server.flags, or in server.env.",
             "The image has vLLM {version}; others take other values.",
         ),
-        log=texts(r"\d+ validation errors? for \w+"),
+        log=texts(
+            r"\d+ validation errors? for \w+",
+            r"(?:Value|Assertion|NotImplemented|Type)Error: (?:.*[\s`'\"(])?--[a-z][\w-]{3,}",
+            (
+                r"ValueError: `?(?:max|enable|disable|limit_mm|tensor_parallel|pipeline_parallel|data_parallel"
+                r"|gpu_memory|kv_cache|kv_transfer|block_size|cpu_offload|num_speculative|cudagraph|prefix_caching)"
+                r"\w*`? \w"
+            ),
+            r"ValueError: .* (?:is|are) (?:mutually exclusive|incompatible with|not compatible with)\b",
+            r"ValueError: .*\b(?:[Ss]et|[Uu]se|[Rr]emove|[Uu]nset) `?VLLM_[A-Z_0-9]+",
+        ),
         strength=Strength.SYMPTOM,
-        versions="0.9 and later",
+        raised_in=(
+            "/vllm/config/",
+            "/vllm/config.py",
+            "/engine/arg_utils.py",
+            "/vllm/platforms/",
+            "/cli_args.py",
+            "/entrypoints/cli/",
+        ),
     ),
     Rule(
         id="speculative-model-missing",

@@ -106,7 +106,8 @@ RULES = (
             r"Invalid repository ID or local directory specified: '[^/']",
             r"Cannot find an appropriate cached snapshot folder|outgoing traffic has been disabled",
             r"huggingface\.co.*(?:Max retries exceeded|timed out|Failed to resolve|NameResolutionError)(?!.*SSLCert)",
-            r"Max retries exceeded with url.*NameResolutionError",
+            r"Max retries exceeded with url.*NameResolutionError|httpx\.Connect(?:Error|Timeout)\b(?!.*(?:SSL|CERT))",
+            r"50[0234] Server Error: .* for url: https?://\S*(?:huggingface|hf-mirror|modelscope)",
         ),
     ),
 )

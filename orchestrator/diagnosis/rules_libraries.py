@@ -1,4 +1,4 @@
-"""Causes in libraries and Python packages: missing, or of versions that do not fit together."""
+"""Causes in compiled libraries: missing, or of versions that do not fit together."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ RULES = (
                 r"Permission denied)"
             ),
             (
-                r"(?:ImportError|OSError|RuntimeError): .*(?P<library>[\w/+.-]+\.so[\w.]*): cannot open shared "
-                r"object file(?!: Permission denied)"
+                r"(?:ImportError|OSError|RuntimeError): (?!.*torch_extensions/).*(?P<library>[\w/+.-]+\.so[\w.]*): "
+                r"cannot open shared object file(?!: Permission denied)"
             ),
-            r"(?:OSError|RuntimeError): (?P<library>lib\S+\.so[\w.]*) (?:is )?not found",
+            r"Error: (?P<library>lib\S+\.so[\w.]*) (?:is |was )?(?:not found|cannot (?:be )?found)",
         ),
     ),
     Rule(
@@ -120,11 +120,13 @@ RULES = (
             "Use an image whose vLLM was built for this kind of machine; check container.image.",
         ),
         log=texts(
-            r"AttributeError: '_OpNamespace' '_\w+' object has no attribute",
+            r"'_OpNamespace' '(?:_\w+|vllm\w*)' object has no attribute",
             (
                 r"(?:ModuleNotFound|Import)Error: No module named 'vllm\.[\w.]*_\w*C'"
+                r"|cannot import name '\w+' from 'vllm\.(?:vllm_flash_attn|_\w*C)\b"
                 r"|cannot import name '_\w*C' from 'vllm"
             ),
+            r"\b_\w*C\w*::\w+\(\) (?:expected|is missing|got an) ",
             r"Could not run '(?:_\w*C\w*|vllm)::\w+' with arguments from the '\w+' backend",
         ),
     ),
@@ -144,97 +146,5 @@ RULES = (
         ),
         strength=Strength.SYMPTOM,
         needs_accelerator=True,
-    ),
-    Rule(
-        id="transformers-mismatch",
-        title="the image's transformers does not fit this vLLM or this model",
-        why=(
-            "vLLM uses inner parts of transformers, which change between its versions: it is newer, or older, than "
-            "this vLLM or the model's files expect."
-        ),
-        advice=(
-            (
-                "Use an image unchanged: its transformers is the one that its vLLM {version} was tested with.",
-                "Use an image unchanged: its transformers is the one that its vLLM was tested with.",
-            ),
-            (
-                "If the model is newer than the image, use a newer one in container.image; if transformers was "
-                "upgraded in it, take the older one back (vLLM up to 0.11 wants transformers 4)."
-            ),
-        ),
-        log=texts(
-            r"has no attribute '?all_special_tokens_extended",
-            r"ValueError: '[\w-]+' is already used by a Transformers (?:config|model), pick another name",
-            r"cannot import name '(?P<name>\w+)' from '(?:transformers|vllm\.transformers_utils)[\w.]*'",
-            (
-                r"'(?!Vllm|Model|Compilation|Parallel|Cache|Scheduler|Speculative|Load|Device|Attention"
-                r"|KV)\w+Config' object has no attribute "
-            ),
-            r"module '?transformers[\w.]*'? has no attribute '(?P<name>\w+)'",
-            r"ModuleNotFoundError: No module named 'transformers\.[\w.]+'",
-            r"data did not match any variant of untagged enum \w+",
-            (
-                r"Error: transformers\S*(?:>=|<|==)\S+ is required|Error: .*[Rr]equires? transformers ?(?:>=|<|=="
-                r"|version)"
-            ),
-        ),
-    ),
-    Rule(
-        id="python-package-missing",
-        title="a Python package is missing: {module}",
-        why="The model, its tokenizer, a flag or a plugin needs a package that the image does not have.",
-        advice=(
-            (
-                "Use an image that has it, or build one: FROM the image, RUN pip install the package; then "
-                "container.image."
-            ),
-            "Or leave out what needs it: the flag in server.flags, the variable in server.env.",
-        ),
-        log=texts(
-            (
-                r"ModuleNotFoundError: No module named '(?P<module>(?!vllm\.\S*_\w*C'|transformers\b"
-                r"|transformers_modules)[\w.]+)'"
-            ),
-            (
-                r"(?:Import|ModuleNotFound|Value|Runtime)Error: .*[Pp]lease install (?:or update )?(?:the "
-                r")?[`']?(?P<module>[\w\[\].-]+)"
-            ),
-            r"packages that were not found in your environment: (?P<module>[\w., -]+)",
-            r"requires? (?:the )?[`']?(?P<module>\w+)[`']? library but it was not found in your environment",
-            r"[`']?(?P<module>tiktoken|sentencepiece|protobuf)[`']? is required to read",
-            r"need to have (?P<module>sentencepiece)(?: or tiktoken)? installed",
-            r"Error: .*Failed to import (?P<module>[Rr]ay)\b",
-            r"Error: .*but (?P<module>\w+) module was not found|Error: .*\b(?P<package>\w+) is not installed",
-            r"Error: .*pip install (?P<module>[\w\[\].-]+).* to use",
-        ),
-        strength=Strength.SYMPTOM,
-    ),
-    Rule(
-        id="python-packages-mismatch",
-        title="Python packages of the image do not fit together",
-        why="One package was replaced by a version that another one was not made for.",
-        advice=(
-            "Use the image unchanged, or install what you add with the versions that its vLLM demands: pip check.",
-            (
-                "Check that no folder of packages from the node lies over the image's: container.mounts, "
-                "PYTHONPATH in "
-                "server.env and container.env."
-            ),
-        ),
-        log=texts(
-            r"is required for a normal functioning of this module, but found",
-            r"ImportError: cannot import name '(?P<name>\w+)' from '(?!transformers|vllm)(?P<module>[\w.]+)'",
-            r"numpy\.dtype size changed|numpy\.ufunc size changed|RuntimeError: Numpy is not available",
-            r"ImportError: numpy\.core\.multiarray failed to import|Numba needs NumPy \S+ or less",
-            r"TypeError: Descriptors cannot (?:not )?be created directly",
-            r"operator torchvision::\w+ does not exist|PyTorch and torch\w+ were compiled with different CUDA",
-            (
-                r"VersionConflict: |TypeError: \w*(?:flash_attn|trtllm|flashinfer"
-                r"|cutlass)\w*\(\) got an unexpected keyword argument"
-            ),
-            r"AttributeError: module '(?:torch|triton|flashinfer|numpy|xgrammar)[\w.]*' has no attribute",
-            r"was removed in the NumPy 2\.0 release",
-            r"TypeError: \w+(?:Attention|Prefill|Decode)\w*Wrapper\.\w+\(\) got an unexpected keyword argument",
-        ),
     ),
 )

@@ -75,7 +75,7 @@ RULES = (
             ),
             "Lower server.flags.max-num-seqs or server.flags.max-num-batched-tokens: both take working memory.",
         ),
-        log=texts(r"No available memory for the cache blocks"),
+        log=texts(r"No available memory for the cache blocks|not enough GPU memory available to serve even a single"),
     ),
     Rule(
         id="out-of-device-memory",
@@ -91,10 +91,12 @@ RULES = (
         ),
         log=texts(
             r"(?:CUDA|HIP|NPU|XPU) out of memory\b",
-            r"\bOutOfMemoryError\b",
+            r"(?<!ray\.exceptions\.)\bOutOfMemoryError\b",
             r"hipErrorOutOfMemory|cudaErrorMemoryAllocation|HIP error: out of memory|CUDA error: out of memory",
             r"GetDeviceCount.*Error 2: out of memory",
-            r"HSA_STATUS_ERROR_OUT_OF_RESOURCES|UR_RESULT_ERROR_OUT_OF_DEVICE_MEMORY",
+            r"HSA_STATUS_ERROR_OUT_OF_RESOURCES|UR_RESULT_ERROR_OUT_OF_DEVICE_MEMORY|nrt_tensor_allocate status=4",
+            r"(?:Cuda|HIP) failure (?:\d+ )?'out of memory'|Triton Error \[\w+\]: out of memory|in memory space hbm",
+            r"NVML_SUCCESS == r INTERNAL ASSERT FAILED at .*CachingAllocator",
         ),
     ),
     Rule(
@@ -107,6 +109,7 @@ RULES = (
         ),
         log=texts(
             r"memory on node \d+ \(\S+ GiB\) on kv cache allocation is less than requested memory for kv",
+            r"due to the node running low on memory|exceeds the memory usage threshold of",
             r"DefaultCPUAllocator: can't allocate memory|DefaultCPUAllocator: not enough memory",
             r"(?:^|: )MemoryError\b|std::bad_alloc|(?<!failed with error )Cannot allocate memory",
         ),

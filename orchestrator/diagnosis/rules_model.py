@@ -57,6 +57,20 @@ RULES = (
         ),
     ),
     Rule(
+        id="remote-code-not-found",
+        title="the model's own code is not found where it was copied to",
+        why=(
+            "transformers copies the Python files of a model to a cache under the name of its folder; a dot in that "
+            "name, or a cache that not all processes can write and read, hides them."
+        ),
+        advice=(
+            "Mount the model under a name without dots (container.mounts) and give that as server.model.",
+            "Give the cache a folder that the server's user may write: HF_MODULES_CACHE in server.env.",
+            "Or use an image whose vLLM knows the architecture, without server.flags.trust-remote-code.",
+        ),
+        log=texts(r"No module named '(?P<module>transformers_modules\.[\w.-]+)'"),
+    ),
+    Rule(
         id="tokenizer-class-missing",
         title="the tokenizer was saved by a newer transformers than the image has",
         why=(
@@ -113,7 +127,7 @@ RULES = (
             "Check architectures and model_type in the model's config.json.",
         ),
         log=texts(
-            r"Model architectures \[.*\] (?:are|is) not supported",
+            r"Model architectures \[.*\] (?:are|is) not supported|Model architecture '\S+' is not supported by",
             r"The checkpoint you are trying to load has model type `[^`]*` but Transformers does not recognize",
             r"has no vLLM implementation|Cannot find model module",
         ),
@@ -132,6 +146,7 @@ RULES = (
             r"Unrecognized model in (?P<path>\S+)\. Should have a `model_type` key",
             r"No supported config format found in",
         ),
+        raised_in=("/transformers_utils/config",),
     ),
     Rule(
         id="max-model-len-too-long",
@@ -164,6 +179,7 @@ RULES = (
             "Use an image with the vLLM that the model's page names.",
         ),
         log=texts(
+            r"Found conflicts between 'rope_type=",
             r"Unknown RoPE scaling type (?P<name>\w+)|Error: .*`rope_scaling`(?:'s| must be| should)",
             r"Error: .*rope_(?:scaling|parameters) should have a '?\w+'? key",
         ),
@@ -185,7 +201,9 @@ RULES = (
             r"Can't load (?:image processor|video processor|feature extractor|processor) for '(?P<path>[^']+)'",
             r"does not appear to have a file named (?:pre)?processor_config\.json",
             r"Invalid type of HuggingFace processor|Failed to apply \w*Processor\w* on data=",
-            r"Error: Unrecognized (?:image |video )?processor in ",
+            r"Error: Unrecognized (?:image |video )?processor in |'\w+Processor(?:Fast)?' object has no attribute",
+            r"TypeError: \w+Processor(?:Fast)?\.\w+\(\) (?:got|missing) ",
+            r"module 'transformers_modules\.\S+' has no attribute '\w*Processor\w*'",
         ),
     ),
 )

@@ -72,7 +72,10 @@ RULES = (
             ),
             r"does not support (?P<method>\w+) quantization yet",
             r"Quantization scheme is not supported for (?:the )?current GPU",
+            r"No compressed-tensors compatible scheme was found|Unsupported FusedMoe scheme",
+            r"FP8 Fused MoE layers?, (?:only|we require) .*(?:supported|require)",
         ),
+        raised_in=("/layers/quantization/",),
     ),
     Rule(
         id="quantization-no-kernel",
@@ -85,8 +88,26 @@ RULES = (
         ),
         log=texts(
             r"Failed to find a kernel that can implement the (?P<kind>\w+) linear layer",
-            r"No (?P<kind>\w+) MoE backend supports the deployment configuration|No compiled \w+ (?:mm )?kernel",
+            r"No (?P<kind>\w+) MoE backend supports the deployment configuration",
+            r"No compiled \w+ (?:(?:mm )?kernel|for )",
             r"Failed to find a kernel that can implement|No kernel found for (?:quantized|mixed)",
+        ),
+    ),
+    Rule(
+        id="cutlass-refused",
+        title="CUTLASS, the library of matrix kernels, refuses a layer",
+        why=(
+            "It gives only a status: the layer's shape or data type does not suit the device, or the library was not "
+            "built for it."
+        ),
+        advice=(
+            "Use an image whose vLLM was built for this accelerator, or a newer one.",
+            "Use a model quantized in another way; sparse and fp8 kernels are made for some devices only.",
+            "Another server.flags.tensor-parallel-size gives the layers other shapes.",
+        ),
+        log=texts(
+            r"Error: Error (?:Internal|Not Supported|Invalid Problem|Misaligned Operand|Arch Mismatch)$",
+            r"(?:gemm|GEMM) .*cutlass \S+ .*(?:fail|status)|cutlass\w* .*failed: Error (?:Internal|Invalid)",
         ),
     ),
     Rule(
@@ -134,9 +155,10 @@ RULES = (
         ),
         log=texts(
             (
-                r"[Ff][Pp]8 (?:kv|KV)[ -]cache (?:dtype )?(?:is )?not (?:yet )?supported|not support (?:fp8"
+                r"[Ff][Pp]8\w* (?:kv|KV)[ -]cache (?:dtype )?(?:is )?not (?:yet )?supported|not support (?:fp8"
                 r"|FP8) (?:kv|KV)[ -]cache"
             ),
+            r"Does not support (?:key|value) cache of type ",
             r"(?:Unsupported|Unknown|[Ii]nvalid) (?:kv|KV)[ _-]cache[ _-](?:data ?type|dtype)",
             r"FP8 KV cache (?:is not supported|needs native)|kv_cache_dtype \S+ is not supported",
         ),
@@ -169,7 +191,12 @@ RULES = (
         log=texts(
             r"backend '(?P<name>[\w-]+)' does not support the deployment configuration",
             r"FusedMoE flashinfer kernels are only supported for|explicitly requested moe_backend=",
+            r"\b(?:moe|attention|linear|gemm)_backend='(?P<name>[\w-]+)' is not supported",
             r"BackendSupportedError: (?P<what>\w+) does not support backend",
+            r"[Rr]equires (?:a )?(?:GPUs? with )?(?:sm|SM)_?\d|[Rr]equires (?:a )?GPUs? with compute capability",
+            r"[Oo]nly (?:SM ?\d|Hopper|Blackwell).*\bsupported|not supported on SM ?\d+",
+            r"Check failed: .*(?:must be bfloat16|must be float16|SM version|compute capability)",
         ),
+        raised_in=("/fused_moe/oracle/",),
     ),
 )

@@ -64,7 +64,8 @@ RULES = (
         log=texts(
             r"There is no module or parameter named '?(?P<name>[\w.]+)'? in ",
             r"Following weights were not initialized from checkpoint|Attempted to load weight \(",
-            r"Tried to load weights of size",
+            r"Tried to load weights of size|Error: Unexpected weight\b",
+            r"KeyError: '(?P<name>[\w.]+\.(?:q?weight|bias|qzeros|g_idx|weight_scale\w*))'$",
             (
                 r"KeyError: '(?P<name>[\w.]*(?:layers|blocks)\.\d+\.[\w.]*(?:weight|bias|scale|qzeros|g_idx"
                 r"|absmax)\w*)'$"

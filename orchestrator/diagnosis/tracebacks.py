@@ -49,6 +49,8 @@ class Failure:
     """Name of its class, with module where the log has it."""
     source: str = ""
     """The source line that raised it, as the traceback shows it."""
+    file: str = ""
+    """The file that raised it."""
     follows: bool = False
     """Whether it came of an earlier exception of the same chain."""
     details: tuple[Line, ...] = ()
@@ -115,6 +117,7 @@ class _Stream:
     inside: bool = False
     follows: bool = False
     source: str = ""
+    file: str = ""
     process: str = ""
     failure: int | None = None
     chain: int = 0
@@ -194,7 +197,16 @@ class _Apart:
 
     def _end(self, line: Line, stream: _Stream, kind: str) -> None:
         owned = replace(line, process=line.process or stream.process)
-        failure = Failure(owned, kind, stream.source, stream.follows, (), stream.chain, stream.opening, stream.is_fatal)
+        failure = Failure(
+            owned,
+            kind,
+            stream.source,
+            stream.file,
+            stream.follows,
+            chain=stream.chain,
+            opening=stream.opening,
+            is_fatal=stream.is_fatal,
+        )
         self.failures.append(failure)
         self.messages.append(owned)
         self._last[line.process] = line
@@ -240,6 +252,7 @@ def _frame(stream: _Stream, text: str) -> None:
         if stream.frames == 0:
             stream.is_fatal = frame["function"] in _FIRST_FUNCTIONS
         stream.frames += 1
+        stream.file = frame["file"]
     else:
         stream.source = _source(text) or stream.source
 

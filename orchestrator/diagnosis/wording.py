@@ -10,7 +10,7 @@ import re
 WRAPPERS = re.compile(
     r"Engine core initialization failed|EngineCore failed to start|EngineCore encountered (?:a fatal error|an issue)"
     r"|Engine process (?:failed to start|\(pid \d+\) died)|Engine loop (?:has died|is not running)"
-    r"|Background loop (?:has errored already|is stopped)"
+    r"|Background loop (?:has errored already|is stopped)|Engine background task failed|NoneType: None$"
     r"|WorkerProc (?:initialization failed|failed to start|hit an exception|failed\.|was terminated)"
     r"|Worker failed with error |Worker proc \S+ died unexpectedly|Worker VllmWorkerProcess pid \d+ died"
     r"|Error executing method |Exception in worker \w+ while processing method|Executor failed\.|EngineDeadError"
@@ -140,6 +140,8 @@ QUOTED = re.compile(
     r"|\"(?P<two>.+?)\", please|['\"]?(?P<rest>[^%].+))"
 )
 """The engine core's words for what a worker raised; the worker's message stands in quotes."""
+QUOTE_END = "please check the stack trace"
+"""What follows the quotes, in the same line or some lines below."""
 
 
 def is_consequence(text: str) -> bool:

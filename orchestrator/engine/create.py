@@ -74,7 +74,7 @@ def create_arguments(api: docker.APIClient, spec: ContainerSpec) -> dict[str, An
         "entrypoint": [spec.entrypoint],
         "command": list(spec.command),
         "labels": dict(spec.labels),
-        "environment": [f"{name}={value}" for name, value in spec.env.items()],
+        "environment": [*(f"{name}={value}" for name, value in spec.env.items()), *spec.taken_away],
         "ports": ports or None,
         "user": spec.user,
         "working_dir": spec.options.workdir,

@@ -9,25 +9,33 @@ client that is running and ends.
        "dataset": "/path" or null, "tokenizer": "/path" or a hub name, "trust_remote_code": false, "sent": "/tmp/…"}
     ← {"fork": true, "reason": "", "options": ["--backend", …] or null, "datasets": ["random", …] or null,
        "backends": ["openai", …] or null, "spread": true, false or null, "program": "/path" or null,
-       "version": "0.32.0" or null, "file": {"sha256": "…", "size": 1} or null,
+       "version": "0.32.0" or null, "file": {"sha256": "…", "size": 1} or null, "unasked": "",
        "dataset": {"sha256": "…", "size": 1} or null, "sent": ["…", …], "problem": "", "seconds": 12.1}
-    → {"id": "…", "argv": […], "folder": "/tmp/…", "result": "result.json", "mark": "/tmp/…", "deadline_s": 600}
+    → {"id": "…", "argv": […], "folder": "/tmp/…", "result": "result.json", "mark": "/tmp/…", "deadline_s": 600,
+       "port": 8000}
+    → {"waiting": null}, at any time
+    ← {"waiting": true, false or null}
     ← {"id": "…", "code": 0, "timed_out": false, "wall_s": 0.4, "cpu_s": 0.2,
-       "runnable_at": [[0.0, 0.0], [0.1, 0.08], …], "result": "<base64>", "log": "<base64>"}
+       "runnable_at": [[0.0, 0.0], [0.1, 0.08], …], "result": "<base64>", "log": "<base64>"}, or
+      {"id": "…", "replaced": "/path"} where the client's file or the dataset is no longer what it was when prepared
 
 Prepared, it has imported vLLM's benchmark code once, and each client is a fork of it: what costs a fresh process ten
 seconds costs a fork a tenth of one. It stays a single thread without event loop and network until then, and freezes
 the heap once, because a collection in each child would copy all of it. It does not fork where a device runtime has been
 initialised or other threads run; each client is then a process of its own. So is the Rust client, a program of its own
 that starts at once: `program` and `version` say which one it is, from its own answers. `file` is what a client that is
-a file holds. `backends` are the APIs that the client speaks. A script is asked for its help, in a fork; `spread` then
-says whether its range ratio is drawn to both sides of a length.
+a file holds. `backends` are the APIs that the client speaks. A script is asked for its help, in a fork that ends where
+it opens a connection; `spread` then says whether its range ratio is drawn to both sides of a length, and `unasked` why
+it could not be asked. A script that would run when it is imported neither is imported nor asked.
+
+A client waits where it or what it has started has a connection to the server's port; null is where that is not told.
 
 A client that is started leaves its mark in the container for as long as that lives; `sent` are the names of all marks.
 """
 
 from __future__ import annotations
 
+import ast
 import base64
 import contextlib
 import gc
@@ -39,6 +47,7 @@ import runpy
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -51,12 +60,18 @@ IDLE_S = 0.05
 GRACE_S = 5.0
 SAMPLE_S = 0.1
 MOST_SAMPLES = 256
-HELP_S = 60.0
+HELP_S = 15.0
+HELP_BUSY_S = 60.0
+HELP_QUIET_S = 2.0
+HELP_BYTES = 1 << 20
+CONNECTED = 97  # exit code of a script that opens a connection instead of giving its help
+TCP_WAITING = ("01", "02")  # established, and asked to be
 LOG = "client.log"
 VLLM = ["vllm", "bench", "serve"]
 RUST = "vllm-rs"
 NO_PROXY = ("NO_PROXY", "no_proxy")
 PREPARED = {}  # type: dict[str, Any]
+SEEN = {}  # type: dict[str, tuple[tuple[int, ...], dict[str, Any] | None]]
 
 
 def hello() -> dict[str, Any]:  # noqa: D103 - see the module
@@ -88,10 +103,12 @@ def ask_parser(said: dict[str, Any], parser: Any) -> None:  # noqa: ANN401, D103
 
 
 def ask_script(said: dict[str, Any], client: str) -> None:  # noqa: D103 - see the module
-    text = help_of(client)
+    text, said["unasked"] = help_of(client)
     options = set(re.findall(r"(?:^ +|, )(--[a-z][a-z0-9_-]*)", text, re.MULTILINE))
     if not options:
+        said["unasked"] = said["unasked"] or "its --help names no options"
         return
+    said["unasked"] = ""
     said["options"] = sorted(options)
     protocol = "--endpoint-type" if "--endpoint-type" in options else "--backend"
     for name, option in (("datasets", "--dataset-name"), ("backends", protocol)):
@@ -101,25 +118,46 @@ def ask_script(said: dict[str, Any], client: str) -> None:  # noqa: D103 - see t
     said["spread"] = None if ratio is None else "1 - " in ratio.group(0) or "symmetric" in ratio.group(0)
 
 
-def help_of(client: str) -> str:  # noqa: D103 - see the module
+def cut_off(connect: Any) -> Any:  # noqa: ANN401, D103 - see the module
+    def instead(self: socket.socket, address: Any) -> Any:  # noqa: ANN401 - as the standard library has it
+        if self.type == socket.SOCK_STREAM and self.family != socket.AF_UNIX:
+            os._exit(CONNECTED)
+        return connect(self, address)
+
+    return instead
+
+
+def help_of(client: str) -> tuple[str, str]:  # noqa: D103 - see the module
     ours, theirs = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(ours)
         os.environ["COLUMNS"] = "10000"
         PREPARED["client"] = client
+        for name in ("connect", "connect_ex"):
+            setattr(socket.socket, name, cut_off(getattr(socket.socket, name)))
         child(["python3", client, "--help"], theirs, forked=True)
     os.close(theirs)
-    said, end = b"", time.monotonic() + HELP_S
-    while select.select([ours], [], [], max(end - time.monotonic(), 0.0))[0]:
+    said, since, problem = b"", time.monotonic(), "it did not end when asked for its --help"
+    while len(said) < HELP_BYTES:
+        busy = (runnable_s(pid) or 0.0) > (time.monotonic() - since) / 2  # as one that still imports
+        left = since + (HELP_BUSY_S if busy else HELP_S) - time.monotonic()
+        silent = not select.select([ours], [], [], min(max(left, 0.0), HELP_QUIET_S))[0]
+        if silent and left > HELP_QUIET_S and b"usage:" not in said.lower():
+            continue
+        if silent:
+            break
         piece = os.read(ours, 65536)
         if not piece:
+            problem = ""
             break
         said += piece
     os.close(ours)
     signalled(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return said.decode(errors="replace")
+    _, status = os.waitpid(pid, 0)
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == CONNECTED:
+        problem = "it opened a connection when asked for its --help"
+    return said.decode(errors="replace"), problem
 
 
 def ask_program(said: dict[str, Any], client: str) -> None:  # noqa: D103 - see the module
@@ -135,10 +173,9 @@ def ask_program(said: dict[str, Any], client: str) -> None:  # noqa: D103 - see 
         return
     said["program"], said["version"] = found, told.split()[-1]
     said["options"] = re.findall(r"^ +(--[a-z][a-z0-9-]*)", text, re.MULTILINE)
-    values = re.search(r"^ +--dataset-name .*?\[possible values: ([^\]]*)\]", text, re.MULTILINE | re.DOTALL)
-    said["datasets"] = None if values is None else values.group(1).split(", ")
-    values = re.search(r"^ +--backend .*?\[possible values: ([^\]]*)\]", text, re.MULTILINE | re.DOTALL)
-    said["backends"] = None if values is None else values.group(1).split(", ")
+    for name, option in (("datasets", "--dataset-name"), ("backends", "--backend")):
+        values = re.search(r"(?ms)^ +%s .*?\[possible values: ([^\]]*)\]" % option, text)  # noqa: UP031
+        said[name] = None if values is None else values.group(1).split(", ")
     said["reason"] = "it is a program of its own"
 
 
@@ -164,17 +201,36 @@ def look_at(path: str) -> dict[str, Any] | None:  # noqa: D103 - see the module
     return {"sha256": digest.hexdigest(), "size": size}
 
 
+def state_of(path: str) -> tuple[int, ...]:  # noqa: D103 - see the module
+    state = os.stat(path)  # noqa: PTH116
+    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+
+
+def see(path: str) -> dict[str, Any] | None:  # noqa: D103 - see the module
+    SEEN[path] = (state_of(path), look_at(path))
+    return SEEN[path][1]
+
+
+def replaced() -> str | None:  # noqa: D103 - see the module
+    for path, (state, held) in list(SEEN.items()):
+        with contextlib.suppress(OSError):  # what is gone fails in the client, whose words are kept
+            if state_of(path) != state and see(path) != held:
+                return path
+    return None
+
+
 def prepare(message: dict[str, Any]) -> dict[str, Any]:  # noqa: D103 - see the module
     client, dataset = message["prepare"], message.get("dataset")
     started = time.monotonic()
     pass_by_proxies(message.get("direct", []))
-    said = {"fork": False, "reason": "", "problem": ""}  # type: dict[str, Any]
+    SEEN.clear()
+    said = {"fork": False, "reason": "", "problem": "", "unasked": ""}  # type: dict[str, Any]
     said.update(dict.fromkeys(("options", "datasets", "backends", "spread", "program", "version", "file", "dataset")))
     os.makedirs(message["sent"], exist_ok=True)  # noqa: PTH103
     said["sent"] = os.listdir(message["sent"])  # noqa: PTH208
     if dataset is not None:
         try:
-            said["dataset"] = look_at(dataset)
+            said["dataset"] = see(dataset)
         except OSError as error:
             said["problem"] = "the dataset %s cannot be read: %s" % (dataset, error.strerror)  # noqa: UP031
     try:
@@ -187,7 +243,7 @@ def prepare(message: dict[str, Any]) -> dict[str, Any]:  # noqa: D103 - see the 
     path = said["program"] or client
     if os.path.isabs(path):  # noqa: PTH117
         with contextlib.suppress(OSError):  # the client itself will say that it cannot be read
-            said["file"] = look_at(path)
+            said["file"] = see(path)
     said["seconds"] = time.monotonic() - started
     return said
 
@@ -206,6 +262,9 @@ def load(said: dict[str, Any], client: str, message: dict[str, Any]) -> None:  #
         PREPARED.update(parser=parser, main=code.main)
         names = vars(code)
     else:
+        if not is_importable(client):
+            said["reason"] = said["unasked"] = "it would run when imported, having no 'if __name__ == \"__main__\"'"
+            return
         sys.path.insert(0, os.path.dirname(client))  # noqa: PTH120
         # What the script imports stays imported; the script itself runs in each child.
         names = runpy.run_path(client, run_name="imported")
@@ -224,6 +283,12 @@ def load(said: dict[str, Any], client: str, message: dict[str, Any]) -> None:  #
         PREPARED["client"] = client
         gc.collect()
         gc.freeze()
+
+
+def is_importable(script: str) -> bool:  # noqa: D103 - see the module
+    with open(script, "rb") as file:  # noqa: PTH123
+        tests = [part.test for part in ast.parse(file.read()).body if isinstance(part, ast.If)]
+    return any(isinstance(part, ast.Name) and part.id == "__name__" for test in tests for part in ast.walk(test))
 
 
 def load_tokenizer(names: dict[str, Any], message: dict[str, Any]) -> None:  # noqa: D103 - see the module
@@ -298,10 +363,29 @@ def watched(pid: int) -> list[int]:  # noqa: D103 - see the module
         return []
 
 
-def input_ended(watching: list[int]) -> bool:  # noqa: D103 - see the module
+def heard(watching: list[int]) -> bytes | None:  # noqa: D103 - see the module
     # Where the client's end wakes us, nothing else has to: each wake takes a processor from what is measured.
     ready, _, _ = select.select([0, *watching], [], [], IDLE_S if watching else TICK_S)
-    return 0 in ready and os.read(0, 1) == b""
+    return os.read(0, 65536) if 0 in ready else None
+
+
+def waits(pid: int, port: int | None) -> bool | None:  # noqa: D103 - see the module
+    try:
+        ours = set()
+        for member in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+                if os.getsid(int(member)) == pid:
+                    for name in os.listdir("/proc/%s/fd" % member):  # noqa: PTH208, UP031
+                        ours.add(os.readlink("/proc/%s/fd/%s" % (member, name)))  # noqa: PTH115, UP031
+        for table in filter(os.path.exists, ("/proc/net/tcp", "/proc/net/tcp6")):
+            with open(table) as file:  # noqa: PTH123
+                for words in map(str.split, list(file)[1:]):
+                    to = int(words[2].rpartition(":")[2], 16)
+                    if to == port and words[3] in TCP_WAITING and "socket:[%s]" % words[9] in ours:  # noqa: UP031
+                        return True
+    except OSError:  # a kernel that does not tell
+        return None
+    return None if port is None else False
 
 
 def runnable_s(pid: int) -> float | None:  # noqa: D103 - see the module
@@ -313,8 +397,8 @@ def runnable_s(pid: int) -> float | None:  # noqa: D103 - see the module
     return (int(on_cpu_ns) + int(queued_ns)) / 1e9
 
 
-def wait(pid: int, started: float, deadline_s: float, runnable_at: list[list[float]]) -> tuple[int, bool, float]:  # noqa: D103 - see the module
-    end = time.monotonic() + deadline_s
+def wait(pid: int, started: float, job: dict[str, Any], runnable_at: list[list[float]]) -> tuple[int, bool, float]:  # noqa: D103 - see the module
+    end = time.monotonic() + job["deadline_s"]
     every = SAMPLE_S
     steps = [(end, signal.SIGTERM), (end + GRACE_S, signal.SIGKILL)]
     timed_out = False
@@ -335,9 +419,12 @@ def wait(pid: int, started: float, deadline_s: float, runnable_at: list[list[flo
             if len(runnable_at) == MOST_SAMPLES:
                 del runnable_at[1::2]
                 every *= 2
-        if input_ended(watching):
+        asked = heard(watching)
+        if asked == b"":
             signalled(pid, signal.SIGKILL)
             sys.exit(1)
+        for _ in range((asked or b"").count(b"\n")):
+            say({"waiting": waits(pid, job.get("port"))})
         if steps and time.monotonic() > steps[0][0]:
             timed_out = True
             signalled(pid, steps.pop(0)[1])
@@ -352,6 +439,9 @@ def read(path: str) -> str | None:  # noqa: D103 - see the module
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:  # noqa: D103 - see the module
+    changed = replaced()
+    if changed is not None:
+        return {"id": job["id"], "replaced": changed}
     folder = job["folder"]
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)  # noqa: PTH103
@@ -360,7 +450,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:  # noqa: D103 - see the module
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     started = time.monotonic()
     runnable_at = []  # type: list[list[float]]
-    code, timed_out, cpu_s = wait(start(job["argv"], log), started, job["deadline_s"], runnable_at)
+    code, timed_out, cpu_s = wait(start(job["argv"], log), started, job, runnable_at)
     wall_s = time.monotonic() - started
     os.close(log)
     answer = {
@@ -377,15 +467,19 @@ def run(job: dict[str, Any]) -> dict[str, Any]:  # noqa: D103 - see the module
     return answer
 
 
+def say(answer: dict[str, Any]) -> None:  # noqa: D103 - see the module
+    PREPARED["answers"].write(json.dumps(answer) + "\n")
+    PREPARED["answers"].flush()
+
+
 def main() -> None:  # noqa: D103 - see the module
-    answers = os.fdopen(os.dup(1), "w")
+    PREPARED["answers"] = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # nothing but answers may reach the real standard output
     os.environ.update(TOKENIZERS_PARALLELISM="false", OMP_NUM_THREADS="1", NO_COLOR="1")
     pending = b""
     answer = hello()
     while True:
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
+        say(answer)
         while b"\n" not in pending:
             piece = os.read(0, 65536)
             if not piece:
@@ -394,7 +488,10 @@ def main() -> None:  # noqa: D103 - see the module
         line, _, pending = pending.partition(b"\n")
         message = json.loads(line.decode())
         os.environ.update(message.get("env", {}))
-        answer = prepare(message) if "prepare" in message else run(message)
+        if "waiting" in message:
+            answer = {"waiting": False}  # its client has ended
+        else:
+            answer = prepare(message) if "prepare" in message else run(message)
 
 
 if __name__ == "__main__":

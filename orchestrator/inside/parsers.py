@@ -8,9 +8,10 @@ It ends with one line on its standard output that begins with `ANSWER`, whatever
 where PARSER is {"problem": "", "options": [OPTION, …]} and OPTION is {"names": ["--block-size"],
 "nargs": null, "choices": ["8", "16"] or null, "kind": "int", "also": [""], "repeated": false, "deprecated": false}.
 `nargs` is argparse's, 0 for a switch. `kind` is what the values are, found out by giving the option's own conversion
-some texts: "json" takes an object, "int" a whole number, "size" also one such as 1k, "float" any number, and "text" is
-everything else. `also` are the words that it takes beside these. `repeated` says that each value wants the flag anew.
-A parser that cannot be built has its reason as `problem` and no options.
+some texts: "json" takes an object, "literal" takes one as Python writes it and not as JSON does, "int" a whole number,
+"size" also one such as 1k, "float" any number, and "text" is everything else. `also` are the words that it takes
+beside these. `repeated` says that each value wants the flag anew. A parser that
+cannot be built has its reason as `problem` and no options.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from typing import Any
 
 ANSWER = "orch-parsers: "
 NO_NUMBERS = ("", "None", "auto")
-NO_JSON = ("{", "{(1, 1, 1): 1.0}")  # the second as random-mm-bucket-config has it, a Python literal
+NO_OBJECT = "{"
+LITERAL = "{(1, 1, 1): 1.0}"  # as random-mm-bucket-config has it
+JSON = '{"a": true}'
 
 
 def takes(convert: Any, text: str) -> bool:  # noqa: ANN401, D103 - see the module
@@ -38,12 +41,20 @@ def kind_of(convert: Any) -> str:  # noqa: ANN401, D103 - see the module
     if not callable(convert) or takes(convert, "text"):
         return "text"
     if takes(convert, "{}"):
-        return "text" if any(takes(convert, text) for text in NO_JSON) else "json"
+        return object_kind_of(convert)
     if not takes(convert, "3"):
         return "text"
     if takes(convert, "1k"):
         return "size"
     return "float" if takes(convert, "1.5") else "int"
+
+
+def object_kind_of(convert: Any) -> str:  # noqa: ANN401, D103 - see the module
+    if takes(convert, NO_OBJECT):
+        return "text"
+    if not takes(convert, LITERAL):
+        return "json"
+    return "text" if takes(convert, JSON) else "literal"
 
 
 def option_of(action: Any, names: list[str], deprecated: Any) -> dict[str, Any]:  # noqa: ANN401, D103 - see the module

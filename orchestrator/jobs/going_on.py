@@ -9,7 +9,7 @@ from orchestrator.jobs.record import opened
 from orchestrator.jobs.serving import a_server
 from orchestrator.jobs.study_under_way import StudyUnderWay
 from orchestrator.jobs.sweeps import measure
-from orchestrator.measuring.resume import check_conditions, check_profile, is_complete
+from orchestrator.measuring.resume import check_can_go_on, check_conditions, check_profile, is_complete
 from orchestrator.plan.variants import label, variants
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.runs.directory import RunDirectory
@@ -52,11 +52,13 @@ def resume(
 def _resume_run(
     place: Place, directory: RunDirectory, given: Profile | None, name: str | None, wait_s: float | None
 ) -> None:
-    profile = directory.profile()
+    profile, complete = directory.profile(), is_complete(directory)
+    if not complete:
+        check_can_go_on(directory)
     if given is not None:
         check_profile(directory, given)
     check_conditions(directory, place.engine, profile)
-    if is_complete(directory):
+    if complete:
         place.tell(NothingMissing())
         return
     with a_server(place, profile, name, wait_s) as server, opened(place, lambda: directory):
@@ -66,6 +68,8 @@ def _resume_run(
 def _resume_study(place: Place, study: Study, given: Profile | None, name: str | None, wait_s: float | None) -> None:
     missing = {index: label(run.manifest().varied) for index, run in enumerate(study.runs) if not is_complete(run)}
     profiles = [run.profile() for run in study.runs]
+    for index in missing:
+        check_can_go_on(study.runs[index])
     if given is not None:
         _check_variants(study, given)
     for index in missing:

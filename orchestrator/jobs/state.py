@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.deployment.attach import made_from
+from orchestrator.deployment.attach import serving
 from orchestrator.deployment.folder import read_values
 from orchestrator.deployment.registry import Listed
 from orchestrator.deployment.running import server_api
@@ -49,7 +49,7 @@ def status(engine: Engine, listed: Listed) -> Status:
 def _api(listed: Listed) -> tuple[Api | None, tuple[EnvironmentFault, ...]]:
     """Return how the server is asked, None where nothing is recorded, and what could not be looked at."""
     try:
-        profile = made_from(listed)
+        profile = serving(listed).profile
     except UsageError:
         return None, ()
     except EnvironmentFault as fault:

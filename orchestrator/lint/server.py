@@ -16,8 +16,8 @@ from orchestrator.vllm.flags import lookup, whole_number, written_as
 
 Remarks = Iterator[tuple[str, str]]
 
-DOLLAR = re.compile(r"\$(\{[A-Za-z_][^}]*\}|[A-Za-z_])")
-"""How a shell's variable is written."""
+DOLLAR = re.compile(r"\$(\{[A-Za-z_][^}]*\}|\([A-Za-z_]\w*\)|[A-Za-z_])")
+"""How a shell's variable is written, or one of Kubernetes."""
 PARALLEL_FLAGS = ("tensor-parallel-size", "pipeline-parallel-size", "data-parallel-size")
 UNSEEN = {
     "config": "orch does not see what this file says; flags in server.flags win over it, and are checked",
@@ -135,6 +135,12 @@ def _texts(value: object) -> Iterator[str]:
 
 def _devices(count: int) -> str:
     return "1 device" if count == 1 else f"{count} devices"
+
+
+def mistakable(profile: Profile) -> Remarks:
+    """What may be taken for another server than the one that is started."""
+    yield from unexpanded(profile)
+    yield from unseen(profile)
 
 
 RULES = (open_to_all, plain_secrets, numa_binding, visible_devices, unexpanded, empty_text, unseen)

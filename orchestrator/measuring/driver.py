@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.engine import Engine
-from orchestrator.errors import BenchmarkFailed, EnvironmentFault, ServerFailed
+from orchestrator.errors import BenchmarkFailed, EngineError, EnvironmentFault, ServerFailed
 from orchestrator.inside import driver, program_text
 from orchestrator.mask import NOTHING_HIDDEN, Mask
 from orchestrator.plan.bench_command import client_target, job_folder, job_name, sent_folder
@@ -27,6 +27,8 @@ LOOK_S = 0.25
 """How often the wait for a client looks at the server."""
 ANSWERS = 2
 """What it says before its first client: who it is, and what it has prepared."""
+ASK_S = 5.0
+"""How long the driver may take to say whether a client waits."""
 MARGIN_S = 30.0
 """What the driver may need beyond a client's deadline to kill it and answer."""
 RUST_HINT = (
@@ -74,10 +76,17 @@ class Client:
     """Each client is a fork of the driver instead of a process that imports everything anew."""
     reason: str
     """Why it is not."""
+    unasked: str
+    """Why a script could not be asked what it knows; empty where it was, or where nothing had to be asked."""
     import_s: float
     """How long importing took."""
     sent: frozenset[int]
     """Seeds whose prompts were sent to the server before this driver came."""
+
+    @property
+    def mode(self) -> str:
+        """Say how clients come to be: `fork`, or `process` with the reason."""
+        return "fork" if self.fork else f"process: {self.reason}"
 
     def measures_as(self, other: Client) -> bool:
         """Say whether figures of both belong in one run: the same program and the same prompts."""
@@ -120,6 +129,8 @@ class Wanted:
     """Code that comes with the tokenizer may be run."""
     host: str = LOCAL[0]
     """Where the server is."""
+    port: int | None = None
+    """The server's port; None leaves it unknown whether a client waits."""
     command: tuple[str, ...] = ()
     """What starts the driver in the server's environment; empty for the driver alone."""
 
@@ -135,7 +146,7 @@ def wanted(profile: Profile, bench: Bench) -> Wanted:
     tokenizer = str(lookup(bench.client_flags, "tokenizer") or target.model)
     command = tuple(beside_server(profile, driver_argv()))
     dataset = bench.dataset.container_path
-    return Wanted(bench.client, dataset, tokenizer, target.trust_remote_code, target.host, command)
+    return Wanted(bench.client, dataset, tokenizer, target.trust_remote_code, target.host, target.port, command)
 
 
 class Driver:
@@ -157,6 +168,9 @@ class Driver:
         self._container = container
         self._sent = sent_folder(container)
         self._mask = mask
+        self._port = wanted.port
+        self._overtook: bytes | None = None
+        """The answer of a client that ended while it was asked whether it waits."""
         self._session = engine.run_session(container, list(wanted.command) or driver_argv())
         env = {} if key is None else {CLIENT_KEY: key}  # over standard input: docker inspect shows what exec is told
         message = {
@@ -226,6 +240,7 @@ class Driver:
                 dataset=_seen(prepared["dataset"]),
                 fork=prepared["fork"],
                 reason=self._mask.text(prepared["reason"]),
+                unasked=self._mask.text(prepared["unasked"]),
                 import_s=prepared["seconds"],
                 sent=frozenset(map(int, prepared["sent"])),
             )
@@ -251,6 +266,7 @@ class Driver:
         Raises:
             ServerFailed: As soon as the server has failed; the client may still be running, close the driver.
             BenchmarkFailed: When the driver itself does not answer, or has ended.
+            EnvironmentFault: When the client's file or the prompts were replaced since the driver was prepared.
         """
         job = job_name(measurement)
         message = {
@@ -260,9 +276,12 @@ class Driver:
             "result": result,
             "mark": f"{self._sent}/{measurement.seed}",
             "deadline_s": deadline_s,
+            "port": self._port,
         }
         self._session.send(json.dumps(message).encode())
-        answer = self._receive(deadline_s + MARGIN_S, failure)
+        answer = self._answer_of_client(deadline_s + MARGIN_S, failure)
+        if "replaced" in answer:
+            raise replaced(str(answer["replaced"]))
         raw = answer["result"]
         return ClientRun(
             code=answer["code"],
@@ -274,9 +293,30 @@ class Driver:
             log=self._mask.apply(base64.b64decode(answer["log"] or "")),
         )
 
+    def client_waits(self) -> bool:
+        """Say whether the client that runs has a connection to the server; true where that cannot be found out.
+
+        One that still makes its prompts, or that pauses between requests, has none.
+        """
+        try:
+            self._session.send(json.dumps({"waiting": None}).encode())
+            line = self._session.receive(ASK_S)
+            answer = self._answer(line)
+        except (TimeoutError, BenchmarkFailed, EngineError):
+            return True
+        if "waiting" in answer:
+            return answer["waiting"] is not False
+        self._overtook = line
+        return False
+
     def close(self) -> None:
         """End the driver and what it runs."""
         self._session.close()
+
+    def _answer_of_client(self, timeout_s: float, failure: Callable[[], ServerFailed | None]) -> dict[str, Any]:
+        while "waiting" in (answer := self._receive(timeout_s, failure)):
+            pass  # it was asked for, and came too late
+        return answer
 
     def _receive(self, timeout_s: float, failure: Callable[[], ServerFailed | None] = lambda: None) -> dict[str, Any]:
         return self._answer(self._line(timeout_s, failure))
@@ -298,6 +338,9 @@ class Driver:
     def _line(self, timeout_s: float, failure: Callable[[], ServerFailed | None]) -> bytes | None:
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:
+            if self._overtook is not None:
+                line, self._overtook = self._overtook, None
+                return line
             try:
                 return self._session.receive(LOOK_S)
             except TimeoutError:
@@ -308,6 +351,14 @@ class Driver:
             f"the benchmark driver in the container did not answer within {timeout_s:.0f} s",
             "Is the container frozen or out of memory?  See: orch status, docker stats",
         )
+
+
+def replaced(what: str) -> EnvironmentFault:
+    """Return what is raised where a client or its prompts are not those that a sweep began with."""
+    return EnvironmentFault(
+        f"{what} is no longer what the sweep began with",
+        "Was a mounted file replaced?  Numbers from both would not be one run: begin a new one.",
+    )
 
 
 def _seen(file: dict[str, Any] | None) -> SeenFile | None:

@@ -53,3 +53,14 @@ class ClientsApart(Event):
 
     reason: str
     """Why the driver cannot fork."""
+
+
+@dataclass(frozen=True)
+class ClientNotAsked(Event):
+    """A client that is a script did not say what it knows; it is taken for `benchmark_serving.py`."""
+
+    id: ClassVar[str] = "client-not-asked"
+
+    client: str
+    reason: str
+    """Why it was not asked, or gave no answer."""

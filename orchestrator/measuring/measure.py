@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.deployment.server import Server
-from orchestrator.errors import BenchmarkFailed, EngineError, EnvironmentFault, OrchError, ServerFailed
+from orchestrator.errors import BenchmarkFailed, EngineError, OrchError, ServerFailed
 from orchestrator.events import Failed, Listener
-from orchestrator.measuring.driver import Client, Driver, wanted
+from orchestrator.measuring.driver import Client, Driver, replaced, wanted
 from orchestrator.measuring.events import MeasurementBegun, MeasurementEnded
 from orchestrator.measuring.judge import begin, failed, judge
 from orchestrator.plan.bench_command import bench_argv, client_target
@@ -116,7 +116,7 @@ class Sweep:
         self._server.resume_watch()
         try:
             outcome = self.driver.run(
-                measurement, running.argv, RESULT_NAME, self._bench.deadline, self._server.failure
+                measurement, running.argv, RESULT_NAME, self._bench.deadline, self._failure_of_server
             )
         except ServerFailed as error:
             failure = error
@@ -137,6 +137,9 @@ class Sweep:
         if failure is not None:
             self._tell(Failed(failure))
         return failure
+
+    def _failure_of_server(self) -> ServerFailed | None:
+        return self._server.failure(self.driver.client_waits)
 
     def _with_server_side(
         self, record: MeasurementRecord, before: Served | None, *, idle: bool | None
@@ -174,13 +177,18 @@ class Sweep:
         else:
             self._first = self._first or client
             if not client.measures_as(self._first):
-                raise EnvironmentFault(
-                    "the client or its prompts are no longer those that the sweep began with",
-                    "Was a mounted file replaced?  Numbers from both would not be one run: begin a new one.",
-                )
+                raise replaced("the client, or the file of its prompts,")
+            self._record_mode(client)
             return None
         self._tell(Failed(death))
         return death
+
+    def _record_mode(self, client: Client) -> None:
+        """Write down where clients come to be in another way than before: a new driver may be unable to fork."""
+        facts = self.directory.manifest().deployment
+        if facts is not None and facts.client_mode is not None and not facts.client_mode.endswith(client.mode):
+            mode = f"{facts.client_mode}; later {client.mode}"
+            self.directory.update(deployment=facts.model_copy(update={"client_mode": mode}))
 
 
 def first_line(error: OrchError) -> str:

@@ -6,6 +6,7 @@ from orchestrator.engine import Engine
 from orchestrator.errors import UsageError
 from orchestrator.measuring.repetitions import further
 from orchestrator.node.facts import dataset_facts, node_facts
+from orchestrator.plan.sweep import strangers
 from orchestrator.profile.difference import differences
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.runs.directory import RunDirectory
@@ -15,17 +16,50 @@ COMPARED = ("accelerators", "cpu_model", "cpus", "architecture")
 """Facts of the node that decide what is measured."""
 OF_CLIENT = ("client_program", "client_version", "client_sha256")
 """Facts of a deployment that say which client measures."""
+_READABLE = "Its results can be read all the same: orch results show {run}   Measure anew: orch run PROFILE"
 
 
 def is_complete(directory: RunDirectory) -> bool:
     """Say whether a run has nothing more to measure: nothing is missing, and the results ask for no more of it."""
-    bench = directory.profile().bench
-    return not directory.missing() and (bench is None or not further(bench, directory.records()))
+    if directory.missing():
+        return False
+    stored = directory.stored()
+    bench = stored.profile.bench
+    if bench is None or isinstance(bench.repetitions, int):
+        return not stored.unreadable
+    if stored.refused() or _unplannable(directory, stored.profile):
+        return False
+    return not further(bench, directory.records())
+
+
+def check_can_go_on(directory: RunDirectory) -> None:
+    """Raise UsageError if a run cannot be gone on with as it was begun.
+
+    That is so where this version of orch refuses its profile, or comes to other points by it: it would measure
+    something else than an earlier version did. A number beyond a bound of today means what it always meant.
+    """
+    stored = directory.stored()
+    refused = [str(fault) for fault in stored.refused()]
+    if stored.unreadable:
+        refused = [stored.unreadable]
+    if refused:
+        lines = "\n".join(f"  {line}" for line in refused)
+        raise UsageError(
+            f"the run {directory.path.name} cannot be resumed, this version of orch refuses its profile:\n{lines}",
+            _READABLE.format(run=directory.path.name),
+        )
+    other = _unplannable(directory, stored.profile)
+    if other:
+        raise UsageError(
+            f"the run {directory.path.name} cannot be resumed, this version of orch does not come to "
+            f"{len(other)} of its points by its profile: {', '.join(other)}",
+            _READABLE.format(run=directory.path.name),
+        )
 
 
 def check_profile(directory: RunDirectory, profile: Profile) -> None:
     """Raise UsageError, naming the keys, if a profile is not the one that the run was begun with."""
-    before, after = directory.profile().model_dump(mode="json"), profile.model_dump(mode="json")
+    before, after = directory.profile().model_dump(mode="json", warnings=False), profile.model_dump(mode="json")
     _refuse(directory, differences(before, after, tuple(after)))
 
 
@@ -56,6 +90,15 @@ def check_client(directory: RunDirectory, facts: DeploymentFacts) -> None:
     # A server that was never measured has no client on record, and a file that could not be read has no hash.
     before = {key: next((each[key] for each in earlier if each[key] is not None), now[key]) for key in OF_CLIENT}
     _refuse(directory, differences(before, now, OF_CLIENT))
+
+
+def _unplannable(directory: RunDirectory, profile: Profile) -> list[str]:
+    """Return the ids of points that are still to be measured and to which the profile does not come."""
+    if profile.bench is None:
+        return sorted({point for point, _ in directory.missing()})
+    decided = isinstance(profile.bench.repetitions, int)  # else each point may be measured again
+    asked = directory.missing() if decided else directory.manifest().measurements
+    return strangers(profile.bench, [point for point, _ in asked])
 
 
 def _other_image(directory: RunDirectory, image_id: str) -> list[str]:

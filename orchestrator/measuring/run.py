@@ -15,7 +15,7 @@ from orchestrator.events import Listener
 from orchestrator.files import write_atomic
 from orchestrator.measuring.abilities import check_abilities, seen_dataset
 from orchestrator.measuring.driver import Client, Driver
-from orchestrator.measuring.events import ClientsApart
+from orchestrator.measuring.events import ClientNotAsked, ClientsApart
 from orchestrator.measuring.measure import Sweep
 from orchestrator.measuring.repetitions import further
 from orchestrator.measuring.resume import check_client, check_image
@@ -76,6 +76,8 @@ def under_way(
         directory.update(deployment=facts)
         if not client.fork and not is_rust(client.name):  # a program of its own has nothing to import
             tell(ClientsApart(client.reason))
+        if client.unasked:
+            tell(ClientNotAsked(client.name, client.unasked))
         yield sweep
     finally:
         sweep.close()
@@ -116,6 +118,6 @@ def with_client(facts: DeploymentFacts, client: Client) -> DeploymentFacts:
             "client_version": client.vllm_version,
             "client_sha256": None if client.file is None else client.file.sha256,
             "client_python": client.python_version,
-            "client_mode": "fork" if client.fork else f"process: {client.reason}",
+            "client_mode": client.mode,
         }
     )

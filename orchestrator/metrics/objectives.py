@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from orchestrator.metrics.values import LATENCIES, STATISTICS, WHOLE, Metrics
@@ -14,9 +14,13 @@ METRICS = (*THROUGHPUTS, *(f"{statistic}_{latency}_ms" for latency in LATENCIES 
 """What an objective can be about, as the wide table names it."""
 _FURTHER = re.compile(rf"(p\d{{1,2}}(?:\.\d+)?)_({'|'.join(LATENCIES)})_ms")
 """A percentile that the client reports if it is asked to."""
+METRIC_PATTERN = rf"^(?:{'|'.join(METRICS)}|{_FURTHER.pattern})$"
+"""The name of a metric."""
 _OF_TOKENS = ("output_throughput", "request_goodput")
 """Throughputs that there are only of requests that generate tokens."""
 _FORM = re.compile(r"\s*([\w.]+)\s*(<=|>=|<|>)\s*(\d+(?:\.\d+)?)\s*")
+OBJECTIVE_PATTERN = rf"^\s*(?:{'|'.join(METRICS)}|{_FURTHER.pattern})\s*(?:<=|>=|<|>)\s*\d+(?:\.\d+)?\s*$"
+"""The text of an objective."""
 _COMPARE = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 THIN_MARK = "~"
 """Stands before a percentile of too few requests to be relied on, wherever people are shown one."""
@@ -62,12 +66,28 @@ def parse_objective(text: str) -> Objective:
 
 def check_metric(name: str) -> str:
     """Return the name of a metric; raise ValueError with those there are for another one."""
-    if name not in METRICS and not _FURTHER.fullmatch(name):
+    if not is_metric(name):
         raise ValueError(
             f"'{name}' is not a metric; there are {', '.join(THROUGHPUTS)}, and latencies such as p99_ttft_ms, "
             f"made of {', '.join(STATISTICS)} and {', '.join(LATENCIES)}"
         )
     return name
+
+
+def is_metric(name: str) -> bool:
+    """Say whether a metric has this name."""
+    return name in METRICS or _FURTHER.fullmatch(name) is not None
+
+
+def known_objectives(texts: Iterable[str]) -> tuple[list[Objective], list[str]]:
+    """Return the objectives on record, and the texts among them that are none for this version."""
+    known, others = [], []
+    for text in texts:
+        try:
+            known.append(parse_objective(text))
+        except ValueError:
+            others.append(text)
+    return known, others
 
 
 def unreported(name: str, percentiles: Collection[float], *, generates: bool) -> str | None:
@@ -93,6 +113,8 @@ def metric_value(name: str, metrics: Metrics) -> float | None:
     """Return the value of a metric, or None if the client did not report it."""
     if name in THROUGHPUTS:
         found = getattr(metrics, name)
+    elif not is_metric(name):  # one that a record of another version names
+        found = None
     else:
         statistic, latency, _ = name.split("_")
         found = getattr(metrics, f"{latency}_ms").value(statistic)

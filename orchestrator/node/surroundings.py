@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.accelerators import has_unlike_nvidia_cards, node_accelerators
+from orchestrator.accelerators import node_accelerators, node_cards, node_makers
 from orchestrator.engine import Engine
 from orchestrator.plan.claims import Held, Surroundings, holding
 from orchestrator.profile.schema.profile import Profile
@@ -10,9 +10,11 @@ from orchestrator.profile.schema.profile import Profile
 
 def held_on(engine: Engine, profile: Profile) -> Held:
     """Return what a deployment of a profile holds on this node, and why: what the profile says, or more."""
+    accelerators = node_accelerators()
     around = Surroundings(
         default_runtime=engine.default_runtime(),
         image_env=engine.image_env(profile.container.image),
-        unlike_cards=has_unlike_nvidia_cards(node_accelerators()),
+        cards=node_cards(accelerators),
+        makers=node_makers(accelerators),
     )
     return holding(profile, around)

@@ -7,12 +7,14 @@ certain. Where nothing says which cards, it is all of the node's.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from orchestrator.accelerators.names import ALL, together
+from orchestrator.accelerators.names import ALL, is_lasting, together
 from orchestrator.accelerators.reach import (
+    AMD,
     DRM,
+    HYGON,
     Given,
     by_cdi,
     by_cgroup_rule,
@@ -21,9 +23,12 @@ from orchestrator.accelerators.reach import (
     by_node,
     by_runtime,
 )
-from orchestrator.accelerators.vendors import FILTERS, VENDORS, Vendor
-from orchestrator.accelerators.visible import Choice, Variable, left_by
+from orchestrator.accelerators.vendors import BLURS, FILTERS, OTHERS, VENDORS, Vendor
+from orchestrator.accelerators.visible import Cards, Choice, Variable, left_by
 from orchestrator.profile.schema.profile import Container, Profile
+
+READ = dict.fromkeys((*FILTERS, *OTHERS, *BLURS))
+"""Variables on which it depends what a server sees."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +49,10 @@ class Surroundings:
     """The engine's default OCI runtime."""
     image_env: Mapping[str, str] | None = None
     """The image's own variables; None where it is not at hand yet."""
-    unlike_cards: bool = False
-    """It has NVIDIA cards of several models."""
+    cards: Cards = field(default_factory=Cards)
+    """What of its NVIDIA cards matters to how CUDA counts them."""
+    makers: frozenset[str] = frozenset()
+    """Vendors of its accelerators, by their names in the table; empty where that is not known."""
 
 
 def held_by(profile: Profile) -> tuple[str, ...]:
@@ -62,9 +69,12 @@ def holding(profile: Profile, around: Surroundings | None = None) -> Held:
     around = around or Surroundings()
     lines: dict[str, set[str]] = defaultdict(set)
     variables = _server_variables(profile, around)
-    for vendor, given in _by_vendor(_reached(container, around)).items():
-        cards, why = _kept(given, _choice(vendor, variables, around))
-        lines[why].update((ALL,) if cards is None else cards)
+    groups = _by_vendor(_reached(container, around), around)
+    whole = any(_is_whole(each) for given in groups.values() for each in given)
+    for vendor, given in groups.items():
+        choice = _choice(vendor, variables, around)
+        for cards, why in _kept(given, choice, countable=whole and vendor is None):
+            lines[why].update((ALL,) if cards is None else cards)
     if any(ALL in found for found in lines.values()):
         lines = {why: {ALL} for why, found in lines.items() if ALL in found}
     elif not lines:
@@ -79,16 +89,22 @@ def _reached(container: Container, around: Surroundings) -> list[Given]:
         key = "container.devices"
         found += [by_cdi(device.cdi, key)] if hasattr(device, "cdi") else by_node(device.source, key)
     found += [each for mount in container.mounts for each in by_mount(mount.source, mount.target)]
-    found += by_gpus(container.gpus)
+    found += by_gpus(container.gpus, around.makers)
     found += [each for rule in container.device_cgroup_rules for each in by_cgroup_rule(rule)]
-    variables = _variables(container.env, "container.env")
-    image_env = None if container.env_file else around.image_env
-    return [*found, *by_runtime(container.runtime, variables, around.default_runtime, image_env)]
+    variables, files = _variables(container.env, "container.env"), bool(container.env_file)
+    image_env = None if files else around.image_env
+    default, makers = around.default_runtime, around.makers
+    return [*found, *by_runtime(container.runtime, variables, default, image_env, makers, files=files)]
 
 
-def _by_vendor(found: Sequence[Given]) -> dict[Vendor | None, list[Given]]:
-    """Return what reaches the container, by vendor; what is under /dev/dri goes to each vendor whose cards may be."""
+def _by_vendor(found: Sequence[Given], around: Surroundings) -> dict[Vendor | None, list[Given]]:
+    """Return what reaches the container, by vendor.
+
+    What is under /dev/dri goes to each vendor whose cards may be there; /dev/kfd is AMD's and Hygon's.
+    """
     groups: dict[Vendor | None, list[Given]] = defaultdict(list)
+    of_hygon = HYGON.name in around.makers and AMD.name not in around.makers
+    found = [replace(each, vendor=HYGON) if each.vendor is AMD and of_hygon else each for each in found]
     opened_through_drm = dict.fromkeys(each.vendor for each in found if each.vendor is not None and each.vendor.drm)
     for each in found:
         owners = tuple(opened_through_drm) or (None,) if each.vendor is DRM else (each.vendor,)
@@ -97,30 +113,55 @@ def _by_vendor(found: Sequence[Given]) -> dict[Vendor | None, list[Given]]:
     return groups
 
 
-def _kept(given: list[Given], choice: Choice) -> tuple[tuple[str, ...] | None, str]:
-    """Return the cards of one vendor that are held, None for all of them, and why."""
+def _is_whole(given: Given) -> bool:
+    return given.cards is None and not given.some and not given.control
+
+
+def _kept(given: list[Given], choice: Choice, *, countable: bool) -> Iterator[tuple[tuple[str, ...] | None, str]]:
+    """Yield cards of one vendor that are held, None for all of them, each with the reason.
+
+    Args:
+        given: What of them reaches the container.
+        choice: What variables leave of all of the node's.
+        countable: Something else reaches all cards, so that their numbers are known.
+    """
     named = [each for each in given if not each.control and each.cards != ()]
     named = named or [each for each in given if each.control] or given
     named = [each for each in named if not each.shown] or named
     everything = [each for each in named if each.cards is None]
     if choice.cards == () and choice.by:
-        return (), f"{_joined(choice.by)} hides all that is given"
+        yield (), f"{_joined(choice.by)} hides all that is given"
+        return
+    by_name = [each for each in named if each.cards is not None]
+    if by_name or not everything:
+        cards = tuple(dict.fromkeys(card for each in by_name for card in each.cards or ()))
+        yield cards, _joined([each.what for each in by_name or named])
     if not everything:
-        cards = tuple(dict.fromkeys(card for each in named for card in each.cards or ()))
-        return cards, _joined([each.what for each in named])
-    if choice.cards is not None:
-        return choice.cards, _joined(choice.by)
-    why = f"orch cannot tell what {_joined(choice.unknown)} leaves" if choice.unknown else everything[0].why
-    ways = list(dict.fromkeys(each.what for each in everything if choice.unknown or each.why == why))
-    return None, f"{_joined(ways)} {'is' if len(ways) == 1 else 'are'} given and {why}"
+        return
+    partly = [] if countable else [each for each in everything if each.some]
+    if choice.cards is not None and (not partly or all(map(is_lasting, choice.cards))):
+        yield choice.cards, _joined(choice.by)
+        return
+    told = choice.unknown or (partly and choice.by)
+    if told:
+        why = f"orch cannot tell what {_joined(told)} leaves"
+        ways = list(dict.fromkeys(each.what for each in partly or everything))
+    else:
+        why = everything[0].why
+        ways = list(dict.fromkeys(each.what for each in everything if each.why == why))
+    yield None, f"{_joined(ways)} {'is' if len(ways) == 1 else 'are'} given and {why}"
 
 
 def _choice(vendor: Vendor | None, variables: Mapping[str, Variable], around: Surroundings) -> Choice:
-    """Return what is left of a vendor's cards; of cards of an unknown one, what any vendor's variables leave."""
+    """Return what is left of a vendor's cards; of cards of an unknown one, what the variables of each leave.
+
+    An unknown one is any whose variables are set, and any that the node is known to have cards of.
+    """
     if vendor is not None:
-        return left_by(vendor, variables, unlike_cards=around.unlike_cards)
+        return left_by(vendor, variables, around.cards)
     asked = [each for each in VENDORS if any(name in variables for group in each.filters for name in group)]
-    choices = [left_by(each, variables, unlike_cards=around.unlike_cards) for each in asked]
+    present = [each for each in VENDORS if each.name in around.makers and each not in asked]
+    choices = [left_by(each, variables, around.cards) for each in (*asked, *present)]
     by = tuple(dict.fromkeys(name for each in choices for name in each.by))
     unknown = tuple(dict.fromkeys(name for each in choices for name in each.unknown))
     cards: tuple[str, ...] | None = tuple(dict.fromkeys(card for each in choices for card in each.cards or ()))
@@ -132,13 +173,13 @@ def _choice(vendor: Vendor | None, variables: Mapping[str, Variable], around: Su
 def _server_variables(profile: Profile, around: Surroundings) -> dict[str, Variable]:
     """Return the variables that the server sees; what a file, the image or its command may set is not known."""
     found = {
-        **{name: Variable("the image", None) for name in FILTERS if name in (around.image_env or {})},
+        **{name: Variable("the image", None) for name in READ if name in (around.image_env or {})},
         **{name: Variable("container.env_file", None) for name in FILTERS if profile.container.env_file},
         **_variables(profile.container.env, "container.env"),
         **_variables(profile.server.env, "server.env"),
     }
     words = " ".join(profile.server.command)
-    return {**found, **{name: Variable("server.command", None) for name in FILTERS if name in words}}
+    return {**found, **{name: Variable("server.command", None) for name in READ if name in words}}
 
 
 def _variables(env: Mapping[str, object], key: str) -> dict[str, Variable]:

@@ -10,10 +10,11 @@ from orchestrator import __version__
 from orchestrator.inside import entrance, program_text, supervisor
 from orchestrator.plan import labels
 from orchestrator.plan.claims import Held, holding
+from orchestrator.profile.inherited import TAKEN_AWAY
 from orchestrator.profile.schema.devices import CdiDevice, DeviceSpec, GpuRequest
 from orchestrator.profile.schema.docker_options import DockerOptions
 from orchestrator.profile.schema.profile import Profile
-from orchestrator.profile.schema.values import Env, Inherit, MountSpec, UlimitSpec
+from orchestrator.profile.schema.values import Env, MountSpec, UlimitSpec, is_told_at_start
 from orchestrator.vllm.command import with_model
 from orchestrator.vllm.flags import to_argv
 from orchestrator.vllm.versions import version_in_image
@@ -89,6 +90,8 @@ class ContainerSpec:
     """Whatever else docker is told, under docker's names."""
     inherited: tuple[str, ...] = ()
     """Names of the variables whose values are those of the shell; none once a deployment starts."""
+    taken_away: tuple[str, ...] = ()
+    """Names of the variables of the image that the container goes without."""
     secrets: tuple[str, ...] = field(default=())
     """Names of the variables that the supervisor adds from the deployment's folder."""
 
@@ -136,7 +139,8 @@ def container_spec(profile: Profile, identity: Identity, held: Held | None = Non
         runtime=container.runtime,
         user=container.user,
         options=container.docker_options(),
-        inherited=tuple(name for name, value in container.env.items() if isinstance(value, Inherit)),
+        inherited=tuple(name for name, value in container.env.items() if is_told_at_start(value)),
+        taken_away=tuple(name for name, value in container.env.items() if value == TAKEN_AWAY),
         secrets=tuple(sorted(profile.secrets())),
     )
 

@@ -15,13 +15,19 @@ from orchestrator.profile.schema.values import MountSpec
 
 def docker_run_argv(spec: ContainerSpec, verb: tuple[str, ...] = ("run", "--detach")) -> list[str]:
     """Return the arguments of `docker run --detach` (or of another verb, such as `create`) for a container."""
-    return ["docker", *verb, *(word for option in _options(spec) for word in option), spec.image, *spec.command]
+    return [*_docker(spec), *verb, *(word for option in _options(spec) for word in option), spec.image, *spec.command]
 
 
 def docker_run_line(spec: ContainerSpec) -> str:
     """Return the line as one would paste it into a shell, an option a line."""
-    words = [("docker", "run", "--detach"), *_options(spec), (spec.image, *spec.command)]
+    words = [(*_docker(spec), "run", "--detach"), *_options(spec), (spec.image, *spec.command)]
     return " \\\n  ".join(shlex.join(line) for line in words)
+
+
+def _docker(spec: ContainerSpec) -> tuple[str, ...]:
+    """Return the client, without the variables of the shell that the image is to go without: it would pass them on."""
+    unset = tuple(word for name in spec.taken_away for word in ("-u", name))
+    return ("env", *unset, "docker") if unset else ("docker",)
 
 
 def _options(spec: ContainerSpec) -> list[tuple[str, ...]]:
@@ -51,7 +57,7 @@ def _options(spec: ContainerSpec) -> list[tuple[str, ...]]:
         ("--cap-add", spec.cap_add),
         ("--cap-drop", spec.cap_drop),
         ("--ulimit", [f"{name}={limit.soft}:{limit.hard}" for name, limit in spec.ulimits.items()]),
-        ("--env", [*(f"{name}={value}" for name, value in spec.env.items()), *spec.inherited]),
+        ("--env", [*(f"{name}={value}" for name, value in spec.env.items()), *spec.inherited, *spec.taken_away]),
         *_repeated(spec.options),
     )
     switches = (

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from orchestrator.profile.schema.bench import Bench, LengthProduct
 from orchestrator.profile.schema.dataset.random import PrefixRepetitionDataset
 from orchestrator.workload.arrival import POISSON
-from orchestrator.workload.backend import BACKENDS
+from orchestrator.workload.backend import backend_of
 from orchestrator.workload.canonical import canonical_json
 from orchestrator.workload.point import Measurement, Point
 from orchestrator.workload.seeds import derive_seed
@@ -40,6 +40,7 @@ def points(bench: Bench) -> tuple[Point, ...]:
                 bench.ramp_up,
                 bench.backend,
                 bench.asked_endpoint,
+                greedy=bench.greedy,
                 percentiles=bench.percentiles,
             )
             if bench.ignore_eos not in (None, point.ignores_eos):
@@ -55,7 +56,7 @@ def _lengths(bench: Bench) -> list[tuple[int | None, int | None]]:
         return list(itertools.product(bench.lengths.input, bench.lengths.output or (None,)))
     if bench.lengths:
         return list(bench.lengths)
-    output = dataset.asked_output_len if BACKENDS[bench.backend].generates else None
+    output = dataset.asked_output_len if backend_of(bench.backend).generates else None
     if isinstance(dataset, PrefixRepetitionDataset):
         return [(dataset.prefix_len + dataset.suffix_len, output)]
     return [(None, output)]
@@ -84,9 +85,19 @@ def measurement(bench: Bench, point: Point, repetition: int) -> Measurement:
 
 
 def measurements(bench: Bench, named: Iterable[tuple[str, int]]) -> list[Measurement]:
-    """Return the measurements of a sweep with these point ids and repetitions, in their order."""
+    """Return the measurements of a sweep with these point ids and repetitions, in their order.
+
+    Raises:
+        KeyError: The sweep does not come to a point with one of these ids; see `strangers`.
+    """
     by_id = {point.id: point for point in points(bench)}
-    return [measurement(bench, by_id[point], repetition) for point, repetition in named if point in by_id]
+    return [measurement(bench, by_id[point], repetition) for point, repetition in named]
+
+
+def strangers(bench: Bench, ids: Iterable[str]) -> list[str]:
+    """Return the point ids among some that a sweep does not come to, each once."""
+    known = {point.id for point in points(bench)}
+    return [point for point in dict.fromkeys(ids) if point not in known]
 
 
 def warmup(bench: Bench, point: Point) -> Measurement | None:

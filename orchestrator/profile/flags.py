@@ -14,6 +14,7 @@ from orchestrator.profile.schema.profile import Profile
 from orchestrator.profile.text.names import SHORTEST_BEGINNING, did_you_mean, nearest
 from orchestrator.profile.text.tree import Keys, show_keys
 from orchestrator.vllm.client import VLLM
+from orchestrator.vllm.command import command_remark
 from orchestrator.vllm.flag_forms import Program, certain_form, form_of
 from orchestrator.vllm.flag_kinds import KNOWN
 from orchestrator.vllm.flag_names import SHORT, short_name, short_since, takes_level_alone
@@ -49,10 +50,14 @@ def refused(profile: Profile, parsers: ImageParsers) -> list[FlagProblem]:
 def remarks(profile: Profile, parsers: ImageParsers | None = None) -> Iterator[tuple[str, str]]:
     """Yield key and text for each flag that the image's version has no longer, not yet, not for long, or not so.
 
+    Before them stands a command that is not seen to hand its flags to vLLM at all.
+
     Args:
         profile: The resolved profile.
         parsers: What the image answered, if it was asked; else the version that its name tells counts.
     """
+    if launcher := command_remark(profile.server.command):
+        yield "server.command", launcher
     named = version_in_image(profile.container.image)
     version = planned_version(profile.container.image) if parsers is None else parsers.vllm
     if parsers is None and named is not None and version is None:

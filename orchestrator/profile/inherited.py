@@ -18,6 +18,13 @@ SECRET_NAME = re.compile(r"(^|_)(TOKEN|KEY|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(
 """Names of variables that hold secrets by all that one can tell."""
 
 
+TAKEN_AWAY = Inherit(inherit=False)
+"""What a variable becomes that is passed on only if it is set, and is not: docker then takes the image's own away.
+
+One of a file of variables stays: docker's client sends both, and the engine takes the value.
+"""
+
+
 def with_values(profile: Profile, environ: Mapping[str, str]) -> Profile:
     """Return a profile with the values of its files of variables and of those that it passes on.
 
@@ -42,7 +49,7 @@ def with_values(profile: Profile, environ: Mapping[str, str]) -> Profile:
                 )
             env[name] = text
     for name, value in container.env.items():
-        if not isinstance(value, Inherit):
+        if not isinstance(value, Inherit) or value.inherit is False:
             env[name] = value
         elif name in environ:
             env[name] = environ[name]
@@ -52,7 +59,7 @@ def with_values(profile: Profile, environ: Mapping[str, str]) -> Profile:
                 f"export {name}=…   Or let the container go without it: {name}: {{inherit: if-set}}",
             )
         else:
-            env.pop(name, None)
+            env.setdefault(name, TAKEN_AWAY)
     return profile.model_copy(update={"container": container.model_copy(update={"env": env, "env_file": ()})})
 
 

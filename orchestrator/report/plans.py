@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from orchestrator.lint.server import mistakable
 from orchestrator.plan.docker_run import docker_run_argv
 from orchestrator.plan.labels import FOLDER
 from orchestrator.plan.plan import Plan
@@ -89,6 +90,7 @@ def _as_data(profile: Profile, made: Plan) -> dict[str, object]:
         "holds": {"names": list(made.held.names), "why": list(made.held.why)},
         "weakenings": list(made.weakenings),
         "flags": list(made.flags),
+        "mistakable": _mistakable(profile),
         "secrets": list(made.spec.secrets),
         "inherited": list(made.spec.inherited),
         "env_file": list(made.spec.options.env_file),
@@ -100,6 +102,10 @@ def _as_data(profile: Profile, made: Plan) -> dict[str, object]:
             "further": made.estimate.further_s,
         },
     }
+
+
+def _mistakable(profile: Profile) -> list[str]:
+    return [f"{key} — {text}" for key, text in mistakable(profile)]
 
 
 def _lines(profile: Profile, made: Plan) -> list[str]:
@@ -127,14 +133,13 @@ def _lines(profile: Profile, made: Plan) -> list[str]:
         point, repetition = planned.measurement.point, planned.measurement.repetition
         lines += [f"# {index}. {point.label()} (point {point.id}, repetition {repetition})", planned.command]
     lines += ["", "# Held, so that no other deployment of the node uses it", *(f"# - {line}" for line in made.held.why)]
-    if made.weakenings:
-        lines += [
-            "",
-            "# Settings that weaken the container's isolation",
-            *(f"# - {line}" for line in made.weakenings),
-        ]
-    if made.flags:
-        lines += ["", "# Flags that come or go with vLLM's version", *(f"# - {line}" for line in made.flags)]
+    for title, remarks in (
+        ("Settings that weaken the container's isolation", made.weakenings),
+        ("Flags that come or go with vLLM's version", made.flags),
+        ("Values that are not what they seem", _mistakable(profile)),
+    ):
+        if remarks:
+            lines += ["", f"# {title}", *(f"# - {line}" for line in remarks)]
     guessed = made.estimate
     parts = [
         f"benchmark clients {format_duration(guessed.clients_s)}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.metrics.objectives import missed, parse_objective
+from orchestrator.metrics.objectives import known_objectives, missed
 from orchestrator.report.thin import LEGEND
 from orchestrator.results.validity import assess, thin_percentiles
 from orchestrator.runs.directory import RunDirectory
@@ -12,7 +12,17 @@ from orchestrator.runs.records import Manifest, RunState
 def remarks(directory: RunDirectory) -> list[str]:
     """Return a line for everything about a run that its figures do not say."""
     torn = [f"not trusted: {error.message}" for error in directory.torn()]
-    return [*doubts(directory), *missed_objectives(directory), *torn]
+    return [*doubts(directory), *missed_objectives(directory), *torn, *_not_known(directory)]
+
+
+def _not_known(directory: RunDirectory) -> list[str]:
+    """Return a line for each thing on record that this version of orch has no place for, and so leaves out."""
+    stored = directory.stored()
+    lines = [stored.note()] if stored.note() else []
+    _, others = known_objectives(stored.profile.objectives)
+    lines += [f"the objective '{text}' is not known and was not judged" for text in others]
+    lines += [f"{folder} is not among the run's measurements and is left out" for folder in directory.unlisted()]
+    return [f"note: {line}" for line in lines]
 
 
 def ending(manifest: Manifest) -> list[str]:
@@ -44,7 +54,7 @@ def doubts(directory: RunDirectory) -> list[str]:
 
 def missed_objectives(directory: RunDirectory) -> list[str]:
     """Return a line for each objective of the profile that a measurement does not keep to."""
-    objectives = [parse_objective(text) for text in directory.profile().objectives]
+    objectives, _ = known_objectives(directory.profile().objectives)
     return [
         f"MISSED: {record.label}, repetition {record.repetition}: {phrase}"
         for record in (directory.records() if objectives else [])

@@ -14,7 +14,7 @@ from orchestrator.results.statistics import CONFIDENCE, Interval, mean_interval
 from orchestrator.results.validity import samples_for
 from orchestrator.runs.directory import RunDirectory
 from orchestrator.runs.records import RunState
-from orchestrator.workload.backend import BACKENDS
+from orchestrator.workload.backend import backend_of
 
 USUAL_METRIC = "output_throughput"
 OTHER_METRIC = "request_throughput"
@@ -78,4 +78,4 @@ def _thin(metric: str, requests: int) -> tuple[str, ...]:
 def _metric(bench: Bench | None) -> str:
     if bench is not None and not isinstance(bench.repetitions, int):
         return bench.repetitions.auto.metric
-    return USUAL_METRIC if bench is None or BACKENDS[bench.backend].generates else OTHER_METRIC
+    return USUAL_METRIC if bench is None or backend_of(bench.backend).generates else OTHER_METRIC

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.metrics.values import LATENCIES, PERCENTILES, STATISTICS
+from orchestrator.profile.reading.structure import read_model
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.results.validity import Assessment, assess
 from orchestrator.runs.directory import RunDirectory
@@ -119,7 +120,7 @@ def wide_row(manifest: Manifest, record: MeasurementRecord, assessment: Assessme
 
 
 def _ramp_up(parameters: Mapping[str, Any] | None) -> str | None:
-    return None if parameters is None else str(RampUp.model_validate(parameters))
+    return None if parameters is None else str(read_model(RampUp, parameters)[0])
 
 
 def _run_columns(manifest: Manifest) -> Row:
@@ -147,7 +148,7 @@ def _one_line(cell: Cell) -> Cell:
 
 def summary_csv(directory: RunDirectory) -> str:
     """Return the wide table of a run as CSV text."""
-    return write_csv(wide_rows(directory), _wide_columns(directory.manifest(), directory.profile()))
+    return _wide_csv(wide_rows(directory), directory)
 
 
 def guide_csv(directory: RunDirectory) -> str:
@@ -157,12 +158,18 @@ def guide_csv(directory: RunDirectory) -> str:
 
 def study_csv(study: Study) -> str:
     """Return the wide table of a study as CSV text."""
-    return write_csv(study_rows(study), _wide_columns(study.runs[0].manifest(), study.runs[0].profile()))
+    return _wide_csv(study_rows(study), study.runs[0])
 
 
 def study_guide_csv(study: Study) -> str:
     """Return the guide's table of a study as CSV text; it has no column for what varied."""
     return write_csv(guide_rows(study_rows(study)), list(GUIDE_COLUMNS))
+
+
+def _wide_csv(rows: Sequence[Row], directory: RunDirectory) -> str:
+    columns = _wide_columns(directory.manifest(), directory.profile())
+    further = dict.fromkeys(column for row in rows for column in row)  # what the profile on record does not name
+    return write_csv(rows, list(dict.fromkeys([*columns, *further])))
 
 
 def _wide_columns(manifest: Manifest, profile: Profile) -> list[str]:

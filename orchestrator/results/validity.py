@@ -18,7 +18,7 @@ from orchestrator.metrics.values import Metrics
 from orchestrator.runs.records import MeasurementRecord, RunState
 from orchestrator.vllm.client import is_rust
 from orchestrator.workload.arrival import POISSON
-from orchestrator.workload.backend import BACKENDS, COMPLETIONS, Backend
+from orchestrator.workload.backend import COMPLETIONS, Backend, backend_of
 from orchestrator.workload.point import lengths_vary, prompts_share
 
 SHORTEST_S = 1.0
@@ -217,7 +217,7 @@ def _prefix_cache(record: MeasurementRecord, _metrics: Metrics) -> Reason | None
 
 
 def _backend(record: MeasurementRecord) -> Backend:
-    return BACKENDS[record.parameters.get("backend", COMPLETIONS)]
+    return backend_of(record.parameters.get("backend", COMPLETIONS))
 
 
 def _templated_part(record: MeasurementRecord) -> float:

@@ -25,7 +25,7 @@ from pydantic import BaseModel, ValidationError
 from orchestrator.errors import Busy, OutputError, UsageError
 from orchestrator.files import is_file, is_open_file, make_folder, sync_folder, write_atomic
 from orchestrator.profile.dump import dump_profile
-from orchestrator.profile.reading.load import load_profile
+from orchestrator.profile.reading.stored import Stored, read_stored
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.runs.records import Manifest, MeasurementRecord, RunState
 
@@ -113,9 +113,13 @@ class RunDirectory:
         finally:
             os.close(file)
 
+    def stored(self) -> Stored:
+        """Return the resolved profile as it was written down, whatever this version asks of a new one."""
+        return read_stored(self.path / PROFILE)
+
     def profile(self) -> Profile:
-        """Return the resolved profile."""
-        return load_profile(str(self.path / PROFILE), ())
+        """Return the same without what could not be read of it."""
+        return self.stored().profile
 
     def record(self, point: str, repetition: int) -> MeasurementRecord | None:
         """Return the record of a measurement, or None if it has not begun; raise UsageError for one that is torn."""
@@ -150,6 +154,14 @@ class RunDirectory:
                 yield self.record(point, repetition)
             except UsageError as error:
                 yield error
+
+    def unlisted(self) -> list[str]:
+        """Return the folders of measurements, below the run's, that the manifest does not name."""
+        named = {self._measurement(point, repetition) for point, repetition in self.manifest().measurements}
+        found = sorted(path.parent for path in self.path.glob(f"points/*/r*/{RECORD}"))
+        return [
+            str(path.relative_to(self.path)) for path in found if path not in named and ".attempt-" not in path.name
+        ]
 
     def client_log(self, record: MeasurementRecord) -> Path:
         """Return where the output of a measurement's client lies."""

@@ -183,7 +183,7 @@ def client_argv(
     argv = [*_command(client), *dialect.protocol_of(point.backend)]
     if point.backend != COMPLETIONS or point.endpoint is not None:
         argv += ["--endpoint", point.endpoint or backend.endpoint]
-    argv += ["--host", target.host, "--port", str(target.port), "--model", target.model]
+    argv += [*_address(target), "--model", target.model]
     if target.served_model != target.model:
         argv += ["--served-model-name", target.served_model]
     if target.trust_remote_code:
@@ -198,7 +198,7 @@ def client_argv(
     flags = _further_flags(point, dialect)
     argv += ["--request-rate", str(point.request_rate), *_words(_said_of_arrival(point), options)]
     argv += ["--seed", str(measurement.seed)]
-    argv += dialect.sampling if backend.samples and lookup(flags, "temperature") is None else ()
+    argv += dialect.sampling if point.greedy and backend.samples and lookup(flags, "temperature") is None else ()
     argv += dialect.quiet if options is None or options >= QUIET_KNOWN else ()
     argv += ["--percentile-metrics", ",".join(LATENCIES if backend.generates else WHOLE)]
     percentiles = (*PERCENTILES, *(each for each in point.percentiles if each not in PERCENTILES))
@@ -266,6 +266,8 @@ def unsupported(point: Point, dialect: ClientDialect, known: Known) -> list[str]
     ]
     if options is not None:
         found += [f"bench.client_flags.{flag}: no option --{flag}" for flag in _unknown_flags(point, options)]
+    if not point.greedy and not dialect.sampling:
+        found.append("bench.greedy: it asks for temperature 0 by itself; give one in client_flags instead")
     asked = json.loads(point.dataset_options)
     if "range_ratio" in asked and not (dialect.spread if known.spread is None else known.spread):
         found.append("bench.dataset.range_ratio: it draws lengths from X·r to X instead")
@@ -287,6 +289,17 @@ def _unknown_flags(point: Point, options: frozenset[str]) -> list[str]:
         if value is not None and len(name) > 1
     }
     return [name for name, option in given.items() if not any(known.startswith(option) for known in options)]
+
+
+def _address(target: Target) -> list[str]:
+    """Return the words that tell a client where the server is.
+
+    Clients of 0.8.5 and 0.9.2 put an IPv6 address before the port without brackets, which 0.11.2 adds; all of them,
+    and the Rust client, take a whole address as it is (`args.base_url` in `vllm/benchmarks/serve.py`).
+    """
+    if ":" in target.host:
+        return ["--base-url", f"http://[{target.host}]:{target.port}"]
+    return ["--host", target.host, "--port", str(target.port)]
 
 
 def _command(client: str) -> list[str]:

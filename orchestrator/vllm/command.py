@@ -3,6 +3,8 @@
 orch appends the model and the flags to the command of a profile. `vllm serve` takes the model as its first word,
 `vllm.entrypoints.openai.api_server` as `--model`, behind whatever wrappers such as numactl. A shell's script gets them
 as `"$@"`; the word before them, which the shell takes for its own name, is added where the profile does not give it.
+
+Whatever else a command starts either is refused or, where it may be somebody's own launcher of a server, remarked on.
 """
 
 from __future__ import annotations
@@ -12,26 +14,19 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-SHELLS = frozenset({"ash", "bash", "dash", "ksh", "sh", "zsh"})
-SERVER_MODULE = "vllm.entrypoints.openai.api_server"
-CLI_MODULE = "vllm.entrypoints.cli.main"
+from orchestrator.vllm.command_words import SERVER_MODULE, SHELLS, Started, What, base, started
+
 DEMO_MODULE = "vllm.entrypoints.api_server"
-SERVER_SCRIPT = "api_server.py"
 ALL_WORDS = re.compile(r'"\$(?:@|\{@\})"')
 SOME_WORDS = re.compile(r"\$(?:[@*]|\{[@*]\})")
 _PASSED_ON = ("$@", "${@}")
-_BEGINS_COMMAND = ("exec", "&&", "||", ";", "|", "{", "(", "then", "do")
+_BEGINS_COMMAND = ("{", "then", "do", "else", "elif", "if", "while", "until", "!")
+_CANNOT_TELL = frozenset({"(", "[[", "builtin", "case", "declare", "eval", "for", "function", "local", "select", "set"})
+"""Words of a shell behind which what becomes of "$@" is not followed."""
+_SEPARATOR = re.compile(r"[();|&\n]+")
+_REDIRECTION = re.compile(r"[<>&|]*[<>][<>&|]*")
 WAY_OUT = 'end the script with: exec vllm serve "$@"'
-
-
-@dataclass(frozen=True)
-class _Program:
-    """vLLM's server within some words."""
-
-    end: int
-    """How many words there are up to its end."""
-    named: bool
-    """The model is named by `--model`."""
+SERVERS = f"[vllm, serve] or [python3, -m, {SERVER_MODULE}]"
 
 
 @dataclass(frozen=True)
@@ -45,7 +40,9 @@ class _Script:
 
     def tokens(self) -> list[str]:
         """Return the script's words, quotes taken off; none where it cannot be read."""
-        lexer = shlex.shlex(self.text, posix=True, punctuation_chars=True)
+        text = self.text.replace("\\\n", " ").replace("\n", "\n\n")  # a comment takes the end of its line with it
+        lexer = shlex.shlex(text, posix=True, punctuation_chars="();<>|&\n")
+        lexer.whitespace = " \t\r"
         lexer.whitespace_split = True
         try:
             return list(lexer)
@@ -57,14 +54,43 @@ def with_model(command: Sequence[str], model: str) -> list[str]:
     """Return a server's command with the model in it; flags may follow."""
     script = _script(command)
     name = [script.shell] if script is not None and not script.rest else []
-    program = _program(command) if script is None else _program(script.tokens()) or _program(script.rest)
-    return [*command, *name, *(["--model"] if program is not None and program.named else []), model]
+    server = _server(command)
+    return [*command, *name, *(["--model"] if server is not None and server.named else []), model]
 
 
 def command_problem(command: Sequence[str]) -> str | None:
     """Return why orch cannot append a model and flags to a command, with the way out; None if it can."""
     script = _script(command)
-    return _problem_of_words(command) if script is None else _problem_of_script(script)
+    if script is None:
+        return _problem_of_words(command)
+    around = started(command)
+    return _no_server(around) if around.what is What.OTHER else _problem_of_script(script)
+
+
+def command_remark(command: Sequence[str]) -> str | None:
+    """Return what is to be known of a command in which no server can be seen; None if one can.
+
+    Args:
+        command: One that has no problem.
+    """
+    if _server(command) is not None:
+        return None
+    script = _script(command)
+    name = f"its script for {base(script.shell)}" if script is not None else f"'{started(command).name}'"
+    return (
+        f"{name} is not seen to start a vLLM server; it gets the model, --host, --port and the flags as its arguments, "
+        "and must hand them all to one"
+    )
+
+
+def _server(command: Sequence[str]) -> Started | None:
+    """Return the server that a command starts, be it in a script; None where none can be seen."""
+    script = _script(command)
+    if script is None:
+        found = [started(command)]
+    else:
+        found = [*map(started, _simple_commands(script.tokens())), started(script.rest[1:])]
+    return next((each for each in found if each.what is What.SERVER), None)
 
 
 def _problem_of_script(script: _Script) -> str | None:
@@ -72,37 +98,62 @@ def _problem_of_script(script: _Script) -> str | None:
         return f'its script does not pass on the model and the flags, which it gets as "$@"; {WAY_OUT}'
     if SOME_WORDS.search(ALL_WORDS.sub("", script.text)):
         return f'its script would split values at their blanks; write "$@", with its quotes: {WAY_OUT}'
-    tokens = script.tokens()
-    program = _program(tokens)
-    if program is not None:
-        return _held(script.rest[1:]) or _problem_behind(tokens[program.end :])
-    if not script.rest[1:] and _is_run_itself(tokens):
-        return f"its script runs what it is given, and that is the model; {WAY_OUT}"
-    return _problem_of_words(script.rest)
+    return _problem_of_commands(script)
 
 
-def _problem_behind(tokens: Sequence[str]) -> str | None:
-    """Return what is wrong with a script behind the server that it starts."""
-    place = next((number for number, token in enumerate(tokens) if token in _PASSED_ON), None)
+def _problem_of_commands(script: _Script) -> str | None:
+    """Return what is wrong with what a script does with the words that it passes on."""
+    commands = _simple_commands(script.tokens())
+    place = next((number for number, words in enumerate(commands) if started(words).what is What.SERVER), None)
+    if place is not None:
+        return _held(script.rest[1:]) or _problem_behind(commands[place])
+    given = [words for words in commands if any(word in _PASSED_ON for word in words)]
+    if any(_is_run_itself(words) for words in given):
+        if not script.rest[1:]:
+            return f"its script runs what it is given, and that is the model; {WAY_OUT}"
+        return _problem_of_words(script.rest[1:])
+    if started(script.rest[1:]).what is What.SERVER:  # which a launcher in the script may run
+        return _problem_of_words(script.rest[1:])
+    others = [started([word for word in words if word not in _PASSED_ON]) for words in given]
+    told = not any(_CANNOT_TELL & set(words) for words in given)
+    return _no_server(others[0]) if others and told and all(other.what is What.OTHER for other in others) else None
+
+
+def _problem_behind(words: Sequence[str]) -> str | None:
+    """Return what is wrong with the words of a script behind the server that they start."""
+    behind = words[started(words).end :]
+    place = next((number for number, word in enumerate(behind) if word in _PASSED_ON), None)
     if place is None:
         return f'its script starts a server that does not get "$@"; {WAY_OUT}'
-    after = [word for word in tokens[place + 1 : place + 2] if word.startswith("-")]
-    return _held([*tokens[:place], *after])
+    after = [word for word in behind[place + 1 : place + 2] if word.startswith("-")]
+    return _held([*behind[:place], *after])
 
 
 def _problem_of_words(words: Sequence[str]) -> str | None:
     if DEMO_MODULE in words:
         return f"{DEMO_MODULE} has no OpenAI API, which orch and its client speak; use {SERVER_MODULE}"
-    program = _program(words)
-    if program is not None:
-        return _held(words[program.end :])
-    if words and _base(words[-1]) == "vllm":
+    found = started(words)
+    if found.what is What.SERVER:
+        return _held(words[found.end :])
+    if words and base(words[-1]) == "vllm":
         return "vllm wants to be told what to do; write [vllm, serve]"
     for word in words:
         parts = word.split()
-        if parts[1:] and _program(parts) is not None:
+        if parts[1:] and started(parts).what is What.SERVER:
             return f"holds '{word}' as one word; write [{', '.join(parts)}]; a script is for bash -c"
-    return None
+    return None if found.what is What.LAUNCHER else _no_server(found)
+
+
+def _no_server(found: Started) -> str:
+    """Return what is said of a command that starts no server, with each way out."""
+    if found.what is What.NOTHING:
+        said = f"'{found.name}' would run the model as a program of its own" if found.name else "starts nothing"
+        return f"{said}; name the server behind it: {SERVERS}"
+    return (
+        f"starts '{found.name}', which is no vLLM server that orch knows; write {SERVERS}, a launcher of your own by "
+        "its path, such as [/opt/start.sh], or, with what must run before the server, "
+        "[bash, -c, '…; exec vllm serve \"$@\"']"
+    )
 
 
 def _held(words: Sequence[str]) -> str | None:
@@ -115,25 +166,10 @@ def _held(words: Sequence[str]) -> str | None:
     return f"holds '{words[0]}', of which orch would know nothing; move flags to server.flags"
 
 
-def _program(words: Sequence[str]) -> _Program | None:
-    """Return vLLM's server within words; None if something else is started, which gets the model as its first word."""
-    for number, word in enumerate(words):
-        following = list(words[number + 1 : number + 3])
-        if _base(word) == "vllm" and following[:1] == ["serve"]:
-            return _Program(number + 2, named=False)
-        if word == "-m" and following[:1] == [SERVER_MODULE]:
-            return _Program(number + 2, named=True)
-        if word == f"-m{SERVER_MODULE}" or _base(word) == SERVER_SCRIPT:
-            return _Program(number + 1, named=True)
-        if word == "-m" and following == [CLI_MODULE, "serve"]:
-            return _Program(number + 3, named=False)
-    return None
-
-
 def _script(command: Sequence[str]) -> _Script | None:
     """Return the script that a shell within a command is given by `-c`, as in `bash -lc '…'`; None if there is none."""
     for number, word in enumerate(command):
-        if _base(word) in SHELLS:
+        if base(word) in SHELLS:
             return _script_of(word, command[number + 1 :])
     return None
 
@@ -149,11 +185,25 @@ def _script_of(shell: str, words: Sequence[str]) -> _Script | None:
     return _Script(shell, words[number], tuple(words[number + 1 :]))
 
 
-def _is_run_itself(tokens: Sequence[str]) -> bool:
+def _simple_commands(tokens: Sequence[str]) -> list[list[str]]:
+    """Return the commands of a script, each without the words that make it a part of a larger one."""
+    commands: list[list[str]] = [[]]
+    following = iter(tokens)
+    for token in following:
+        if token == "(" and commands[-1] and commands[-1][-1].endswith("="):  # noqa: S105 - the begin of an array
+            commands[-1].append(token)
+        elif _SEPARATOR.fullmatch(token):
+            commands.append([])
+        elif _REDIRECTION.fullmatch(token):
+            next(following, None)
+            if commands[-1][-1:] and commands[-1][-1].isdigit():
+                del commands[-1][-1]
+        elif commands[-1] or token not in _BEGINS_COMMAND:
+            commands[-1].append(token)
+    return [words for words in commands if words]
+
+
+def _is_run_itself(words: Sequence[str]) -> bool:
     """Say whether a script runs its first word as a program."""
-    before = [tokens[number - 1] if number else ";" for number, token in enumerate(tokens) if token in _PASSED_ON]
-    return any(token in _BEGINS_COMMAND for token in before)
-
-
-def _base(word: str) -> str:
-    return word.rpartition("/")[2]
+    before = words[: next(number for number, word in enumerate(words) if word in _PASSED_ON)]
+    return started(before).what is What.NOTHING

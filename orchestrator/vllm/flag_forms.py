@@ -14,7 +14,7 @@ from typing import Literal, get_args
 from orchestrator.vllm.flag_kinds import BENCH, LOOKED_AT, SERVE
 from orchestrator.vllm.versions import OLDEST_PLANNED, Version, parse_version
 
-Kind = Literal["int", "size", "float", "json", "text"]
+Kind = Literal["int", "size", "float", "json", "literal", "text"]
 Program = Literal["serve", "bench"]
 _LOOKED_AT = tuple(parse_version(version) or (0, 0, 0) for version in LOOKED_AT)
 _ROW = re.compile(r"(?P<kind>[a-z]+)(?P<also>\|auto)?(?P<count>[+*?&]?)")
@@ -46,6 +46,9 @@ class Form:
         return self.count not in (None, "?", 0)
 
 
+History = tuple[tuple["Version", Form], ...]
+
+
 def form_of(flag: str, version: str | None = None, program: Program = "serve") -> Form | None:
     """Return how a flag is given, for all that is known: where versions differ, as in the nearest one looked at.
 
@@ -58,7 +61,7 @@ def form_of(flag: str, version: str | None = None, program: Program = "serve") -
     at = _release(version)
     if history is None:
         return None
-    return history[-1] if at is None else history[_before(at)]
+    return history[-1][1] if at is None else history[_place(history, at)][1]
 
 
 def certain_form(flag: str, version: str | None, program: Program = "serve") -> Form | None:
@@ -67,8 +70,13 @@ def certain_form(flag: str, version: str | None, program: Program = "serve") -> 
     if history is None:
         return None
     at = _release(version)
-    around = set(history) if at is None else {history[_before(at)], history[_after(at)]}
-    return around.pop() if len(around) == 1 else None
+    if at is None:
+        return history[0][1] if len(history) == 1 else None
+    place = _place(history, at)
+    following = history[place + 1 : place + 2]
+    if following and at not in _LOOKED_AT and following[0][0] == _after(at):
+        return None  # it changed somewhere between the versions that were looked at
+    return history[place][1]
 
 
 def _release(version: str | None) -> Version | None:
@@ -76,29 +84,26 @@ def _release(version: str | None) -> Version | None:
     return at if at is not None and at >= OLDEST_PLANNED else None
 
 
-def _before(at: Version) -> int:
-    return max((number for number, known in enumerate(_LOOKED_AT) if known <= at), default=0)
+def _place(history: History, at: Version) -> int:
+    return max((number for number, (since, _) in enumerate(history) if since <= at), default=0)
 
 
-def _after(at: Version) -> int:
-    return next((number for number, known in enumerate(_LOOKED_AT) if known >= at), len(_LOOKED_AT) - 1)
+def _after(at: Version) -> Version:
+    return next((known for known in _LOOKED_AT if known >= at), _LOOKED_AT[-1])
 
 
 @cache
-def _histories(program: Program) -> Mapping[str, tuple[Form, ...]]:
-    """Return each flag's form in each version that was looked at."""
+def _histories(program: Program) -> Mapping[str, History]:
+    """Return each flag's forms, each with the version from which on it is known to hold."""
     table = SERVE if program == "serve" else BENCH
     return {name: _history(row) for row, names in table.items() for name in names.split()}
 
 
-def _history(row: str) -> tuple[Form, ...]:
+def _history(row: str) -> History:
     first, *changes = row.split()
-    forms = [_form(first)] * len(LOOKED_AT)
-    for change in changes:
-        version, _, text = change.partition(":")
-        start = LOOKED_AT.index(version)
-        forms[start:] = [_form(text)] * (len(LOOKED_AT) - start)
-    return tuple(forms)
+    parts = (change.partition(":") for change in changes)
+    later = ((parse_version(version) or OLDEST_PLANNED, _form(text)) for version, _, text in parts)
+    return ((OLDEST_PLANNED, _form(first)), *later)
 
 
 def _form(text: str) -> Form:

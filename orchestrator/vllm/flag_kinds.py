@@ -2,8 +2,10 @@
 
 Source: the parsers of the versions in `LOOKED_AT`, by `orchestrator.inside.parsers`. A row's key tells how flags are
 given, first version first: `switch` (`--x` alone), `toggle` (also `--no-x`), or a kind of value: `text`, `int`, `size`
-(a whole number or one such as 1k), `float`, `json`, which `|auto` widens by that word. `+` and `*` are several words
-after one flag, `?` is one or none, `&` is the flag anew for each. From a version on, another form takes its place.
+(a whole number or one such as 1k), `float`, `json`, `literal` (what JSON says, as Python writes it), which `|auto`
+widens by that word. `+` and `*` are several words after one flag, `?` is one or none, `&` is the flag anew for each.
+From a version on, another form takes its place: exactly from then on for a version that is not among those looked at.
+vLLM's source tells of these (`CompilationConfig.from_cli` is `ast.literal_eval` up to 0.8.5, `json.loads` in 0.9.0).
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ SERVE: Mapping[str, str] = {
     "int+": """
         cuda-graph-sizes cudagraph-capture-sizes numa-bind-nodes
     """,
-    "text 0.9.2:json": """
+    "literal 0.9.0:json": """
         compilation-config
     """,
     "json": """
@@ -189,6 +191,9 @@ BENCH: Mapping[str, str] = {
     "json": """
         chat-template-kwargs extra-body random-mm-limit-mm-per-prompt
     """,
+    "literal": """
+        random-mm-bucket-config
+    """,
     "switch": """
         append-result custom-ensure-client-side-data custom-skip-chat-template disable-shuffle disable-tqdm
         enable-multimodal-chat ignore-eos insecure no-oversample no-reranker no-stream plot-dataset-stats plot-timeline
@@ -196,7 +201,7 @@ BENCH: Mapping[str, str] = {
     """,
     "text": """
         backend base-url bfcl-categories dataset-name dataset-path endpoint endpoint-type hf-name hf-split hf-subset
-        host label lora-assignment metric-percentiles model percentile-metrics ramp-up-strategy random-mm-bucket-config
+        host label lora-assignment metric-percentiles model percentile-metrics ramp-up-strategy
         request-id-prefix result-dir result-filename served-model-name spec-bench-category speed-bench-category
         speed-bench-dataset-subset timed-trace-label-hash-ids timed-trace-label-input-length
         timed-trace-label-output-length timed-trace-label-timestamp timeline-itl-thresholds tokenizer tokenizer-mode

@@ -25,7 +25,7 @@ def put_together(members: list[Member]) -> tuple[JsonValue, Problems]:
     bases = [member for member in members if not member[1].keys]
     for number, (text, name, value) in enumerate(bases):
         if number:
-            problems.append((text, f"'{text}' and '{bases[0][0]}' are the same flag"))
+            problems.append((text, f"'{text}' and '{bases[0][0]}' are the same flag; keep one, vLLM takes the last"))
         else:
             whole = _own_value(name, value)
     dotted = [member for member in members if member[1].keys]

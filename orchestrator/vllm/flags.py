@@ -6,6 +6,7 @@ argument: it then means the same to versions that know no dotted names.
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Mapping
@@ -46,8 +47,9 @@ def to_argv(flags: Mapping[str, JsonValue], version: str | None = None, program:
 
     true gives `--name`, false `--no-name`, null nothing; numbers and text give `--name value`; a list gives
     `--name a b`, JSON where the flag takes JSON, or `--name a --name b` where it is to be repeated; a mapping gives
-    its JSON, and so do dotted names. A value that begins with a dash is joined by `=`, because the parser would take
-    it for another flag. A short name of vLLM's, and a name of one letter, has one dash.
+    its JSON, or what Python writes for it where the version reads that, and so do dotted names. A value that begins
+    with a dash is joined by `=`, because the parser would take it for another flag. A short name of vLLM's, and a name
+    of one letter, has one dash.
 
     Args:
         flags: The flags.
@@ -92,6 +94,8 @@ def words(value: JsonValue, form: Form | None = None) -> list[str]:
     match value:
         case [_, *_] if form is not None and form.takes_words:
             return [word for item in value for word in words(item)]
+        case list() | dict() if form is not None and form.kind == "literal":
+            return [_literal(value)]
         case list() if form is not None and form.kind == "json":
             return [_json(value)]
         case [_, *_] if not any(isinstance(item, list | dict) for item in value):
@@ -181,6 +185,15 @@ def _scalar(value: JsonValue) -> str:
 
 def _json(value: JsonValue) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _literal(value: JsonValue) -> str:
+    """Return a value as Python writes it; as JSON where that is the same to Python."""
+    text = _json(value)
+    try:
+        return text if ast.literal_eval(text) == value else repr(value)
+    except ValueError:
+        return repr(value)
 
 
 def _with_values(option: str, values: list[str]) -> list[str]:

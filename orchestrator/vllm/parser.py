@@ -1,11 +1,12 @@
 """What the command-line parsers of one image's vLLM know, and what they would say of flags written as a mapping.
 
 Only what a parser would refuse for certain is called wrong: a conversion of vLLM's own that is neither JSON nor a
-number takes any text, for all that is known here.
+Python literal nor a number takes any text, for all that is known here.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,10 @@ SHOWN_CHOICES = 12
 """How many choices are listed in a message."""
 SIZE = re.compile(r"\s*(\d+(\.\d+)?[kmgt]|\d+[KMGT])\s*")
 """A whole number as people write it; vLLM takes decimals before a small letter alone."""
+LITERAL_WANTED = (
+    "is read as Python writes it, in this version alone: True, False and None for true, false and null; write a "
+    "mapping and name the version in the image's tag, or write the text so"
+)
 LEVELS = ("0", "1", "2", "3")
 """What vLLM takes for the level of `-O` where its parser has no such option."""
 
@@ -170,7 +175,7 @@ def _wrong_word(form: Form, word: str, choices: Sequence[str] | None) -> str | N
     wanted = _wanted(form, word)
     if not wanted or word in form.also:
         return None
-    return wanted if form.kind == "json" else f"is '{word}', but must be {wanted}{_whole(word)}"
+    return wanted if form.kind in ("json", "literal") else f"is '{word}', but must be {wanted}{_whole(word)}"
 
 
 def _wanted(form: Form, word: str) -> str:
@@ -184,6 +189,8 @@ def _wanted(form: Form, word: str) -> str:
             return "a number"
         case "json" if word not in NOTHING and not _is(json.loads, word):
             return "is not JSON; write it as a mapping"
+        case "literal" if not _is(ast.literal_eval, word):
+            return LITERAL_WANTED
         case _:
             return ""
 
@@ -196,7 +203,7 @@ def _whole(word: str) -> str:
 def _is(convert: object, word: str) -> bool:
     try:
         convert(word)  # type: ignore[operator]
-    except ValueError:
+    except (ValueError, SyntaxError):
         return False
     return True
 

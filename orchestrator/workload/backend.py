@@ -59,6 +59,11 @@ OTHER_NAMES = {
 """What people and older clients call some of them."""
 
 
+def backend_of(name: str) -> Backend:
+    """Return the backend of a name on record; one that is not known any more is taken for the usual one."""
+    return BACKENDS.get(name, _COMPLETIONS)
+
+
 def fits(backend: str, endpoint: str) -> bool:
     """Say whether a backend's requests can be sent to a path; one of chats ends as one of completions does."""
     if not endpoint.endswith(BACKENDS[backend].endings):

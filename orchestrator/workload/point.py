@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.workload.arrival import POISSON, RampUp
-from orchestrator.workload.backend import BACKENDS, COMPLETIONS
+from orchestrator.workload.backend import COMPLETIONS, backend_of
 from orchestrator.workload.canonical import canonical_json
 
 SHARED = frozenset({"sonnet", "prefix_repetition", "random-rerank"})
@@ -49,6 +49,8 @@ class Point:
     """Path of the server; None for the backend's own."""
     ignore_eos: bool | None = None
     """Whether answers go on after their end; None for what follows from the output length."""
+    greedy: bool = True
+    """Whether the likeliest token is asked for where the client's flags have no temperature."""
     percentiles: tuple[float, ...] = ()
     """What the client is to report beside the usual percentiles; no part of what the point is."""
 
@@ -65,12 +67,12 @@ class Point:
     @property
     def generates(self) -> bool:
         """Say whether answers are tokens; otherwise each request has one answer that is none."""
-        return BACKENDS[self.backend].generates
+        return backend_of(self.backend).generates
 
     @property
     def ignores_eos(self) -> bool:
         """Say whether answers go on after their end until they have the output length."""
-        if not BACKENDS[self.backend].samples:
+        if not backend_of(self.backend).samples:
             return False
         return self.output_len is not None if self.ignore_eos is None else self.ignore_eos
 
@@ -122,6 +124,7 @@ class Point:
             "backend": None if self.backend == COMPLETIONS else self.backend,
             "endpoint": self.endpoint,
             "ignore_eos": self.ignore_eos,
+            "greedy": None if self.greedy else False,
         }
         return {
             "dataset": self.dataset,
@@ -198,7 +201,9 @@ def prompts_share(parameters: Mapping[str, Any]) -> bool:
     return parameters["dataset"] in SHARED or bool(parameters.get("dataset_options", {}).get("prefix_len"))
 
 
-OPTIONAL = frozenset({"dataset_options", "burstiness", "ramp_up", "backend", "endpoint", "ignore_eos", "percentiles"})
+OPTIONAL = frozenset(
+    {"dataset_options", "burstiness", "ramp_up", "backend", "endpoint", "ignore_eos", "greedy", "percentiles"}
+)
 """Parameters that are left out where they are as they always were."""
 
 

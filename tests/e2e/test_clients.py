@@ -41,3 +41,17 @@ def test_both_clients_of_the_guides_version(orch: Orch) -> None:
             assert row[f"p99_{latency}_ms"] > 0, (client, latency)
     seeds = {client: run["results"][0]["seed"] for client, run in found.items()}
     assert seeds["vllm"] != seeds[SCRIPT], "the server has seen the prompts of the first one"
+
+
+def test_a_server_on_an_ipv6_address_is_measured_by_both_clients(orch: Orch) -> None:
+    """The guide's version puts an address before the port as it is, so that only brackets keep them apart."""
+    name = f"{orch.prefix}-six"
+    where = ("container.network=host", "server.host=::1", f"server.port={free_port()}")
+    orch.ok("up", "cpu-tiny-0.8.5", "--name", name, *(word for key in where for word in ("--set", key)), timeout_s=600)
+    for client in ("vllm", SCRIPT):
+        sets = [word for change in (*SHORT, f"bench.client={client}") for word in ("--set", change)]
+        done = orch("bench", "--name", name, "--json", *sets, timeout_s=600)
+        assert done.returncode == 0, done.stderr
+        (row,) = json.loads(done.stdout)["results"]
+        assert row["completed"] == 16
+    orch.ok("down", name)

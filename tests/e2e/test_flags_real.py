@@ -137,6 +137,8 @@ def test_flags_mean_to_the_real_parser_what_the_profile_says(version: str) -> No
         ("serve", {"O.custom_ops": ["none"]}, {}),
         ("serve", {"O": {"custom_ops": ["none"]}}, {}),
         ("serve", {"cc.splitting_ops": [], "cc.custom_ops+": "none"}, {}),
+        ("serve", {"cc.cudagraph_copy_inputs": False}, {}),
+        ("serve", {"compilation-config": {"backend": "", "cudagraph_copy_inputs": True}}, {}),
     ]
     whole = [*table, *shorts, *levels, *keyed, *cases_of("serve", answers.serve), *cases_of("bench", answers.bench)]
     assert len(whole) > 100
@@ -168,6 +170,8 @@ REFUSED: list[tuple[str, Any]] = [
     ("max-num-batched-tokens", "8k"),
     ("max-model-len", "auto"),
     ("kv-cache-dtype", "fp9"),
+    ("compilation-config", '{"cudagraph_copy_inputs": true}'),
+    ("compilation-config", "{'cudagraph_copy_inputs': True}"),
 ]
 
 

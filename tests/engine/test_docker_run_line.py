@@ -117,6 +117,12 @@ CASES: dict[str, dict[str, Any]] = {
     "a platform": {"platform": "linux/amd64"},
     "a file of variables": {"env_file": "{folder}/vars", "env": {"A": "wins"}},
     "variables that are passed on": {"env": {"PATH": {"inherit": True}}},
+    "variables that are passed on if they are set": {"env": {name: {"inherit": "if-set"} for name in ("PATH", "LANG")}},
+    "variables that are taken away from the image": {"env": {"LANG": {"inherit": False}}},
+    "a file of variables beside one that is not set": {
+        "env_file": "{folder}/vars",
+        "env": {"A": {"inherit": "if-set"}, "LANG": {"inherit": "if-set"}},
+    },
     "a labelled and a propagated mount": {"mounts": ["{folder}:/a:ro,z", "{folder}:/b:rslave"]},
     "a user": {"user": "1000:1000"},
     "sourced files": {"source": ["/opt/dtk/env.sh", "/opt/it's $(me)/env.sh"]},
@@ -131,6 +137,8 @@ CASES: dict[str, dict[str, Any]] = {
         ]
     },
 }
+SHELL = {"variables that are taken away from the image": {"LANG": "of the shell"}}
+"""By case: what the shell sets; the image sets LANG."""
 NO_CASE = {
     "image": "all cases have it: the stub's",
     "pull": "says what happens before the container is made, and the line leaves that to docker",
@@ -151,7 +159,12 @@ def network(module_orch: Orch) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_line_makes_the_same_container(case: str, orch: Orch, network: str) -> None:
+def test_the_line_makes_the_same_container(
+    case: str, orch: Orch, network: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LANG", raising=False)
+    for variable, value in SHELL.get(case, {}).items():
+        monkeypatch.setenv(variable, value)
     (orch.folder / ODD).mkdir()
     (orch.folder / "two\nlines").mkdir()
     (orch.folder / "seccomp.json").write_text(SECCOMP, encoding="utf-8")
@@ -208,7 +221,7 @@ def assert_same(orch: Orch, profile: Profile) -> None:
     folder.mkdir(parents=True)
     line = plan(profile, name, str(folder)).docker_run
     verb = "docker run --detach"
-    assert line.startswith(verb)
+    assert verb in line.splitlines()[0]
     done = subprocess.run(
         ["bash", "-c", line.replace(verb, "docker create", 1)],
         capture_output=True,
@@ -245,12 +258,14 @@ def differences(by_hand: dict[str, Any], ours: dict[str, Any], ignored: set[str]
 def said(value: Any) -> Any:  # noqa: ANN401 - any JSON
     """Return a value with all that means "not said" (null, empty text, list, mapping) as one, and sets in one order.
 
-    Of a variable that is given twice, its last value is the one that a process gets.
+    Of a variable that is given twice, its last value is the one that a process gets; a name alone takes away the
+    image's value, and none that is given.
     """
     if isinstance(value, dict):
         kept = {key: said(item) for key, item in value.items()}
         if isinstance(kept.get("Env"), list):
-            kept["Env"] = list({variable.partition("=")[0]: variable for variable in kept["Env"]}.values())
+            names_first = sorted(kept["Env"], key=lambda variable: "=" in variable)
+            kept["Env"] = list({variable.partition("=")[0]: variable for variable in names_first}.values())
         for key in SETS & kept.keys():
             kept[key] = sorted(kept[key] or [], key=json.dumps)
         return {key: item for key, item in kept.items() if item is not None} or None

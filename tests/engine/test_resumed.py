@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -182,4 +183,31 @@ def test_a_torn_record_is_not_trusted_and_measured_again(orch: Orch) -> None:
     assert "is torn" in shown.stderr
     orch.ok("bench", "--resume", folder.name)
     assert (victim.parent / "r2.attempt-1" / "record.json").stat().st_size == 100
+    assert len(finished(folder)) == 12
+
+
+def test_a_run_of_the_past_goes_on_unless_its_profile_is_refused_by_now_and_that_is_said_first(orch: Orch) -> None:
+    name = orch.profile("past", bench=POINTS)
+    orch.ok("run", name)
+    folder = orch.run_of(name)
+    text = (folder / "profile.yaml").read_text(encoding="utf-8")
+    for changed, told in (
+        (text.replace("client_flags: {}", "client_flags: {ignore-eos: true}"), "'ignore-eos' is set by bench"),
+        (text.replace("container:\n", "container:\n  extra: {shm-size: 1g}\n"), "container.extra — unknown key"),
+        (text.replace("- 8\n    - 7\n", "- 8\n    - 9\n").replace("  - - 8\n    - 7\n", ""), "does not come to"),
+    ):
+        assert changed != text
+        (folder / "profile.yaml").write_text(changed, encoding="utf-8")
+        assert orch("bench", "--resume", folder.name).returncode == 0, "it is complete"
+        for victim in folder.glob("points/*/r2/record.json"):
+            victim.rename(victim.with_suffix(".kept"))
+        refused = orch("bench", "--resume", folder.name)
+        assert (refused.returncode, told in refused.stderr) == (2, True), refused.stderr
+        for victim in folder.glob("points/*/r2/record.kept"):
+            victim.rename(victim.with_suffix(".json"))
+        orch.ok("results", "show", folder.name)
+    (folder / "profile.yaml").write_text(re.sub(r"\bstall: .*", "stall: 1000000000000.0", text), encoding="utf-8")
+    min(folder.glob("points/*/r2/record.json")).unlink()
+    done = orch("bench", "--resume", folder.name)
+    assert (done.returncode, "torn down" in done.stderr) == (0, True), done.stderr
     assert len(finished(folder)) == 12

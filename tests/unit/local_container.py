@@ -23,7 +23,7 @@ from orchestrator.plan.sweep import sweep
 from orchestrator.vllm.counters import Load, Served, read_served
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from typing import IO
 
@@ -186,6 +186,8 @@ class Server:
         """The look, counted from 1, that gets no answer."""
         self.fails_during: ServerFailed | None = None
         self.restarts = 0
+        self.asks_the_client = False
+        self.client_waited: list[bool] = []
 
     def resume_watch(self) -> None:
         """Nothing to watch."""
@@ -203,7 +205,9 @@ class Server:
     def peak_load(self) -> Load | None:
         return Load(running=4, waiting=2, kv_cache_usage=0.5) if self.tells else None
 
-    def failure(self) -> ServerFailed | None:
+    def failure(self, client_waits: Callable[[], bool]) -> ServerFailed | None:
+        if self.asks_the_client:
+            self.client_waited.append(client_waits())
         return self.fails_during
 
     def dead(self) -> bool:

@@ -191,6 +191,7 @@ def a_client(**fields: object) -> Client:
         "dataset": None,
         "fork": True,
         "reason": "",
+        "unasked": "",
         "import_s": 10.0,
         "sent": frozenset(),
     }

@@ -5,18 +5,22 @@
 from __future__ import annotations
 
 import itertools
+import re
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from samples import a_profile
 
-from orchestrator.accelerators import ALL, collide, together
+from orchestrator.accelerators import ALL, Cards, collide, node_cards, node_makers, together
 from orchestrator.accelerators.reach import by_cgroup_rule
-from orchestrator.accelerators.vendors import FILTERS, GIVING, OTHERS, VENDORS
+from orchestrator.accelerators.vendors import FILTERS, GIVING, OTHERS, VENDORS, Vendor
 from orchestrator.plan.claims import Surroundings, held_by, holding
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 EVERYTHING = (ALL,)
 SECRET = {"from_env": "CHOSEN"}
@@ -56,7 +60,11 @@ ALL_OF_THEM: list[dict[str, Any]] = [
     {"devices": [{"source": "/dev/kfd", "target": "/dev/null", "permissions": "r"}]},
     *({"runtime": name} for vendor in VENDORS for name in vendor.runtimes),
     {"runtime": "brand-new"},
-    *({"runtime": vendor.runtimes[0], **told(**{vendor.gives[0]: "all"})} for vendor in VENDORS if vendor.gives),
+    *(
+        {"runtime": runtime, **told(**{name: "all"})}
+        for vendor in VENDORS
+        for runtime, name in itertools.product(vendor.runtimes, (*vendor.gives, *vendor.may_give))
+    ),
     *(told(**{name: "all"}) for name in GIVING),
     *(told(**{name: "none-that-orch-knows"}) for name in GIVING),
     *(told(**{name: SECRET}) for name in GIVING),
@@ -96,11 +104,12 @@ NOTHING: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"runtime": "runc", **told(NVIDIA_VISIBLE_DEVICES="all")}, {}),
     ({}, {"CUDA_VISIBLE_DEVICES": "0", "HIP_VISIBLE_DEVICES": "0"}),
     *(({"runtime": "nvidia", **told(NVIDIA_VISIBLE_DEVICES=value)}, {}) for value in ("none", "void", "")),
-    *((told(**{name: "void"}), {}) for name in GIVING),
+    *((told(**{name: "void"}), {}) for vendor in VENDORS if "void" in vendor.void for name in vendor.gives),
     *(({"gpus": "all"}, {"CUDA_VISIBLE_DEVICES": value}) for value in ("", "-1", "NoDevFiles", " ")),
     *((ROCM, {"HIP_VISIBLE_DEVICES": value}) for value in ("-1", "NoDevFiles")),
     (ROCM, {"ROCR_VISIBLE_DEVICES": "-1", "HIP_VISIBLE_DEVICES": "0"}),
     (nodes("nvidia0", "nvidiactl"), {"CUDA_VISIBLE_DEVICES": "-1"}),
+    ({"gpus": ["a-name"]}, {"CUDA_VISIBLE_DEVICES": "-1"}),
     ({**DCU, "holds": []}, {}),
 ]
 
@@ -117,9 +126,9 @@ SOME: list[tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = [
     (nodes("kfd", "mkfd", "dri/card1", "dri/renderD129"), {}, names("renderD129")),
     (nodes("dri/card1"), {}, names("card1")),
     (nodes("mxcd", "dri/renderD130"), {}, names("renderD130")),
-    (nodes("davinci2", "davinci3", "davinci_manager", "devmm_svm", "hisi_hdc"), {}, names(2, 3)),
+    (nodes("davinci2", "davinci3", "davinci_manager", "devmm_svm", "hisi_hdc"), {}, names("davinci2", "davinci3")),
     (nodes("vdavinci100", "davinci_manager"), {}, names("vdavinci100")),
-    (nodes("mtgpu.2", "mtgpu"), {}, names("mtgpu2")),
+    (nodes("mtgpu.2", "mtgpu.3", "mtgpu"), {}, names("mtgpu2", "mtgpu3")),
     (nodes("hl0", "hl_controlD0"), {}, names("hl0")),
     (nodes("accel/accel1", "accel/accel_controlD1"), {}, names("accel1")),
     (nodes("accel2"), {}, names("accel2")),
@@ -138,19 +147,20 @@ SOME: list[tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = [
     ({"gpus": ["GPU-3A5F", "0:1"]}, {}, names(0, "GPU-3a5f")),
     ({"gpus": ["MIG-GPU-3a5f/1/0"]}, {}, names("GPU-3a5f")),
     ({"gpus": ["MIG-77aa-0b"]}, {}, names("MIG-77aa-0b")),
-    ({"gpus": {"driver": "amd", "device_ids": [1]}}, {}, names("amd1")),
+    ({"gpus": {"driver": "amd", "device_ids": [1]}}, {}, names("gpus-1")),
     ({"devices": ["nvidia.com/gpu=0", "nvidia.com/gpu=2:1"]}, {}, names(0, 2)),
-    ({"devices": ["amd.com/gpu=1"]}, {}, names("amd1")),
-    ({"devices": ["huawei.com/npu=1"]}, {}, names(1)),
+    ({"devices": ["amd.com/gpu=1"]}, {}, names("cdi-amd.com-gpu-1")),
+    ({"devices": ["amd.com/gpu=0xEF2C1799A1F3E2ED"]}, {}, names("GPU-ef2c1799a1f3e2ed")),
+    ({"devices": ["huawei.com/npu=1"]}, {}, names("cdi-huawei.com-npu-1")),
+    ({"runtime": "amd", **told(AMD_VISIBLE_DEVICES="0-1,0x2C1799A1F3E2ED")}, {}, names("amd0", "amd1", "GPU-002c1799a1f3e2ed")),
     ({"runtime": "nvidia", **told(NVIDIA_VISIBLE_DEVICES="0, 3")}, {}, names(0, 3)),
     (told(NVIDIA_VISIBLE_DEVICES='"1,2"'), {}, names(1, 2)),
-    ({"runtime": "ascend", **told(ASCEND_VISIBLE_DEVICES="0-2,6")}, {}, names(0, 1, 2, 6)),
+    ({"runtime": "ascend", **told(ASCEND_VISIBLE_DEVICES="0-2,6")}, {}, names(*(f"davinci{n}" for n in (0, 1, 2, 6)))),
     ({"runtime": "habana", **told(HABANA_VISIBLE_DEVICES="4")}, {}, names("hpu4")),
     ({"runtime": "hcu", **told(HCU_VISIBLE_DEVICES="1")}, {}, names("hcu1")),
     ({"runtime": "hcu", **told(NVIDIA_VISIBLE_DEVICES="1")}, {}, names("hcu1")),
-    ({"runtime": "mthreads", **told(MTHREADS_VISIBLE_DEVICES="1")}, {}, names("mthreads1")),
     ({"runtime": "iluvatar", **told(IX_VISIBLE_DEVICES="1")}, {}, names("ix1")),
-    ({"runtime": "metax", **told(METAX_VISIBLE_DEVICES="1")}, {}, names("metax1")),
+    (told(ENFLAME_VISIBLE_DEVICES="1"), {}, names("enflame1")),
     # left by what hides the others
     (ROCM, {"HIP_VISIBLE_DEVICES": "0, 2,"}, names(0, 2)),
     (ROCM, {"CUDA_VISIBLE_DEVICES": "4"}, names(4)),
@@ -166,6 +176,7 @@ SOME: list[tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = [
     (nodes("mxcd", "dri"), {"CUDA_VISIBLE_DEVICES": "3"}, names(3)),
     (nodes("dri"), {"ZE_AFFINITY_MASK": "0,1"}, names("ze0", "ze1")),
     (nodes("dri"), {"ONEAPI_DEVICE_SELECTOR": "level_zero:1"}, names("ze1")),
+    (nodes("dri"), {"ZE_AFFINITY_MASK": "3,1", "ONEAPI_DEVICE_SELECTOR": "level_zero:0"}, names("ze1")),
     ({"privileged": True}, {"TPU_VISIBLE_CHIPS": "2"}, names(2)),
     # one list within another
     (ROCM, {"ROCR_VISIBLE_DEVICES": "4,5", "HIP_VISIBLE_DEVICES": "1"}, names(5)),
@@ -177,6 +188,10 @@ SOME: list[tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = [
     ({"runtime": "nvidia", **told(NVIDIA_VISIBLE_DEVICES="2,3")}, {"CUDA_VISIBLE_DEVICES": "0"}, names(2, 3)),
     (nodes("kfd", "dri/renderD128", "dri/renderD129"), {"HIP_VISIBLE_DEVICES": "0"}, names("renderD128", "renderD129")),
     ({"gpus": ["0"], **told(NVIDIA_VISIBLE_DEVICES="1")}, {}, names(0, 1)),
+    ({"gpus": "all", **told(NVIDIA_VISIBLE_DEVICES="4")}, {"CUDA_VISIBLE_DEVICES": "0"}, names(0, 4)),
+    ({"privileged": True, "gpus": ["4"]}, {"CUDA_VISIBLE_DEVICES": "0"}, names(0, 4)),
+    ({"gpus": ["a-name"]}, {"CUDA_VISIBLE_DEVICES": "GPU-3a5f"}, names("GPU-3a5f")),
+    ({"devices": ["/dev/brand-new0"], "privileged": True}, {"HIP_VISIBLE_DEVICES": "0"}, names(0)),
     ({**ROCM, "holds": ["node", "a", "a"]}, {}, ("a", "node")),
 ]  # fmt: skip
 
@@ -197,6 +212,17 @@ UNTOLD: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"gpus": "all"}, {"CUDA_VISIBLE_DEVICES": "zero"}),
     ({"gpus": "all"}, {"CUDA_VISIBLE_DEVICES": "0 1"}),
     ({"gpus": "all"}, {"CUDA_VISIBLE_DEVICES": "3-1"}),
+    ({"gpus": "all"}, {"CUDA_VISIBLE_DEVICES": "123456789"}),
+    (ROCM, {"ROCR_VISIBLE_DEVICES": "010"}),  # eight
+    (nodes("mxcd", "dri"), {"CUDA_VISIBLE_DEVICES": " "}),
+    (nodes("davinci_manager"), {"ASCEND_RT_VISIBLE_DEVICES": "-1"}),
+    # a number within cards of which nobody knows which they are
+    ({"devices": ["/dev/kfd", "/srv/a-link"]}, {"HIP_VISIBLE_DEVICES": "0"}),
+    ({"gpus": ["a-name"]}, {"CUDA_VISIBLE_DEVICES": "0"}),
+    ({"gpus": "all", **told(NVIDIA_VISIBLE_DEVICES="0000:3b:00.0")}, {"CUDA_VISIBLE_DEVICES": "0"}),
+    ({"runtime": "brand-new"}, {"CUDA_VISIBLE_DEVICES": "0"}),
+    ({"devices": ["nvidia.com/gpu=mig0:1"]}, {"CUDA_VISIBLE_DEVICES": "0"}),
+    ({"mounts": ["/dev/null:/run/nvidia-container-devices/GPU-3a5f-no"]}, {"CUDA_VISIBLE_DEVICES": "0"}),
     ({"gpus": "all"}, {"CUDA_VISIBLE_DEVICES": "\N{ARABIC-INDIC DIGIT ONE}"}),
     ({"gpus": "all"}, {"HIP_VISIBLE_DEVICES": "0"}),
     (ROCM, {"HIP_VISIBLE_DEVICES": ""}),
@@ -230,10 +256,15 @@ def test_a_command_that_chooses_cards_itself_is_not_taken_at_the_profile_s_word(
 
 
 def test_a_rule_for_device_nodes_gives_what_they_may_be() -> None:
-    for rule in ("c 195:* rmw", "c 226:128 rw", "a *:* rwm", "c 511:* rwm", "c *:* m"):
+    for rule in ("c 195:* rmw", "c 195:255 rw", "c 226:* rw", "a *:* rwm", "c 511:* rwm", "c 511:3 rw", "c *:* m"):
         assert [each.cards for each in by_cgroup_rule(rule)] == [None], rule
-    for rule in ("c 1:3 r", "b 8:* r", "c 231:* rwm", "c 10:200 rwm"):
+    for rule in ("c 10:* rwm", "c 10:61 r", "c 226:70 rw"):  # numbers that drivers are given when they are loaded
+        assert [each.cards for each in by_cgroup_rule(rule)] == [None], rule
+    for rule, card in (("c 195:3 rw", "nvidia3"), ("c 226:129 rw", "renderD129"), ("c 226:1 rw", "card1")):
+        assert [each.cards for each in by_cgroup_rule(rule)] == [names(card)], rule
+    for rule in ("c 1:3 r", "b 8:* r", "c 231:* rwm", "c 10:200 rwm", "c 10:229 rwm"):
         assert by_cgroup_rule(rule) == [], rule
+    assert held_by(with_keys(a_profile(), device_cgroup_rules=("c 511:3 rwm",), mounts=())) == EVERYTHING
     assert held_by(with_keys(a_profile(), device_cgroup_rules=("c 511:* rwm",))) == EVERYTHING
 
 
@@ -305,15 +336,15 @@ AROUND: list[tuple[dict[str, Any], dict[str, Any], Surroundings, tuple[str, ...]
     (told(NVIDIA_VISIBLE_DEVICES="1"), {}, Surroundings("runc", {}), names(1)),
     (ROCM, {"HIP_VISIBLE_DEVICES": "0"}, Surroundings(image_env={"ROCR_VISIBLE_DEVICES": "4,5"}), EVERYTHING),
     (ROCM, {"HIP_VISIBLE_DEVICES": "0"}, Surroundings(image_env={"HIP_VISIBLE_DEVICES": "4,5"}), names(0)),
-    ({"gpus": "all"}, {"CUDA_VISIBLE_DEVICES": "1"}, Surroundings(unlike_cards=True), EVERYTHING),
+    ({"gpus": "all"}, {"CUDA_VISIBLE_DEVICES": "1"}, Surroundings(cards=Cards(unlike=True)), EVERYTHING),
     (
         {"gpus": "all"},
         {"CUDA_VISIBLE_DEVICES": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"},
-        Surroundings(unlike_cards=True),
+        Surroundings(cards=Cards(unlike=True)),
         names(1),
     ),
-    ({"gpus": "all"}, {"CUDA_VISIBLE_DEVICES": "-1"}, Surroundings(unlike_cards=True), ()),
-    (ROCM, {"CUDA_VISIBLE_DEVICES": "1"}, Surroundings(unlike_cards=True), names(1)),
+    ({"gpus": "all"}, {"CUDA_VISIBLE_DEVICES": "-1"}, Surroundings(cards=Cards(unlike=True)), ()),
+    (ROCM, {"CUDA_VISIBLE_DEVICES": "1"}, Surroundings(cards=Cards(unlike=True)), names(1)),
 ]
 
 
@@ -429,11 +460,58 @@ def test_names_are_told_in_few_words() -> None:
     assert together(()) == ""
 
 
-def test_every_row_of_the_table_says_where_it_comes_from_and_no_word_means_two_vendors() -> None:
-    assert all(vendor.source and vendor.name for vendor in VENDORS)
+SOURCE = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+: [\w./-]+\.[a-z]+|https://[\w.-]+(/[\w.-]+)*")
+
+
+@pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.name)
+def test_every_row_of_the_table_names_documents_and_trusts_no_word_that_stands_in_none(vendor: Vendor) -> None:
+    assert vendor.sources
+    assert [source for source in vendor.sources if not SOURCE.fullmatch(source)] == []
+    only_ever_more = (*vendor.control, *vendor.may_give, *vendor.others)
+    assert set(vendor.unchecked) <= set(only_ever_more), "a mistake in any other place would free a card"
+
+
+def test_no_word_of_the_table_means_two_vendors() -> None:
     for words in (
         [name for vendor in VENDORS for name in vendor.runtimes],
         [kind for vendor in VENDORS for kind in vendor.cdi],
+        [name for vendor in VENDORS for name in vendor.may_give],
         [pattern for vendor in VENDORS for pattern in (*vendor.cards, *vendor.control)],
     ):
         assert sorted(words) == sorted(set(words))
+
+
+@pytest.mark.parametrize("vendor", [each for each in VENDORS if each.runtimes], ids=lambda vendor: vendor.name)
+def test_a_runtime_that_is_told_nothing_gives_all_unless_its_source_says_that_it_gives_nothing(vendor: Vendor) -> None:
+    for runtime in vendor.runtimes:
+        assert holding(a_profile(), Surroundings(runtime, {})).names == (() if vendor.quiet else EVERYTHING)
+        assert holding(a_profile(container={"runtime": runtime}), Surroundings(None, {})).names == EVERYTHING
+        if vendor.loud:
+            assert holding(a_profile(), Surroundings(runtime, {vendor.loud: "1"})).names == EVERYTHING
+
+
+@pytest.mark.parametrize("word", ["", "none", "void", "-1", "nothing"])
+def test_a_word_that_a_runtime_is_not_known_to_understand_gives_all(word: str) -> None:
+    for vendor in VENDORS:
+        for name in vendor.gives:
+            runtime = {"runtime": vendor.runtimes[0]} if vendor.runtimes else {}
+            expected = () if word in vendor.void else EVERYTHING
+            profile = a_profile(container={**runtime, **told(**{name: word})})
+            around = Surroundings(makers=frozenset({vendor.name}))
+            assert holding(profile, around).names == expected, f"{vendor.name}: {name}"
+
+
+def test_what_of_nvidia_s_cards_makes_cuda_count_otherwise_is_read_from_the_kernel(tmp_path: Path) -> None:
+    alike = ("NVIDIA 0x2330 0000:18:00.0", "NVIDIA 0x2330 0000:2a:00.0", "AMD 0x74a1 0000:05:00.0")
+    assert node_cards(alike, tmp_path) == Cards()
+    assert node_cards((*alike, "NVIDIA 0x20b5 0000:3b:00.0"), tmp_path) == Cards(unlike=True)
+    (tmp_path / "gpu0" / "mig" / "gi1").mkdir(parents=True)
+    assert node_cards(alike, tmp_path) == Cards(sliced=True)
+
+
+def test_whose_cards_a_node_has_is_told_by_its_pci_devices_and_its_nodes(tmp_path: Path) -> None:
+    for name in ("davinci3", "davinci_manager", "null", "tenstorrent/0", "dri/renderD128", "nvidiactl"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert node_makers(("Hygon 0x6210 0000:33:00.0",), tmp_path) == {"Ascend", "Tenstorrent", "Hygon"}
+    assert node_makers((), tmp_path / "dri") == frozenset()

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
+import socket
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from local_container import CONTAINER, LocalContainer, Server, UnderWay
+from local_container import CONTAINER, SERVE, LocalContainer, Server, UnderWay
 from processes import eventually
-from samples import a_profile
+from samples import a_profile, deployment_facts
 
 from orchestrator.errors import BenchmarkFailed, EngineError, EnvironmentFault, OrchError, ServerFailed
 from orchestrator.inside import driver as driver_program
@@ -21,7 +26,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from orchestrator.measuring.measure import Step
 
+MAIN = """
+if __name__ == "__main__":
+    import argparse
+    parser = argparse.ArgumentParser()
+    add_cli_args(parser)
+    main(parser.parse_args())
+"""
+"""What makes a script of the client."""
 DONE, FAILED, RUNNING = RunState.DONE, RunState.FAILED, RunState.RUNNING
 
 
@@ -189,9 +203,116 @@ def test_a_client_that_is_replaced_within_a_sweep_ends_it(tmp_path: Path, contai
     assert going.sweep.client().vllm_version == "0.32.0"
     (metadata,) = (tmp_path / "site").glob("*.dist-info/METADATA")
     metadata.write_text(metadata.read_text(encoding="utf-8").replace("0.32.0", "0.33.0"), encoding="utf-8")
-    with pytest.raises(EnvironmentFault, match="no longer those that the sweep began with"):
+    with pytest.raises(EnvironmentFault, match="no longer what the sweep began with"):
         going.run()
     assert [record.state for record in going.directory.records()] == [FAILED]
+
+
+def test_a_script_that_is_replaced_between_two_points_ends_the_sweep(tmp_path: Path, container: LocalContainer) -> None:
+    script = tmp_path / "client.py"
+    script.write_text(f"{SERVE}{MAIN}", encoding="utf-8")
+    going = under_way(tmp_path, container, client=str(script), num_prompts=[2, 4, 6], warmup=0)
+    on_step = going.on_step
+
+    def replacing(step: Step) -> None:
+        on_step(step)
+        if step.record.state is DONE and step.index == 2:
+            script.write_text(f"{SERVE}{MAIN}# another one", encoding="utf-8")
+
+    going.sweep._on_step = replacing  # noqa: SLF001
+    with pytest.raises(EnvironmentFault, match=rf"{re.escape(str(script))} is no longer what the sweep began with"):
+        going.run()
+    assert [record.state for record in going.directory.records()] == [DONE, DONE, RUNNING]
+
+
+def test_a_script_that_is_touched_and_says_the_same_is_the_same(tmp_path: Path, container: LocalContainer) -> None:
+    script = tmp_path / "client.py"
+    script.write_text(f"{SERVE}{MAIN}", encoding="utf-8")
+    going = under_way(tmp_path, container, client=str(script), num_prompts=[2], warmup=0)
+    going.sweep.client()
+    script.write_text(f"{SERVE}{MAIN}", encoding="utf-8")
+    assert going.run() == [DONE]
+
+
+def test_prompts_that_are_replaced_between_two_points_end_the_sweep(tmp_path: Path, container: LocalContainer) -> None:
+    prompts = tmp_path / "prompts.jsonl"
+    prompts.write_text('{"prompt": "a"}', encoding="utf-8")
+    dataset = {"name": "custom", "path": str(prompts), "output_len": 4}
+    profile = a_profile(bench={"dataset": dataset, "lengths": None, "num_prompts": [2], "warmup": 0})
+    going = UnderWay(tmp_path, container, profile)
+    assert going.sweep.client().dataset is not None
+    prompts.write_text('{"prompt": "b"}', encoding="utf-8")
+    with pytest.raises(EnvironmentFault, match=rf"{re.escape(str(prompts))} is no longer what the sweep began with"):
+        going.run()
+
+
+def test_a_new_driver_that_cannot_fork_is_recorded(tmp_path: Path, container: LocalContainer) -> None:
+    going = under_way(tmp_path, container, "die", num_prompts=[2, 4], warmup=0)
+    client = going.sweep.client()
+    facts = deployment_facts(client_mode=client.mode)
+    going.directory.update(deployment=facts)
+    thread = "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()"
+    (tmp_path / "site" / "vllm" / "__init__.py").write_text(thread, encoding="utf-8")
+    going.run()
+    deployment = going.directory.manifest().deployment
+    assert deployment is not None
+    assert deployment.client_mode == "fork; later process: importing vLLM has started Python threads"
+
+
+@pytest.mark.parametrize(("behave", "waited"), [("connect", True), ("pause", False), ("ask elsewhere", False)])
+def test_a_client_waits_while_it_has_a_connection_to_the_server(
+    tmp_path: Path, container: LocalContainer, behave: str, *, waited: bool
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_server(("127.0.0.1", 0)) as other:
+        port = (other if behave == "ask elsewhere" else listening).getsockname()[1]
+        script = tmp_path / "client.py"
+        held = "" if behave == "pause" else f"held = socket.create_connection(('127.0.0.1', {port}))"
+        slow = MAIN.replace(
+            "    main(",
+            f"    args = parser.parse_args(); import socket, time; {held or 'pass'}\n    time.sleep(2.5)\n    main(",
+        )
+        script.write_text(f"{SERVE}{slow}", encoding="utf-8")
+        profile = a_profile(
+            server={"port": listening.getsockname()[1]},
+            bench={"client": str(script), "num_prompts": [2], "concurrency": [1], "warmup": 0},
+        )
+        going = UnderWay(tmp_path, container, profile)
+        going.server.asks_the_client = True
+        assert going.run() == [DONE]
+    assert going.server.client_waited[2:]
+    assert waited in going.server.client_waited
+    assert waited or not any(going.server.client_waited)
+
+
+def test_a_client_that_ends_while_it_is_asked_keeps_its_result(
+    tmp_path: Path, container: LocalContainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going = under_way(tmp_path, container, num_prompts=[2, 4], warmup=0)
+    going.sweep.client()
+    waits = Driver.client_waits
+
+    def late(driver: Driver) -> bool:
+        time.sleep(1.0)
+        return waits(driver)
+
+    monkeypatch.setattr(Driver, "client_waits", late)
+    monkeypatch.setattr(session, "LOOK_S", 0.0)
+    going.server.asks_the_client = True
+    assert going.run() == [DONE, DONE]
+    assert going.server.client_waited[0] is False
+
+
+def test_a_driver_that_does_not_say_whether_its_client_waits_is_taken_to_wait(
+    container: LocalContainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "ASK_S", 0.1)
+    driver = Driver(container, CONTAINER, Wanted("vllm"), None)  # type: ignore[arg-type]
+    driver.client()
+    os.kill(container.sessions[0].process.pid, signal.SIGSTOP)
+    assert driver.client_waits() is True
+    os.kill(container.sessions[0].process.pid, signal.SIGCONT)
+    driver.close()
+    assert driver.client_waits() is True
 
 
 def test_a_driver_that_dies_with_its_container_means_that_the_server_has_died(

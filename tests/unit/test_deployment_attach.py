@@ -9,7 +9,7 @@ from fake_engine import FakeEngine, deployed, exited, listed
 from samples import a_profile
 from web import VLLM, answering, free_port
 
-from orchestrator.deployment.attach import attach, check_fit, made_from, whole_log
+from orchestrator.deployment.attach import attach, check_fit, made_from, serving, whole_log
 from orchestrator.deployment.folder import PROFILE, make_deployment_folder, new_identity
 from orchestrator.deployment.launch import find_up, refuse_if_up
 from orchestrator.deployment.running import server_api
@@ -54,6 +54,28 @@ def test_a_record_that_was_tampered_with_is_not_trusted(folder: Path) -> None:
     (folder / PROFILE).write_text("name: 5\nnonsense: true\n", encoding="utf-8")
     with pytest.raises(ProfileError):
         made_from(listed(folder=folder))
+
+
+def test_what_a_deployment_serves_is_read_whatever_is_refused_by_now_and_fits_nothing_where_it_is_not_known(
+    folder: Path,
+) -> None:
+    text = (folder / PROFILE).read_text(encoding="utf-8")
+    (folder / PROFILE).write_text(text.replace("client_flags: {}", "client_flags: {ignore-eos: true}"), "utf-8")
+    with pytest.raises(ProfileError, match="ignore-eos"):
+        made_from(listed(folder=folder))
+    assert serving(listed(folder=folder)).profile.server == a_profile().server
+    check_fit(listed(folder=folder), a_profile())
+    (folder / PROFILE).write_text(text.replace("container:\n", "container:\n  extra: {a: b}\n"), "utf-8")
+    assert serving(listed(folder=folder)).profile == a_profile()
+    with pytest.raises(UsageError, match=r"container\.extra: it was made with it"):
+        check_fit(listed(folder=folder), a_profile())
+
+
+def test_a_record_that_is_torn_serves_nothing_that_is_known(folder: Path) -> None:
+    (folder / PROFILE).write_text("a: [", encoding="utf-8")
+    with pytest.raises(UsageError, match="the record of the deployment tiny is not known") as caught:
+        serving(listed(folder=folder))
+    assert "orch down" in caught.value.hint
 
 
 def test_another_sweep_fits_and_another_server_does_not(folder: Path) -> None:

@@ -45,3 +45,11 @@ def test_advice_that_the_profile_follows_already_is_left_out(tmp_path: Path, fol
     profile = a_profile(server={"flags": {"enforce-eager": followed}})
     (tmp_path / PROFILE).write_text(dump_profile(profile), encoding="utf-8")
     assert ("enforce-eager: true" in told(tmp_path, FakeEngine(output=[LATEST], ended=exited(1)))) is not followed
+
+
+def test_what_a_profile_of_an_earlier_version_says_counts_too_and_a_torn_one_says_nothing(tmp_path: Path) -> None:
+    text = dump_profile(a_profile(server={"flags": {"enforce-eager": True}}))
+    (tmp_path / PROFILE).write_text(text.replace("container:\n", "container:\n  extra: {a: b}\n"), encoding="utf-8")
+    assert module._settings(tmp_path)["server.flags.enforce-eager"] == "true"  # noqa: SLF001 - what advice is judged by
+    (tmp_path / PROFILE).write_text("a: [", encoding="utf-8")
+    assert module._settings(tmp_path) == {}  # noqa: SLF001 - what advice is judged by

@@ -182,20 +182,20 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def watched(clock: Clock) -> Iterator[tuple[dict[str, Any], Callable[[float], str | None]]]:
+def watched(clock: Clock) -> Iterator[Watched]:
     """What a watched server answers, and a look at it after a while."""
     answers: dict[str, Any] = dict(VLLM)
     with answering(answers) as port:
         watch = Watch(Api("127.0.0.1", port, timeout_s=0.2), stall_s=30.0)
 
-        def look(after_s: float) -> str | None:
+        def look(after_s: float, *, waits: bool | None = None) -> str | None:
             clock.now += after_s
-            return watch.problem()
+            return watch.problem() if waits is None else watch.problem(lambda: bool(waits))
 
         yield answers, look
 
 
-Watched = tuple[dict[str, Any], "Callable[[float], str | None]"]
+Watched = tuple[dict[str, Any], "Callable[..., str | None]"]
 
 
 def test_a_server_is_not_asked_more_often_than_needed(watched: Watched) -> None:
@@ -229,6 +229,31 @@ def test_a_server_that_denies_its_requests_hangs_all_the_same(watched: Watched) 
     answers, look = watched
     answers["/metrics"] = METRICS.format(running=0.0, tokens=7.0).encode()
     assert [look(10.0) for _ in range(4)][-1] is not None
+
+
+def test_a_server_whose_client_has_sent_nothing_does_not_hang_however_long_that_takes(watched: Watched) -> None:
+    answers, look = watched
+    answers["/metrics"] = METRICS.format(running=0.0, tokens=7.0).encode()
+    assert [look(10.0, waits=False) for _ in range(12)] == [None] * 12
+    assert [look(10.0, waits=True) for _ in range(2)] == [None] * 2
+    assert look(10.0, waits=True) == "the server hangs: a client is waiting, and no token has come for 30s"
+
+
+def test_a_client_is_asked_only_while_no_tokens_come(clock: Clock) -> None:
+    asked: list[float] = []
+
+    def waits() -> bool:
+        asked.append(clock.now)
+        return True
+
+    answers: dict[str, Any] = dict(VLLM)
+    with answering(answers) as port:
+        watch = Watch(Api("127.0.0.1", port, timeout_s=0.2), stall_s=30.0)
+        for tokens in (*range(9), *[8] * 9):
+            clock.now += 3.0
+            answers["/metrics"] = METRICS.format(running=2.0, tokens=float(tokens)).encode()
+            assert watch.problem(waits) is None
+    assert [at - 1000.0 for at in asked] == [39.0, 42.0, 45.0, 48.0, 51.0, 54.0]
 
 
 def test_a_watch_can_begin_anew(watched: Watched) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -192,11 +193,11 @@ def test_where_the_kernel_does_not_tell_of_a_client_s_end_it_is_looked_for(tmp_p
 def test_how_long_a_client_wanted_a_processor_is_seen_over_its_whole_life(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver, "SAMPLE_S", 0.001)
     monkeypatch.setattr(driver, "MOST_SAMPLES", 8)
-    monkeypatch.setattr(driver, "input_ended", lambda _: False)
+    monkeypatch.setattr(driver, "heard", lambda _: None)
     spin = "import time\nwhile time.process_time() < 0.5: pass"
     pid = os.posix_spawn(sys.executable, [sys.executable, "-c", spin], os.environ)
     runnable_at: list[list[float]] = []
-    code, timed_out, cpu_s = driver.wait(pid, time.monotonic(), 60.0, runnable_at)
+    code, timed_out, cpu_s = driver.wait(pid, time.monotonic(), {"deadline_s": 60.0}, runnable_at)
     assert (code, timed_out) == (0, False)
     assert cpu_s >= 0.5
     assert 4 <= len(runnable_at) < 8, "however long it takes, there are few samples"
@@ -437,6 +438,90 @@ def test_a_script_is_asked_what_it_knows(tmp_path: Path, words: str, *, spread: 
         assert prepared["spread"] is spread
         assert driven.run("one", ["python3", script, "--num-prompts", "2"])["code"] == 0
         assert driven.run("two", ["python3", script, "--nope"])["code"] == 2
+
+
+GUARDED = "import socket, sys, time\nif __name__ == '__main__' and '--help' in sys.argv:\n    "
+UNASKED = {
+    "sleeps": ("time.sleep(600)", "it did not end when asked for its --help"),
+    "connects": ("socket.create_connection(ADDRESS); time.sleep(600)", "it opened a connection when asked"),
+    "looks whether it can": ("socket.socket().connect_ex(ADDRESS); time.sleep(600)", "it opened a connection"),
+    "asks through asyncio": (
+        "import asyncio; asyncio.run(asyncio.open_connection(*ADDRESS)); time.sleep(600)",
+        "it opened a connection",
+    ),
+    "never stops talking": ("while True: print('x' * 100)", "it did not end"),
+    "computes": ("while True: pass", "it did not end when asked for its --help"),
+    "fails": ("sys.exit('no')", "its --help names no options"),
+}
+
+
+@pytest.mark.parametrize("case", UNASKED)
+def test_a_script_that_does_not_give_its_help_holds_nothing_up_and_sends_nothing(tmp_path: Path, case: str) -> None:
+    does, unasked = UNASKED[case]
+    script = str(tmp_path / "site" / "client.py")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        text = GUARDED + does.replace("ADDRESS", repr(server.getsockname()))
+        with driving(
+            tmp_path, {"client.py": text}, {"HELP_S = 15.0": "HELP_S = 1.5", "HELP_BUSY_S = 60.0": "HELP_BUSY_S = 3.0"}
+        ) as driven:
+            driven.receive()
+            began = time.monotonic()
+            prepared = driven.prepare(script)
+            assert time.monotonic() - began < 10
+            assert unasked in prepared["unasked"]
+            assert (prepared["fork"], prepared["options"], prepared["problem"]) == (True, None, "")
+            assert driven.run("one", ["python3", script])["code"] == 0
+        server.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+def test_a_script_may_look_for_its_own_address_and_then_give_its_help(tmp_path: Path) -> None:
+    text = f"{GUARDED}socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('127.0.0.1', 9))\n{ASKING % 'x'}"
+    with driving(tmp_path, {"client.py": text}) as driven:
+        driven.receive()
+        prepared = driven.prepare(str(tmp_path / "site" / "client.py"))
+        assert "--num-prompts" in prepared["options"]
+        assert prepared["unasked"] == ""
+
+
+def test_a_script_that_still_imports_is_waited_for(tmp_path: Path) -> None:
+    text = (ASKING % "x").replace("    parser", "    while time.process_time() < 4: pass\n    parser")
+    changes = {"HELP_S = 15.0": "HELP_S = 0.5", "HELP_QUIET_S = 2.0": "HELP_QUIET_S = 0.1"}
+    with driving(tmp_path, {"client.py": f"import time\n{text}"}, changes) as driven:
+        driven.receive()
+        assert "--num-prompts" in driven.prepare(str(tmp_path / "site" / "client.py"))["options"]
+
+
+def test_a_script_that_has_given_its_help_is_not_waited_for(tmp_path: Path) -> None:
+    text = (ASKING % "x").replace("parser.parse_args()", "parser.print_help(); sys.stdout.flush(); time.sleep(600)")
+    with driving(tmp_path, {"client.py": f"import sys, time\n{text}"}, {}) as driven:
+        driven.receive()
+        began = time.monotonic()
+        prepared = driven.prepare(str(tmp_path / "site" / "client.py"))
+        assert time.monotonic() - began < 20
+        assert "--num-prompts" in prepared["options"]
+        assert prepared["unasked"] == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["print(NAME)", "if True:\n    print(NAME)", "def main(): return 1\nprint(NAME)\nmain()"]
+)
+def test_a_script_that_would_run_when_imported_is_not_imported(tmp_path: Path, text: str) -> None:
+    ran = tmp_path / "ran"
+    script = str(tmp_path / "site" / "client.py")
+    whole = f"open({str(ran)!r}, 'w').close()\nNAME = __file__\n{text}\n"
+    with driving(tmp_path, {"client.py": whole}) as driven:
+        driven.receive()
+        prepared = driven.prepare(script)
+        assert prepared["fork"] is False
+        assert (
+            prepared["reason"]
+            == prepared["unasked"]
+            == ("it would run when imported, having no 'if __name__ == \"__main__\"'")
+        )
+        assert not ran.exists()
+        assert driven.run("one", python(script))["log"] == f"{script}\n".encode()
 
 
 THREAD = "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()"

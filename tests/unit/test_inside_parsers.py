@@ -120,7 +120,7 @@ def test_every_option_is_told_with_the_values_that_it_takes(tmp_path: Path) -> N
         "--speculative-config": (None, "json", None),
         "--compilation-config": (None, "json", None),
         "--odd": (None, "text", None),
-        "--buckets": (None, "text", None),
+        "--buckets": (None, "literal", None),
         "--middleware": (None, "text", None),
         "--timeout": (None, "float", None),
         "--set": (None, "text", ("a", "b", "c")),

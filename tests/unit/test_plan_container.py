@@ -124,6 +124,7 @@ def test_every_setting_of_the_container_section_reaches_the_engine() -> None:
         "user": "1000:1000",
         "options": DockerOptions(),
         "inherited": (),
+        "taken_away": (),
         "secrets": (),
     }
 

@@ -84,6 +84,27 @@ def test_flags_that_the_image_s_version_does_not_know_are_in_the_plan() -> None:
     assert f"# - {line}" in plan_lines(profile, [(Variant(profile, {}), made)], [])
 
 
+@pytest.mark.parametrize(
+    ("server", "key"),
+    [
+        ({"model": "/models/$NAME"}, "server.model"),
+        ({"model": "$(MODEL_PATH)"}, "server.model"),
+        ({"flags": {"chat-template": "${TEMPLATE:-/t.jinja}"}}, "server.flags.chat-template"),
+        ({"env": {"HF_HOME": "$HOME/hub"}}, "server.env.HF_HOME"),
+        ({"flags": {"config": "/srv/vllm.yaml"}}, "server.flags.config"),
+    ],
+)
+def test_what_a_server_s_part_may_be_mistaken_for_is_in_the_plan(server: dict[str, object], key: str) -> None:
+    profile = a_profile(server=server)
+    lines = plan_lines(profile, [(Variant(profile, {}), plan(profile, "mine", "/state"))], [])
+    shown = lines[lines.index("# Values that are not what they seem") + 1]
+    assert shown.startswith(f"# - {key} — ")
+    usual = a_profile()
+    assert not any(
+        "seem" in line for line in plan_lines(usual, [(Variant(usual, {}), plan(usual, "mine", "/state"))], [])
+    )
+
+
 def test_the_start_takes_as_long_as_the_profile_expects() -> None:
     profile = a_profile(health={"expected": {"image": 5, "weights": "1m"}})
     assert estimate(profile).start_s == 65

@@ -94,12 +94,12 @@ def test_what_a_profile_says_of_completions_makes_the_points_that_it_always_made
         *("dataset", "dataset_path", "input_len", "output_len", "num_prompts", "max_concurrency", "request_rate"),
         "client_flags",
     }
-    new = {"backend", "endpoint", "ignore_eos", "percentiles"}
+    new = {"backend", "endpoint", "greedy", "ignore_eos", "percentiles"}
     assert not new & set(a_bench().model_dump())
     hub = a_bench(lengths=None, dataset={"name": "hf", "path": "/d/x"}).model_dump()["dataset"]
     assert hub == {"name": "hf", "file": None, "path": "/d/x"}, "as it was written before it had keys of its own"
-    assert new <= set(a_bench(backend="openai-chat", endpoint="/v1/chat/completions", ignore_eos=False, percentiles=5)
-                      .model_dump())  # fmt: skip
+    other = {"backend": "openai-chat", "endpoint": "/v1/chat/completions", "ignore_eos": False, "percentiles": 5}
+    assert new <= set(a_bench(**other, greedy=False).model_dump())
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -123,6 +123,8 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"backend": "openai-embeddings"}, r"write lengths as {input: \[512\]}, for it makes no output"),
     (INPUT, r"with the backend openai write lengths as \[\[512, 128\]\], input and output"),
     ({**INPUT, "backend": "openai-embeddings", "ignore_eos": True}, "openai-embeddings has no ignore_eos"),
+    ({**INPUT, "backend": "openai-embeddings", "greedy": False}, "openai-embeddings has no temperature; leave it out"),
+    ({"greedy": False, "client_flags": {"temperature": 0.6}}, "client_flags has one; give one of them"),
     ({**INPUT, "backend": "openai-embeddings", "client_flags": {"goodput": ["e2el:5"]}}, "goodput is not counted"),
     (
         {"lengths": None, "backend": "vllm-pooling", "dataset": {"name": "hf", "path": "a/b", "output_len": 5}},
@@ -262,6 +264,18 @@ def test_answers_that_may_end_are_complete_and_noted() -> None:
     ]
     (full,) = assess([a_record(a_measurement(), metrics=short)]).values()
     assert full.notes == ()
+
+
+def test_the_server_s_own_temperature_is_another_point_and_no_client_that_has_its_own_takes_it() -> None:
+    point = one(greedy=False)
+    assert "--temperature" in argv_of()
+    assert "--temperature" not in argv_of(greedy=False)
+    assert point.parameters() == {**one().parameters(), "greedy": False}
+    assert one(greedy=True).id == one().id != point.id
+    assert unsupported(point, dialect_of(VLLM, "0.15.0"), Known()) == []
+    (refused,) = unsupported(point, dialect_of(VLLM, "0.14.1"), Known())
+    assert refused == "bench.greedy: it asks for temperature 0 by itself; give one in client_flags instead"
+    assert len(unsupported(point, dialect_of(SCRIPT, "0.32.0"), Known(spread=True))) == 1
 
 
 def test_a_client_that_ignores_ends_by_itself_is_told_otherwise_in_the_body_of_each_request() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -20,7 +22,9 @@ from orchestrator.vllm.client import (
     client_dialect,
     dialect_of,
 )
+from orchestrator.vllm.parser import ImageParsers
 
+RECORDED = Path(__file__).parents[1] / "fixtures" / "vllm"
 TARGET = Target("127.0.0.1", 8000, "/models/m", "/models/m", trust_remote_code=False)
 
 COMPLETIONS_0_8 = ("--endpoint-type", "openai-comp")
@@ -168,3 +172,19 @@ def test_a_model_under_another_name_is_asked_for_by_that_name() -> None:
     assert ("--served-model-name", "alias") in pairs(argv)
     assert "--trust-remote-code" in argv
     assert not {"--served-model-name", "--trust-remote-code"} & set(argv_of("0.32.0"))
+
+
+@pytest.mark.parametrize("client", ["vllm", "vllm-rs", "/opt/benchmark_serving.py"])
+@pytest.mark.parametrize("version", ["0.8.5", "0.9.2", "0.11.2", "0.33.0"])
+def test_an_ipv6_address_is_told_so_that_every_client_finds_its_port(client: str, version: str) -> None:
+    target = dataclasses.replace(TARGET, host="::1", port=8011)
+    argv = client_argv(client, dialect_of(client, version), target, a_measurement(), "/results")
+    assert argv[argv.index("--base-url") + 1] == "http://[::1]:8011"
+    assert not {"--host", "--port"} & set(argv)
+
+
+def test_every_version_s_parser_knows_the_option_that_takes_a_whole_address() -> None:
+    for path in sorted(RECORDED.glob("*/parsers.json")):
+        option = ImageParsers.model_validate_json(path.read_bytes()).bench.option("base-url")
+        assert option is not None, path
+        assert option.nargs is None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from samples import a_profile
 
-from orchestrator.vllm.flag_forms import certain_form, form_of
+from orchestrator.profile.flags import refused, remarks
+from orchestrator.vllm.flag_forms import Form, certain_form, form_of
 from orchestrator.vllm.flag_kinds import KNOWN, LOOKED_AT
 from orchestrator.vllm.flag_names import SHORT, SHORT_SINCE, read_name, short_since
 from orchestrator.vllm.flags import to_argv
@@ -84,3 +88,61 @@ def test_short_names_that_a_version_lacks_are_those_of_later_versions() -> None:
     assert short_since("-ep", "0.12.0") is None, "it may have it"
     assert short_since("-tp", "0.8.5") is None
     assert short_since("-ep", None) is None
+
+
+NESTED = {"use_inductor": True, "backend": None, "sizes": [1, 2], "inner": {"é": 'it\'s "so"', "off": False}}
+
+
+@pytest.mark.parametrize("version", ["0.8.0", "0.8.5", "0.8.5.post1", "0.8.5+das.opt1"])
+@pytest.mark.parametrize("flags", [{"compilation-config": NESTED}, {"O": NESTED}, {"cc": NESTED}])
+def test_a_version_that_reads_python_is_given_python(flags: dict[str, Any], version: str) -> None:
+    option, word = to_argv(flags, version)
+    assert option == "--compilation-config"
+    assert ast.literal_eval(word) == NESTED
+
+
+@pytest.mark.parametrize("version", ["0.9.0", "0.9.0.1", "0.9.1", "0.9.2", "0.33.0", None])
+def test_every_later_version_is_given_json(version: str | None) -> None:
+    _, word = to_argv({"compilation-config": NESTED}, version)
+    assert json.loads(word) == NESTED
+    assert version is None or certain_form("compilation-config", version) == Form("json", None)
+
+
+def test_dotted_names_and_lists_become_python_too() -> None:
+    assert to_argv({"cc.a": True, "cc.b.c+": "x"}, "0.8.5") == [
+        "--compilation-config",
+        "{'a': True, 'b': {'c': ['x']}}",
+    ]
+    assert to_argv({"compilation-config": 3}, "0.8.5") == ["--compilation-config", "3"]
+
+
+def test_what_json_and_python_write_alike_stays_as_it_always_was() -> None:
+    assert to_argv({"O.level": 3}, "0.8.5") == ["--compilation-config", '{"level":3}']
+    assert to_argv({"speculative-config": {"a": True}}, "0.8.5") == ["--speculative-config", '{"a":true}']
+
+
+def test_a_client_s_flag_that_takes_python_is_given_it_in_all_versions() -> None:
+    assert to_argv({"random-mm-bucket-config": {"(1, 2, 1)": 0.5}}, "0.33.0", "bench")[1] == '{"(1, 2, 1)":0.5}'
+
+
+@pytest.mark.parametrize(
+    ("image", "value", "wrong"),
+    [
+        ("x:vllm0.8.5", '{"a": true}', 1),
+        ("x:vllm0.8.5", "{'a': True}", 0),
+        ("x:vllm0.8.5", {"a": True}, 0),
+        ("x:vllm0.9.0", '{"a": true}', 0),
+        ("x:vllm0.9.0", "{'a': True}", 1),
+        ("x:latest", {"a": True}, 1),
+        ("x:latest", {"a": 1}, 0),
+        ("x:latest", "{'a': True}", 0),
+    ],
+)
+def test_json_for_a_parser_that_reads_python_is_refused(image: str, value: str | dict[str, Any], wrong: int) -> None:
+    profile = a_profile(container={"image": image}, server={"flags": {"compilation-config": value}})
+    asked = ANSWERS["0.9.2" if "0.9" in image else "0.8.5"]
+    said = [problem.text for problem in refused(profile, asked)]
+    assert len(said) == wrong
+    assert all("; write " in text for text in said)
+    if ":vllm" in image:  # what the version alone tells is said without asking the image
+        assert [text for _, text in remarks(profile)] == said

@@ -11,11 +11,10 @@ from typing import Any, NamedTuple
 
 from pydantic_core import ErrorDetails
 
-from orchestrator.profile.checking.docker_words import way_out
-from orchestrator.profile.checking.flag_words import where_flag_belongs
+from orchestrator.profile.checking.ways.lookup import way_out
 from orchestrator.profile.schema import values
 from orchestrator.profile.schema.dataset.kinds import OTHER
-from orchestrator.profile.schema.keys import ENVS, FLAGS, file_keys, homes
+from orchestrator.profile.schema.keys import file_keys, homes
 from orchestrator.profile.schema.together import UP, Lacking
 from orchestrator.profile.text.names import did_you_mean, nearest
 from orchestrator.profile.text.tree import Fault, Keys, Mark, Node, entry_at, fault, is_at
@@ -45,26 +44,16 @@ _PATTERNS = {
     values.HOST_PATTERN: "must be a name and its address, such as hub:10.0.0.2",
     values.CGROUP_RULE_PATTERN: "must be a rule such as c 226:* rwm",
     values.NAMESPACE_PATTERN: "must be host or container:NAME",
-    values.PAIR_PATTERN: "must be NAME=VALUE",
     values.IPC_PATTERN: "must be private, shareable, host, none or container:NAME",
 }
-_OR_ELSE = {"all": "all, a number of devices, or a list of device ids", "auto": "auto or a list of names"}
+_OR_ELSE: dict[Keys, str] = {
+    ("container", "gpus"): ", a number of devices, or a list of device ids",
+    ("container", "holds"): " or a list of names",
+    ("bench", "warmup"): " or a number of requests",
+}
 """What else may stand where one word may."""
 _BESIDE = {"vllm-rs": ", or the path in the container of a client"}
 """What else may stand where one of several words may, by the last of them."""
-_ENV = "write NAME: value, not a list of NAME=value"
-_FLAGS = "write each flag as a key, such as max-model-len: 4096"
-_WRITTEN: dict[Keys, str] = {
-    **dict.fromkeys(ENVS, _ENV),
-    **dict.fromkeys(FLAGS, _FLAGS),
-    ("server", "command"): "write each word by itself, such as [python3, -m, vllm.entrypoints.openai.api_server]",
-    ("bench", "dataset"): "write its name as a key, such as {name: sharegpt}",
-    ("bench", "dataset", "range_ratio"): "one for each is a mapping, {input: 0.2, output: 0.5}, without quotes",
-    ("bench", "lengths"): "write pairs of input and output, such as [[512, 512]]",
-    ("bench", "concurrency"): "leave it out for no limit",
-    ("bench", "percentiles"): "write several as a list, such as [99.9, 99.99]",
-}
-"""How a key is written whose value is not of its shape."""
 _OF_SHAPE = ("tuple_type", "mapping_type", "dict_type", "model_type", "model_attributes_type", "int_type", "float_type")
 _A_MAPPING = "must be a mapping of keys to values"
 _WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
@@ -113,8 +102,11 @@ def faults_of(errors: Iterable[ErrorDetails], root: Node, *, incomplete: bool) -
         if error["type"] == "extra_forbidden"
         for name in _nearest_keys(place)
     }
+    unknown = {place.keys for error, place in placed if "[key]" in error["loc"]}
     for error, place in placed:
         kind = error["type"]
+        if place.node.value is None and place.keys in unknown and "[key]" not in error["loc"]:
+            continue
         lacking = _lacking(error, place, root)
         if (incomplete and lacking) or not meant.isdisjoint(lacking):
             continue
@@ -169,15 +161,16 @@ def _problem(error: ErrorDetails, place: _Place) -> str:
     if kind == "extra_forbidden":
         return _unknown_key(place, error["loc"])
     if kind == "literal_error":
-        return _not_one_of(
-            re.findall(r"'([^']*)'", context["expected"]) or [context["expected"]], error["input"], error["loc"]
-        )
-    if kind == "string_type":
+        allowed = [
+            text or plain.lower() for text, plain in re.findall(r"'([^']*)'|(True|False|-?\d+)", context["expected"])
+        ]
+        words = _not_one_of(allowed, error["input"], place.keys, error["loc"])
+    elif kind == "string_type":
         words = "must be text" + ("; put it in quotes" if isinstance(error["input"], int | float) else "")
     else:
         words = _WORDS[kind](context) if kind in _WORDS else error["msg"]
-    if kind in _OF_SHAPE and (written := _WRITTEN.get(place.keys)):
-        return f"{words}: {written}"
+    if way := way_out("shape" if kind in _OF_SHAPE else "value", place.keys, error["input"]):
+        return f"{words}{';' if ';' in words else ':'} {way}"
     inside_text = place.rest and not isinstance(place.node.value, Mapping)
     return f"{place.rest[-1]} {words}" if inside_text and kind == "string_pattern_mismatch" else words
 
@@ -189,13 +182,15 @@ def _unknown_key(place: _Place, loc: tuple[str | int, ...]) -> str:
         kind = next(str(part) for part in reversed(loc) if str(part).startswith("<"))
         own = entry_at(place.above, ("name",)).node.value if kind == OTHER else kind.strip("<>")
         return f"not a key of '{own}'"
-    if said := way_out(place.keys) or where_flag_belongs(place.keys):
-        return f"unknown key; {said}"
+    if way := way_out("unknown key", place.keys, place.node.value):
+        return f"unknown key; {way}"
     near = _nearest_keys(place)
     if near:
         return f"unknown key{did_you_mean(near)}"
     if elsewhere := homes(name):
         return f"unknown key here; '{name}' belongs to {' or '.join(elsewhere)}"
+    if place.node.value is None:
+        return f"unknown key; {way_out('no value', place.keys)}"
     return "unknown key" + (f"; known here: {', '.join(known)}" if len(known) <= FEW else "")
 
 
@@ -203,10 +198,10 @@ def _nearest_keys(place: _Place) -> list[str]:
     return nearest(str(place.keys[-1]), file_keys(place.keys[:-1]))
 
 
-def _not_one_of(allowed: list[str], given: object, loc: tuple[str | int, ...]) -> str:
+def _not_one_of(allowed: list[str], given: object, keys: Keys, loc: tuple[str | int, ...]) -> str:
     near = did_you_mean(nearest(given, allowed)) if isinstance(given, str) else ""
     if loc[-1] == "[key]":
         return f"unknown key; known here: {', '.join(allowed)}" if not near else f"unknown key{near}"
     if len(allowed) == 1:
-        return f"must be {_OR_ELSE.get(allowed[0], allowed[0])}"
+        return f"must be {allowed[0]}{_OR_ELSE.get(keys, '')}"
     return f"must be one of {', '.join(allowed)}{_BESIDE.get(allowed[-1], '')}{near}"

@@ -37,6 +37,8 @@ A first line `# yaml-language-server: $schema=PATH` makes editors complete and c
 
 `extends: NAME`, a path relative to the file, or a list of either. Later bases win over earlier ones, the file wins
 over all. Mappings merge key by key; everything else, lists included, replaces, and so does a dataset of another `name`.
+What may be a mapping or docker's list of names with values (labels, log options, sysctls, ulimits, extra hosts) merges
+name by name in either form; an empty list takes all of it away.
 `null` takes a key away: a variable or flag is gone, any other key has its default again. Inside a flag's own value null
 is JSON's null. `name` and `description` are never inherited. A file whose name begins with `_` is there to be extended
 and is not listed; a file that extends its own name means the next one of that name in the search.
@@ -86,7 +88,7 @@ Schema = dict[str, Any]
 
 def reference() -> str:
     """Return the page as Markdown."""
-    schema = json_schema()
+    schema = json_schema(in_part=False)
     sections: Schema = schema["$defs"]
     order = ["Container", "Server", "Health", "Bench", "Vary"]
     order += sorted(name for name in sections if name not in order and "properties" in sections[name])
@@ -126,7 +128,8 @@ def _kind(value: Schema) -> str:
     if choices := value.get("anyOf") or value.get("oneOf"):
         return " or ".join(dict.fromkeys(_kind(item) for item in choices if item != {"type": "null"}))
     if "enum" in value or "const" in value:
-        return ", ".join(f"`{item}`" for item in value.get("enum", [value.get("const")]))
+        items = value.get("enum", [value.get("const")])
+        return ", ".join(f"`{item if isinstance(item, str) else json.dumps(item)}`" for item in items)
     return _plain_kind(value)
 
 

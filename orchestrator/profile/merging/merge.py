@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from orchestrator.profile.merging.flag_merge import without_said_anew
-from orchestrator.profile.schema.keys import AXES, CHOICES, ENVS, FLAGS, KINDS
+from orchestrator.profile.schema.keys import AXES, CHOICES, ENVS, FLAGS, KINDS, is_unknown
 from orchestrator.profile.text.tree import Entry, Keys, Node
 
 
@@ -34,7 +34,10 @@ def _kind(node: Node, keys: Keys) -> object:
 
 
 def without_nulls(node: Node, keys: Keys = ()) -> Node:
-    """Return a tree without the keys that are null: the default, or nothing, takes their place."""
+    """Return a tree without the keys that are null: the default, or nothing, takes their place.
+
+    A key that the schema does not know stays, for the schema to refuse.
+    """
     if keys[:-1] in FLAGS or keys[:-1] == AXES or keys in CHOICES:
         return node
     if isinstance(node.value, Mapping):
@@ -43,6 +46,7 @@ def without_nulls(node: Node, keys: Keys = ()) -> Node:
             for key, entry in node.value.items()
             if entry.node.value is not None
             or (keys in FLAGS and "." in key)  # a key of a JSON value, which may be null
+            or is_unknown((*keys, key))
         }
         return replace(node, value=kept)
     if isinstance(node.value, tuple):

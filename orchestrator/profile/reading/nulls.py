@@ -9,12 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence, Sized
 
 from pydantic.fields import FieldInfo
 
-from orchestrator.profile.reading.written import MAPPINGS
-from orchestrator.profile.schema.keys import AXES, CHOICES, ENVS, FLAGS, fields_at
+from orchestrator.profile.checking.ways.lookup import way_out
+from orchestrator.profile.schema.keys import AXES, CHOICES, FLAGS, INVENTED, fields_at, is_unknown
 from orchestrator.profile.text.tree import Fault, Keys, Node, entry_at, fault, is_at
 from orchestrator.vllm.flag_names import read_name
-
-QUOTE = "in a one-line mapping put text that holds a comma in quotes"
 
 
 def stray_nulls(root: Node, layers: Sequence[Node]) -> list[Fault]:
@@ -39,14 +37,15 @@ def _walk(node: Node, keys: Keys, layers: Sequence[Node]) -> Iterator[Fault]:
         inner = (*keys, key)
         if entry.node.value is not None:
             yield from _walk(entry.node, inner, layers)
-        elif not _is_default(inner) and not _set_elsewhere(inner, layers):
-            yield fault(entry.mark, inner, f"has no value, and no extended profile sets it: {_way_out(inner)}")
+        elif not (is_unknown(inner) or _is_default(inner) or _set_elsewhere(inner, layers)):
+            way = way_out("no value", inner)
+            yield fault(entry.mark, inner, f"has no value, and no extended profile sets it: {way}")
 
 
 def _is_default(keys: Keys) -> bool:
     """Say whether the schema knows a key whose default is nothing, or that it demands and says so itself."""
     name = keys[-1]
-    if keys[:-1] in MAPPINGS:
+    if keys[:-1] in INVENTED:
         return False
     fields = [known[name] for known in fields_at(keys[:-1]) if name in known]
     return keys == ("extends",) or any(map(_stands_for_nothing, fields))
@@ -68,11 +67,3 @@ def _set_elsewhere(keys: Keys, layers: Sequence[Node]) -> bool:
             if entry.node.value is not None and read_name(str(text)).flag == flag:
                 return True
     return False
-
-
-def _way_out(keys: Keys) -> str:
-    if keys[:-1] in ENVS:
-        return f'{QUOTE}; an empty variable is written "", one that is passed on {{inherit: true}}'
-    if keys[:-1] in FLAGS:
-        return f"{QUOTE}; a flag without a value is written true"
-    return f"{QUOTE}; or leave the key out"

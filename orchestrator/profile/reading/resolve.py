@@ -19,6 +19,7 @@ from orchestrator.profile.reading.node_files import ReadPath, with_whole_paths
 from orchestrator.profile.reading.nulls import stray_nulls
 from orchestrator.profile.reading.variants import faults_of_variants
 from orchestrator.profile.reading.written import as_written
+from orchestrator.profile.schema.pairs import paired, with_list_of_hosts
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.profile.text.document import parse_profile, read_text
 from orchestrator.profile.text.find import candidates, is_path, names
@@ -51,10 +52,11 @@ def resolve(path: Path, search: Sequence[Path], sets: Sequence[str] = ()) -> Res
         reading.files.append(place(text))
         reading.take(document.faults)
         if document.root is not None:
-            reading.overrides.append(document.root)
-            root = replace(merge(root, document.root), mark=root.mark)
+            override = reading.with_pairs(document.root)
+            reading.overrides.append(override)
+            root = replace(merge(root, override), mark=root.mark)
     reading.take(stray_nulls(root, reading.layers()))
-    root, paths = with_whole_paths(as_written(without_nulls(root)))
+    root, paths = with_whole_paths(as_written(with_list_of_hosts(without_nulls(root))))
     data = plain(root)
     named = "name" in data
     data.setdefault("name", path.stem)
@@ -114,8 +116,14 @@ class _Reading:
             self.files.append(file)
             self.take(document.faults)
             self.incomplete |= document.root is None
-            self.documents[real] = document.root or Node(Mark(file, 1, 1), {})
+            self.documents[real] = self.with_pairs(document.root or Node(Mark(file, 1, 1), {}))
         return self.documents[real]
+
+    def with_pairs(self, root: Node) -> Node:
+        """Return a tree in which what may be a list of names with values is a mapping, as it is merged."""
+        made, faults = paired(root)
+        self.take(faults)
+        return made
 
     def extends(self, root: Node) -> Iterator[tuple[str, Mark]]:
         entry = root.value.get("extends") if isinstance(root.value, Mapping) else None

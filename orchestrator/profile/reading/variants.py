@@ -11,6 +11,7 @@ from orchestrator.profile.checking.faults import faults_of
 from orchestrator.profile.merging.combinations import Combination, combinations, problems
 from orchestrator.profile.merging.merge import merge, without, without_nulls
 from orchestrator.profile.schema.keys import split_key
+from orchestrator.profile.schema.pairs import paired, with_list_of_hosts
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.profile.schema.vary import Vary
 from orchestrator.profile.text.tree import Entry, Fault, Mark, Node, entry_at, fault, marked, nested, plain
@@ -48,9 +49,12 @@ def faults_of_variants(root: Node, name: str, *, incomplete: bool) -> list[Fault
 def laid(root: Node, combination: Combination) -> Node:
     """Return a profile's tree with the values of a combination in it, and without the section that they come from."""
     section = entry_at(root, (SECTION,)).node
-    tree = without(root, SECTION)
+    tree, _ = paired(without(root, SECTION))
     for key, choice in combination.items():
         place = entry_at(section, choice.keys[: choice.keys.index(key) + 1]).mark
         value = entry_at(section, choice.keys).node
-        tree = replace(merge(tree, nested(split_key(key), Entry(place, value))), mark=root.mark)
-    return without_nulls(tree)
+        over, faults = paired(nested(split_key(key), Entry(place, value)))
+        if faults:  # for the schema to refuse as it stands
+            over = nested(split_key(key), Entry(place, value))
+        tree = replace(merge(tree, over), mark=root.mark)
+    return with_list_of_hosts(without_nulls(tree))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-from orchestrator.profile.schema.keys import AXES, CHOICES, ENVS, split_key
+from orchestrator.profile.schema.keys import AXES, CHOICES, ENVS, FLAGS, split_key
 from orchestrator.profile.text.tree import Keys, Node
+from orchestrator.vllm.flag_forms import form_of
+from orchestrator.vllm.flag_names import read_name
 
 TEXTS: frozenset[Keys] = frozenset(
     ("container", name) for name in ("gpus", "group_add", "cpuset_cpus", "cpuset_mems", "user")
@@ -23,6 +26,7 @@ def as_written(node: Node, keys: Keys = ()) -> Node:
     path = tuple(key for key in keys if isinstance(key, str))
     if node.text:
         wanted = path[:-1] in MAPPINGS or (path in TEXTS and (path not in LISTED or path != keys))
+        wanted = wanted or (path[:-1] in FLAGS and node.text not in _usual(node.value) and _takes_text(path))
         return replace(node, value=node.text, text="") if wanted else node
     if isinstance(node.value, tuple):
         return replace(node, value=tuple(as_written(item, (*keys, i)) for i, item in enumerate(node.value)))
@@ -40,3 +44,16 @@ def _at(node: Node, keys: Keys, axis: bool) -> Node:  # noqa: FBT001 - one of tw
     if axis and isinstance(node.value, tuple):
         return replace(node, value=tuple(as_written(item, keys) for item in node.value))
     return as_written(node, keys)
+
+
+def _usual(number: Any) -> tuple[str, str]:  # noqa: ANN401 - a node's value
+    """Return a number as a flag gets it, and as a dump of the profile has it: neither says more than the number."""
+    text = str(number)
+    return text, text if "." in text else text.replace("e", ".0e")
+
+
+def _takes_text(keys: Keys) -> bool:
+    """Say whether a flag takes text, or anything: then a number is passed on as it is written, as a shell does."""
+    name = read_name(str(keys[-1]))
+    form = form_of(name.flag, None, "serve" if keys[0] == "server" else "bench")
+    return not name.keys and (form is None or form.kind == "text")

@@ -37,7 +37,7 @@ from orchestrator.profile.schema.together import UP, checked, raise_all
 from orchestrator.profile.schema.values import Count, Flags, Grown
 from orchestrator.units import Duration
 from orchestrator.workload.arrival import POISSON, RampUp
-from orchestrator.workload.backend import BACKENDS, COMPLETIONS
+from orchestrator.workload.backend import BACKENDS, COMPLETIONS, backend_of
 
 __all__ = ["Bench", "LengthProduct"]
 
@@ -45,7 +45,7 @@ __all__ = ["Bench", "LengthProduct"]
 class Bench(Grown):
     """The sweep: each combination of lengths, concurrency, request rate and number of prompts is a point."""
 
-    ADDED: ClassVar[frozenset[str]] = frozenset({"backend", "endpoint", "ignore_eos", "percentiles"})
+    ADDED: ClassVar[frozenset[str]] = frozenset({"backend", "endpoint", "greedy", "ignore_eos", "percentiles"})
 
     lengths: Lengths | None = None
     """Lengths in tokens: a list of [input, output] pairs, or `input:` and `output:` lists to combine."""
@@ -80,6 +80,9 @@ class Bench(Grown):
     ignore_eos: StrictBool | None = None
     """Whether answers go on after their end until they have the output length. Unless it is said they do wherever an
     output length is asked for; false makes that length the most that an answer can have."""
+    greedy: StrictBool = True
+    """Whether the likeliest token is asked for where `client_flags` has no temperature, as clients before vLLM 0.15 do
+    by themselves; false leaves it to the server, as later clients do."""
     percentiles: Percentiles = Field(default=(), validate_default=True)
     """Further percentiles of each latency, beside 50, 90, 95 and 99, such as `[99.9]`."""
     seed: Annotated[int, Field(ge=0, strict=True)] = 0
@@ -113,7 +116,7 @@ class Bench(Grown):
     @property
     def asked_endpoint(self) -> str | None:
         """Return the path of the server where it is not the backend's own."""
-        return None if self.endpoint == BACKENDS[self.backend].endpoint else self.endpoint
+        return None if self.endpoint == backend_of(self.backend).endpoint else self.endpoint
 
     @field_validator("endpoint")
     @classmethod
@@ -128,6 +131,14 @@ class Bench(Grown):
         if ignore_eos and backend is not None and not BACKENDS[backend].samples:
             raise ValueError(f"{backend} has no ignore_eos; leave it out")
         return ignore_eos
+
+    @field_validator("greedy")
+    @classmethod
+    def _tokens_are_drawn(cls, greedy: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic calls it
+        backend = info.data.get("backend")
+        if not greedy and backend is not None and not BACKENDS[backend].samples:
+            raise ValueError(f"{backend} has no temperature; leave it out")
+        return greedy
 
     @field_validator("percentiles")
     @classmethod

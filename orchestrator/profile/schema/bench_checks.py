@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from pydantic import ValidationInfo
 
 from orchestrator.profile.schema.bench_kinds import LengthProduct
 from orchestrator.profile.schema.dataset.kinds import Dataset
+from orchestrator.profile.schema.flag_names import ORCH
 from orchestrator.profile.schema.together import UP, Lacking, Place, Problem, given
 from orchestrator.vllm.client import EXTRA_BODY, extra_body, is_rust
 from orchestrator.vllm.dataset import owned_flags, said_of_dataset
@@ -25,10 +27,12 @@ OWN_FLAGS = (
 
 OWN_BODY = {
     "ignore_eos": "bench.ignore_eos", "max_tokens": "bench.lengths", "max_completion_tokens": "bench.lengths",
-    "max_output_tokens": "bench.lengths", "stream": "orch itself", "stream_options": "orch itself",
+    "max_output_tokens": "bench.lengths", "stream": ORCH, "stream_options": ORCH,
     "model": "server.model",
 }  # fmt: skip
 """What the body of a request holds already, and the key of the profile that sets it."""
+GOODPUT = re.compile(r"\w+:[0-9.eE+-]+")
+"""One limit of what counts as good."""
 KEY_FLAGS = {
     "max-concurrency": "bench.concurrency",
     "request-rate": "bench.request_rate",
@@ -59,7 +63,7 @@ KEY_FLAGS = {
 
 def owned_by_keys(info: ValidationInfo) -> dict[str, str]:
     """Return every flag that must not stand among the further ones, without dashes, and what sets it."""
-    owned = {**KEY_FLAGS, **owned_flags(), **dict.fromkeys(OWN_FLAGS, "orch itself")}
+    owned = {**KEY_FLAGS, **owned_flags(), **dict.fromkeys(OWN_FLAGS, ORCH)}
     owned |= _said_by_the_dataset(info.data.get("dataset"))
     client = info.data.get("client")
     if isinstance(client, str) and client.startswith("/") and not is_rust(client):
@@ -160,9 +164,18 @@ def flag_problems(flags: object, info: ValidationInfo) -> Iterator[Problem]:
     for field in extra_body(flags):
         if field in OWN_BODY:
             yield (given_names[EXTRA_BODY],), f"'{field}' of the body is set by {OWN_BODY[field]}"
-    backend = info.data.get("backend")
-    if backend is not None and not BACKENDS[backend].generates and lookup(flags, "goodput") is not None:
+    if info.data.get("greedy") is False and lookup(flags, "temperature") is not None:
+        yield (UP, "greedy"), "the server's own temperature is asked for, and client_flags has one; give one of them"
+    backend, goodput = info.data.get("backend"), lookup(flags, "goodput")
+    if goodput is None or isinstance(goodput, dict):
+        return
+    if backend is not None and not BACKENDS[backend].generates:
         yield (given_names["goodput"],), f"goodput is not counted for {backend}, whose requests generate no tokens"
+    limits = goodput if isinstance(goodput, list) else [goodput]
+    apart = len(goodput.split()) > 1 if isinstance(goodput, str) else False  # which is a fault of any flag's value
+    if not apart and not all(isinstance(limit, str) and GOODPUT.fullmatch(limit) for limit in limits):
+        text = 'is a list of limits in milliseconds, each one word: ["ttft:200", "tpot:50"]'
+        yield (given_names["goodput"],), f"goodput {text}"
 
 
 def share_problems(dataset: Dataset, info: ValidationInfo) -> Iterator[Problem]:

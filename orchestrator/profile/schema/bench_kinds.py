@@ -35,7 +35,8 @@ def _lengths_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file h
 
 LengthPair = Annotated[tuple[Count, Count], BeforeValidator(_read_pair, json_schema_input_type=tuple[Count, Count])]
 Lengths = Annotated[
-    Annotated[tuple[LengthPair, ...], Tag("<pairs>")] | Annotated[LengthProduct, Tag("<combined>")],
+    Annotated[tuple[LengthPair, ...], Field(json_schema_extra={"minItems": 1}), Tag("<pairs>")]
+    | Annotated[LengthProduct, Tag("<combined>")],
     Discriminator(_lengths_kind),
 ]
 
@@ -59,9 +60,10 @@ def _read_prompts(value: Any) -> Any:  # noqa: ANN401 - a validator sees whateve
 ALL_PROMPTS = -1
 """What newer clients take for all prompts of a dataset."""
 Prompts = Annotated[Counts, BeforeValidator(_read_prompts)]
+Percentile = Annotated[float, Field(gt=0, lt=100, strict=True)]
 Percentiles = Annotated[
-    tuple[Annotated[float, Field(gt=0, lt=100, strict=True)], ...],
-    BeforeValidator(as_list, json_schema_input_type=float | list[float]),
+    tuple[Percentile, ...],
+    BeforeValidator(as_list, json_schema_input_type=Percentile | list[Percentile]),
 ]
 EndpointPath = Annotated[str, Field(pattern=ABSOLUTE_PATH_PATTERN)]
 

@@ -28,7 +28,7 @@ def _memory(container: Mapping[str, Any]) -> Iterator[Problem]:
         for key in ("memory_swap", "oom_kill_disable"):
             if container.get(key) not in (None, False):
                 yield (key,), f"{key} needs container.memory, a limit of the memory alone"
-    if memory is not None and swap is not None and -1 != swap < memory:
+    if memory is not None and swap is not None and 0 <= swap < memory:
         yield (
             ("memory_swap",),
             "is memory and swap together, so it must not be less than container.memory; -1 is no limit",

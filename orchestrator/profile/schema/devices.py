@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
+from orchestrator.profile.schema.patterns import DEVICE_TEXT_PATTERN, GPU_ID_PATTERN, GPUS_TEXT_PATTERN
 from orchestrator.profile.schema.values import (
     CDI_PATTERN,
     DEVICE_PATH_PATTERN,
@@ -68,12 +69,13 @@ def _device_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file ho
     return "<cdi>" if named else "<node>"
 
 
+DeviceText = Annotated[str, Field(pattern=f"{DEVICE_TEXT_PATTERN}|{CDI_PATTERN}")]
 Device = Annotated[
     Annotated[
         Annotated[DeviceSpec, Tag("<node>")] | Annotated[CdiDevice, Tag("<cdi>")],
         Discriminator(_device_kind),
     ],
-    BeforeValidator(_read_device, json_schema_input_type=str | DeviceSpec | CdiDevice),
+    BeforeValidator(_read_device, json_schema_input_type=DeviceText | DeviceSpec | CdiDevice),
 ]
 
 
@@ -93,8 +95,25 @@ def _one_id(text: str) -> str:
     return text
 
 
-GpuId = Annotated[TextOrNumber, AfterValidator(_one_id)]
+GpuId = Annotated[
+    TextOrNumber,
+    AfterValidator(_one_id),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": GPU_ID_PATTERN}, {"type": "number"}]}),
+]
 GpuIds = Annotated[tuple[GpuId, ...], Field(min_length=1)]
+
+
+def _count_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
+    return "<all>" if value in (-1, "all") and not isinstance(value, bool) else "<count>"
+
+
+AnyCount = Annotated[
+    Annotated[
+        Annotated[Literal[-1], Tag("<all>")] | Annotated[Count, Tag("<count>")],
+        Discriminator(_count_kind),
+    ],
+    BeforeValidator(lambda value: -1 if value == "all" else value, json_schema_input_type=Literal[-1, "all"] | Count),
+]
 
 
 class GpuRequest(Section):
@@ -102,7 +121,7 @@ class GpuRequest(Section):
 
     driver: str = ""
     """Driver of the engine that is asked; the engine chooses unless given."""
-    count: Literal[-1] | Count | None = None
+    count: AnyCount | None = None
     """How many; -1 is all. Docker takes 1 where neither this nor `device_ids` is given."""
     device_ids: tuple[GpuId, ...] = ()
     """Which ones, in place of `count`."""
@@ -141,7 +160,7 @@ def _read_gpus(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever t
 def _from_mapping(value: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever the file holds
     if {"deploy", "resources", "reservations", "devices"} & set(value):
         raise ValueError(f"a deploy section of compose is not read here; {HOW}")
-    return {**value, "count": -1} if value.get("count") == "all" else value
+    return value
 
 
 def _from_text(text: str) -> dict[str, Any]:
@@ -193,6 +212,7 @@ def _gpus_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file hold
     return "<all>" if isinstance(value, str) else "<count>"
 
 
+GpusText = Annotated[str, Field(pattern=GPUS_TEXT_PATTERN)]
 Gpus = Annotated[
     Annotated[
         Annotated[Literal["all"], Tag("<all>")]
@@ -201,7 +221,7 @@ Gpus = Annotated[
         | Annotated[GpuRequest, Tag("<request>")],
         Discriminator(_gpus_kind),
     ],
-    BeforeValidator(_read_gpus, json_schema_input_type=str | int | GpuIds | GpuRequest),
+    BeforeValidator(_read_gpus, json_schema_input_type=GpusText | AnyCount | GpuIds | GpuRequest),
 ]
 
 

@@ -7,8 +7,15 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, StrictBool, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, field_validator
 
+from orchestrator.profile.schema.pairs import HOSTS
+from orchestrator.profile.schema.patterns import (
+    ADDRESS_PATTERN,
+    HOST_ADDRESS_PATTERN,
+    HOST_NAME_PATTERN,
+    HOST_TEXT_PATTERN,
+)
 from orchestrator.profile.schema.values import (
     CGROUP_RULE_PATTERN,
     HOST_PATTERN,
@@ -17,12 +24,13 @@ from orchestrator.profile.schema.values import (
     TMPFS_PATTERN,
     AbsolutePath,
     Grown,
+    Labels,
     OneOrMore,
     Pairs,
     Text,
-    TextOrNumber,
+    listed,
 )
-from orchestrator.units import Size
+from orchestrator.units import Size, SizeOrUnlimited
 
 LABEL_PREFIX = "orch."
 """Labels of this beginning are orch's own; `orchestrator.plan.labels` names them."""
@@ -30,7 +38,14 @@ LABEL_PREFIX = "orch."
 
 def _hosts(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
     """Read compose's mapping of names to addresses as docker's list."""
-    return [f"{name}:{address}" for name, address in value.items()] if isinstance(value, Mapping) else value
+    if not isinstance(value, Mapping):
+        return listed(value)
+    given = [
+        (name, item) for name, host in value.items() for item in (host if isinstance(host, list | tuple) else [host])
+    ]
+    if not all(isinstance(address, str) for _, address in given):
+        raise ValueError(HOSTS.problem)
+    return [f"{name}:{address}" for name, address in given]
 
 
 def _host(text: str) -> str:
@@ -50,6 +65,14 @@ def _address(text: str) -> str:
     return text
 
 
+Address = Annotated[Text, AfterValidator(_address), Field(json_schema_extra={"pattern": ADDRESS_PATTERN})]
+Host = Annotated[
+    str, Field(pattern=HOST_PATTERN), AfterValidator(_host), Field(json_schema_extra={"pattern": HOST_TEXT_PATTERN})
+]
+_OneHost = Annotated[str, Field(pattern=HOST_ADDRESS_PATTERN)]
+_ByName = Mapping[Annotated[str, Field(pattern=HOST_NAME_PATTERN)], _OneHost | list[_OneHost]]
+
+
 class DockerOptions(Grown):
     """What docker can be told about a container and few profiles need."""
 
@@ -62,11 +85,10 @@ class DockerOptions(Grown):
     domainname: Text | None = None
     """Domain of the container's host."""
     extra_hosts: Annotated[
-        OneOrMore[Annotated[str, Field(pattern=HOST_PATTERN)]],
-        BeforeValidator(_hosts),
+        tuple[Host, ...], BeforeValidator(_hosts, json_schema_input_type=Host | list[Host] | _ByName)
     ] = ()
     """Further names and their addresses, `name:address`."""
-    dns: OneOrMore[Text] = ()
+    dns: OneOrMore[Address] = ()
     """Addresses of name servers."""
     dns_search: OneOrMore[Text] = ()
     """Domains in which names are looked up."""
@@ -88,13 +110,13 @@ class DockerOptions(Grown):
     """Cgroup that the container's own is made in."""
     device_cgroup_rules: OneOrMore[Annotated[str, Field(pattern=CGROUP_RULE_PATTERN)]] = ()
     """Devices that the container may use by their numbers, such as `c 226:* rwm`."""
-    sysctls: Pairs[TextOrNumber] = Field(default_factory=dict)
+    sysctls: Pairs = Field(default_factory=dict)
     """Settings of the kernel in the container's namespaces, such as `net.core.somaxconn: 1024`."""
     cpus: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False, strict=True)] | None = None
     """How many CPUs' worth of time it may use, such as 7.5."""
     cpu_shares: Annotated[int, Field(ge=2, le=262144, strict=True)] | None = None
     """Relative weight of its CPU time; docker's is 1024."""
-    memory_swap: Annotated[Literal[-1], Field()] | Size | None = None
+    memory_swap: SizeOrUnlimited | None = None
     """Limit of memory and swap together; -1 is no limit. Needs `memory`."""
     memory_reservation: Size | None = None
     """Memory that it is reduced to when the node runs short."""
@@ -108,24 +130,14 @@ class DockerOptions(Grown):
     """How readily the node kills it for memory."""
     log_driver: Literal["json-file", "local", "journald"] | None = None
     """Where the engine keeps the output, which orch reads back from it."""
-    log_options: Pairs[TextOrNumber] = Field(default_factory=dict)
+    log_options: Pairs = Field(default_factory=dict)
     """Options of the log driver, such as `max-size: 100m`."""
-    labels: Pairs[TextOrNumber] = Field(default_factory=dict)
+    labels: Labels = Field(default_factory=dict)
     """Further labels of the container."""
     platform: Text | None = None
     """Platform of the image, such as `linux/arm64`, where it has several."""
 
     ADDED: ClassVar[frozenset[str]] = frozenset()
-
-    @field_validator("extra_hosts")
-    @classmethod
-    def _hosts_have_addresses(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(_host, hosts))
-
-    @field_validator("dns")
-    @classmethod
-    def _name_servers_are_addresses(cls, servers: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(_address, servers))
 
     @field_validator("labels")
     @classmethod

@@ -14,6 +14,7 @@ from pydantic import ValidatorFunctionWrapHandler
 
 from orchestrator.profile.schema.together import Problem, checked
 from orchestrator.vllm.flag_forms import Program, form_of
+from orchestrator.vllm.flag_kinds import KNOWN
 from orchestrator.vllm.flag_names import FlagName, read_name
 from orchestrator.vllm.flags import gathered, words
 
@@ -32,6 +33,11 @@ REFUSED = {
 """Flags with which a server starts that orch could neither see healthy nor measure."""
 TURNED_ON = ("headless", "grpc", "help")
 """Of these, the switches, which do no harm when they are false."""
+ORCH = "orch itself"
+"""What owns a flag that no key of the profile sets."""
+_SETTING = re.compile(r"[\w.-]+[:=]\S+")
+_PLAIN = re.compile(r"[\w./:@+-]+")
+"""A name, a number or a path."""
 
 
 def check_flags(
@@ -56,13 +62,23 @@ def _problems(flags: Mapping[Any, Any], owned: Mapping[str, str], program: Progr
     for text, value in named.items():
         name = read_name(text)
         if name.flag in owned:
-            yield (text, KEY), f"'{text}' is set by {owned[name.flag]}"
+            way = "; leave it out" if owned[name.flag] == ORCH else ""
+            yield (text, KEY), f"'{text}' is set by {owned[name.flag]}{way}"
+        elif whole := _beginning_of(name, owned):
+            yield (text, KEY), f"'{text}' is short for '{whole}', which is set by {owned[whole]}"
         elif (program == "serve" or name.flag == "help") and (why := _refusal(name, value)):
             yield (text, KEY), f"'{text}' is not for orch: {why}"
         yield from _odd_values(text, name, value, program)
     for given in gathered(named):
         for text, problem in given.problems:
             yield (text, KEY), problem
+
+
+def _beginning_of(name: FlagName, owned: Mapping[str, str]) -> str | None:
+    """Return the flag of another key that vLLM's parser would take a name for; None if the name is a flag's own."""
+    if name.flag in KNOWN or len(name.flag) == 1:
+        return None
+    return next((flag for flag in sorted(owned) if flag.startswith(name.flag)), None)
 
 
 def _refusal(name: FlagName, value: object) -> str:
@@ -77,15 +93,21 @@ def _odd_values(text: str, name: FlagName, value: Any, program: Program) -> Iter
     if (name.level is not None and value not in (None, True)) or (name.negates and value is False):
         way = f"write true, or O: {name.level}" if name.negates is False else f"write {name.flag}: true"
         yield (text,), f"'{text}' says it all and takes no value; {way}"
-    if name.keys or value is None or isinstance(value, bool | Mapping):
+    if name.keys or value is None or isinstance(value, bool):
         return
     form = form_of(name.flag, None, program)
     many = form is not None and (form.takes_words or form.repeated)
+    if isinstance(value, Mapping):
+        if many and program == "bench":
+            listed = ", ".join(_pairs(name, value))
+            yield (text,), f"'{text}' takes words and no mapping; write a list of them: [{listed}]"
+        return
     if value == [] and many:
         yield (text,), f"'{text}' wants at least one value; null leaves the flag out"
         return
     if many and isinstance(value, str) and (pairs := _several(value)):
-        yield (text,), f"'{text}' takes several words, and a text is one of them; write [{', '.join(pairs)}]"
+        one = "" if _SETTING.fullmatch(pairs[0]) else f', or ["{value}"] if it is one'
+        yield (text,), f"'{text}' takes several words, and a text is one of them; write [{', '.join(pairs)}]{one}"
     given = words(list(value) if isinstance(value, tuple) else value, form)
     for number, word in enumerate(given):
         place = (text, number) if isinstance(value, list) and len(given) == len(value) else (text,)
@@ -94,9 +116,15 @@ def _odd_values(text: str, name: FlagName, value: Any, program: Program) -> Iter
 
 
 def _several(text: str) -> list[str]:
-    """Return the words of a text that is several settings, as in `ttft:200 tpot:50`; none where it may be one."""
+    """Return the words of a text that is several, such as `ttft:200 tpot:50` or `a b`; none where it may be one."""
     parts = text.split()
-    return parts if parts[1:] and all(re.fullmatch(r"[\w.-]+[:=]\S+", part) for part in parts) else []
+    whole = any(all(pattern.fullmatch(part) for part in parts) for pattern in (_SETTING, _PLAIN))
+    return parts if parts[1:] and whole else []
+
+
+def _pairs(name: FlagName, value: Mapping[Any, Any]) -> Iterator[str]:
+    mark = ":" if name.flag == "goodput" else "="
+    return (f'"{key}{mark}{item}"' for key, item in value.items())
 
 
 def _looks_like_a_flag(word: str) -> bool:

@@ -5,12 +5,13 @@ Nothing here knows a key by name, except the mappings whose keys the user invent
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, get_args
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from orchestrator.profile.schema.pairs import FORMS, SECTION
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.profile.text.tree import Keys
 
@@ -23,25 +24,48 @@ AXES: Keys = ("vary", "axes")
 CHOICES: frozenset[Keys] = frozenset({("vary", "exclude"), ("vary", "include")})
 """Lists of such keys with one value each."""
 
-DOTTED: frozenset[Keys] = frozenset({("container", name) for name in ("labels", "log_options", "sysctls")})
+PAIRED: frozenset[Keys] = frozenset((SECTION, name) for name in FORMS)
+"""Mappings that may be written as docker writes them too: a list of names, each with its value."""
+DOTTED: frozenset[Keys] = PAIRED - {("container", "ulimits")}
 """Mappings whose keys may hold dots as well."""
+INVENTED: frozenset[Keys] = ENVS | FLAGS | PAIRED | {AXES, ("container", "gpus", "options")}
+"""Mappings whose keys the schema does not know: the user invents them."""
 KINDS: dict[Keys, str] = {("bench", "dataset"): "random"}
 """Mappings that are of one kind among several, told by their `name`, each with the name of those that give none."""
 
 
 def valid_keys(path: Keys) -> tuple[str, ...]:
     """Return the keys that the schema knows in the mapping at a path; none where the user invents them."""
-    return tuple(dict.fromkeys(name for known in fields_at(path) for name in known))
+    if path in INVENTED:
+        return ()
+    return tuple(dict.fromkeys([*(name for known in fields_at(path) for name in known), *_literal_keys(path)]))
+
+
+def is_unknown(keys: Keys) -> bool:
+    """Say whether the schema knows the keys of a mapping, and one that stands in it is none of them."""
+    known = file_keys(keys[:-1])
+    return bool(known) and keys[-1] not in known
 
 
 def fields_at(path: Keys) -> list[dict[str, FieldInfo]]:
     """Return the fields of each kind of mapping that may stand at a path, by the keys that a file has for them."""
+    return [_fields(model) for model in _models_at(path)]
+
+
+def _models_at(path: Keys) -> list[type[BaseModel]]:
     models: list[type[BaseModel]] = [Profile]
     for key in path:
         fields = [known[key] for known in map(_fields, models) if isinstance(key, str) and key in known]
         if fields:
             models = [inner for field in fields for inner in _models(field.annotation)]
-    return [_fields(model) for model in models]
+    return models
+
+
+def _literal_keys(path: Keys) -> tuple[str, ...]:
+    """Return the keys of a mapping that no model stands for, but a list of names."""
+    fields = [known[path[-1]] for known in fields_at(path[:-1]) if path[-1] in known] if path else []
+    names = (get_args(get_args(field.annotation)[0]) for field in fields if get_origin(field.annotation) is Mapping)
+    return tuple(name for found in names for name in found if isinstance(name, str))
 
 
 def file_keys(path: Keys) -> tuple[str, ...]:

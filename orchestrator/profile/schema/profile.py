@@ -12,7 +12,6 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     ModelWrapValidatorHandler,
     StrictBool,
@@ -22,13 +21,15 @@ from pydantic import (
     model_validator,
 )
 
-from orchestrator.metrics.objectives import parse_objective
+from orchestrator.metrics.objectives import OBJECTIVE_PATTERN, parse_objective
 from orchestrator.profile.schema.bench import Bench
 from orchestrator.profile.schema.container_checks import misfits
 from orchestrator.profile.schema.dataset.kinds import place_of
 from orchestrator.profile.schema.devices import Device, Gpus, Holds
 from orchestrator.profile.schema.docker_options import DockerOptions
 from orchestrator.profile.schema.flag_names import check_flags
+from orchestrator.profile.schema.pairs import PLAIN
+from orchestrator.profile.schema.patterns import ADDRESS_PATTERN, NETWORK_PATTERN, ULIMIT_PAIR_PATTERN
 from orchestrator.profile.schema.together import Problem, checked, raise_all
 from orchestrator.profile.schema.values import (
     CAPABILITY_PATTERN,
@@ -53,13 +54,14 @@ from orchestrator.profile.schema.values import (
     Ulimit,
     is_inherited,
     is_secret,
+    is_told_at_start,
     mount_targets,
     mounted_twice,
-    read_pairs,
 )
 from orchestrator.profile.schema.vary import Vary
 from orchestrator.units import Duration, Size
 from orchestrator.vllm.command import command_problem
+from orchestrator.vllm.command_spelling import spelling_problem
 
 
 def _objective(text: str) -> str:
@@ -68,7 +70,13 @@ def _objective(text: str) -> str:
 
 
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
-ObjectiveText = Annotated[Text, AfterValidator(_objective)]
+OWNED = {
+    "host": "server.host",
+    "port": "server.port",
+    **dict.fromkeys(("model", "model-tag"), "server.model"),
+}
+"""Flags of the server that keys of the profile set, with those keys."""
+ObjectiveText = Annotated[Text, AfterValidator(_objective), Field(json_schema_extra={"pattern": OBJECTIVE_PATTERN})]
 
 
 Capability = Annotated[str, Field(pattern=CAPABILITY_PATTERN)]
@@ -92,7 +100,7 @@ class Container(DockerOptions):
     """Size of /dev/shm; tensor-parallel workers talk through it."""
     ipc: Annotated[str, Field(pattern=IPC_PATTERN)] | None = None
     """IPC namespace; `host` shares the node's, and then `shm_size` has no effect."""
-    network: Text = "bridge"
+    network: Annotated[Text, Field(json_schema_extra={"pattern": NETWORK_PATTERN})] = "bridge"
     """`host`, `bridge` or the name of a network."""
     privileged: StrictBool = False
     """Give every capability and every device of the node."""
@@ -105,7 +113,7 @@ class Container(DockerOptions):
     cap_drop: OneOrMore[Capability] = ()
     """Capabilities to drop."""
     ulimits: Annotated[
-        Mapping[Annotated[str, Field(pattern=ULIMIT_NAME_PATTERN)], Ulimit], BeforeValidator(read_pairs), OrPairs()
+        Mapping[Annotated[str, Field(pattern=ULIMIT_NAME_PATTERN)], Ulimit], OrPairs(PLAIN, ULIMIT_PAIR_PATTERN)
     ] = Field(default_factory=dict)
     """Resource limits by name, such as `memlock: -1`."""
     cpuset_cpus: TextOrNumber | None = None
@@ -125,7 +133,12 @@ class Container(DockerOptions):
     container, less what variables such as `HIP_VISIBLE_DEVICES` hide. `orch plan` says which, and why."""
     source: OneOrMore[AbsolutePath] = ()
     """Shell files of the image that are sourced by bash before the server starts, such as the DTK's env.sh, and before
-    whatever runs beside it."""
+    whatever runs beside it.
+
+    Each of them runs anew for the server, for each start of the benchmark client's driver and where the image is asked
+    about its flags: a file should set variables and nothing else. What is to be done once, such as to delete or to
+    download something, is a script in `server.command`.
+    """
     supervise: StrictBool = True
     """Run the server under orch's supervisor, which stops it when its owner dies or its time is up."""
 
@@ -149,9 +162,10 @@ class Server(Grown):
     command: Annotated[tuple[Text, ...], Field(min_length=1)] = ("vllm", "serve")
     """Command that the model and the flags are appended to, such as `[numactl, --cpunodebind=0, vllm, serve]`.
 
-    A shell's script gets them as its arguments: `[bash, -lc, 'source /opt/env.sh; exec vllm serve "$@"']`.
+    A shell's script gets them as its arguments: `[bash, -lc, 'source /opt/env.sh; exec vllm serve "$@"']`. What is seen
+    to start no vLLM server is refused; a launcher such as `/opt/start.sh` is remarked on, and must pass them all on.
     """
-    host: Text = "127.0.0.1"
+    host: Annotated[Text, Field(json_schema_extra={"pattern": ADDRESS_PATTERN})] = "127.0.0.1"
     """IP address of the node that the server can be reached at; 0.0.0.0 is all of them."""
     port: Port = 8000
     """Port of the node that the server can be reached at."""
@@ -191,7 +205,7 @@ class Server(Grown):
     @field_validator("command")
     @classmethod
     def _command_takes_the_model(cls, command: tuple[str, ...]) -> tuple[str, ...]:
-        problem = command_problem(command)
+        problem = command_problem(command) or spelling_problem(command)
         if problem:
             raise ValueError(problem)
         return command
@@ -199,7 +213,7 @@ class Server(Grown):
     @field_validator("flags", mode="wrap")
     @classmethod
     def _own_keys_stay_out_of_flags(cls, flags: Any, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
-        return check_flags(flags, handler, {"host": "server.host", "port": "server.port", "model": "server.model"})
+        return check_flags(flags, handler, OWNED)
 
 
 class Health(Section):
@@ -292,7 +306,7 @@ def _network_of_the_server(data: object) -> Iterator[Problem]:
 
 def _inherited_elsewhere(data: object) -> Iterator[Problem]:
     for key, values in _mapping(data, "vary", "axes").items():
-        passed_on = isinstance(values, list | tuple) and any(is_inherited(value) for value in values)
+        passed_on = isinstance(values, list | tuple) and any(is_told_at_start(value) for value in values)
         if key == "container.env_file" or passed_on or (key == "container.env" and values):
             yield (
                 ("vary", "axes", key),
@@ -302,7 +316,7 @@ def _inherited_elsewhere(data: object) -> Iterator[Problem]:
         if is_inherited(value):
             yield (
                 ("server", "env", name),
-                "is passed on to the whole container, as docker does: write it in container.env",
+                "is passed on to the whole container, or taken away from it, as docker does: write it in container.env",
             )
 
 

@@ -12,25 +12,34 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     JsonValue,
     SerializerFunctionWrapHandler,
     StrictBool,
     Tag,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_serializer,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, core_schema
 
 from orchestrator.profile.schema.mount_text import VARIABLE, VOLUME_NAME, read_mount, target_of
+from orchestrator.profile.schema.pairs import ALONE, PLAIN, PairForm, as_mapping
+from orchestrator.profile.schema.patterns import (
+    END,
+    LABEL_NAME_PATTERN,
+    LABEL_PATTERN,
+    LIMIT,
+    MOUNT_TEXT_PATTERN,
+    PAIR_PATTERN,
+)
 from orchestrator.profile.schema.together import Problem
 
 ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 FLAG_NAME = re.compile(r"-{0,2}[A-Za-z0-9][A-Za-z0-9_.-]*\+?")
-END = r"$(?!\n)"
-"""The end of the text; `$` alone would also match before a final newline."""
 ENV_NAME_PATTERN = rf"^{ENV_NAME.pattern}{END}"
 FLAG_NAME_PATTERN = rf"^{FLAG_NAME.pattern}{END}"
 PROFILE_NAME_PATTERN = rf"^[A-Za-z0-9][A-Za-z0-9_.-]{{0,62}}{END}"
@@ -44,7 +53,6 @@ TMPFS_PATTERN = rf"^/[^:]*(:[^:]+)?{END}"
 HOST_PATTERN = rf"^[^:=\s]+[:=]\S+{END}"
 CGROUP_RULE_PATTERN = rf"^[acb] (\*|[0-9]+):(\*|[0-9]+) [rwm]{{1,3}}{END}"
 NAMESPACE_PATTERN = rf"^(host|container:.+){END}"
-PAIR_PATTERN = "^[^=]+="
 DEVICE_PATH_PATTERN = rf"^/[^:]*{END}"
 """Docker takes a device as text in which colons separate."""
 DEVICE_PERMISSIONS_PATTERN = rf"^[rwm]{{1,3}}{END}"
@@ -55,11 +63,17 @@ CDI_PATTERN = (
 """A qualified name: cncf-tags/container-device-interface, pkg/parser."""
 HELD_PATTERN = rf"^[A-Za-z0-9][A-Za-z0-9_.-]{{0,63}}{END}"
 ULIMIT_NAME_PATTERN = rf"^[a-z]+{END}"
-ULIMIT_PATTERN = rf"^(-1|[0-9]{{1,19}})(:(-1|[0-9]{{1,19}}))?{END}"
+ULIMIT_PATTERN = rf"^{LIMIT}{END}"
 AXIS_PATTERN = rf"^(server|container)\.\S+{END}"
 IPC_PATTERN = rf"^(private|shareable|host|none|container:.+){END}"
 
 AbsolutePath = Annotated[str, Field(pattern=ABSOLUTE_PATH_PATTERN)]
+NodeFile = Annotated[
+    str,
+    Field(pattern=ABSOLUTE_PATH_PATTERN),
+    WithJsonSchema({"type": "string", "pattern": NODE_PATH_PATTERN, "title": "File"}),
+]
+"""A file of the node; a relative path is one of the profile's folder, which reading a profile makes whole."""
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1, le=10**9, strict=True)]
 
@@ -68,7 +82,7 @@ def _number_text(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-TextOrNumber = Annotated[Text, BeforeValidator(_number_text, json_schema_input_type=Text | int)]
+TextOrNumber = Annotated[Text, BeforeValidator(_number_text, json_schema_input_type=Text | float)]
 
 
 class Section(BaseModel):
@@ -100,48 +114,49 @@ class _OrOne:
     """Says in the JSON Schema that one value stands for a list of one."""
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        listed = handler(core)
-        return {"anyOf": [listed["items"], listed]}
+        whole = handler(core)
+        return {"anyOf": [whole["items"], whole]}
 
 
-def _listed(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+def listed(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    """Return a list, or one value as a list of it."""
     if isinstance(value, Mapping) and value and all(str(key).isdecimal() for key in value):
         raise ValueError("must be a list; its items have no keys, so give the whole list")
     return value if isinstance(value, list | tuple) else (value,)
 
 
 Item = TypeVar("Item")
-OneOrMore = Annotated[tuple[Item, ...], BeforeValidator(_listed), _OrOne()]
+OneOrMore = Annotated[tuple[Item, ...], BeforeValidator(listed), _OrOne()]
 """A list; one value that is no list stands for a list of one."""
 
 
-def read_pairs(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
-    """Read docker's `NAME=VALUE`, one or a list of them, as a mapping."""
-    if isinstance(value, str):
-        value = [value]
-    if not isinstance(value, list | tuple):
-        return value
-    made: dict[str, Any] = {}
-    for item in value:
-        name, equals, text = item.partition("=") if isinstance(item, str) else ("", "", "")
-        if not equals:
-            raise ValueError("must be a mapping of keys to values, or a list of NAME=VALUE")
-        if name in made:
-            raise ValueError(f"'{name}' is given twice")
-        made[name] = text
-    return made
-
-
 class OrPairs:
-    """Says in the JSON Schema that a list of `NAME=VALUE` stands for a mapping."""
+    """Reads docker's list of `NAME=VALUE`, or one of them, as a mapping, and says so in the JSON Schema."""
+
+    def __init__(self, form: PairForm = PLAIN, pattern: str = PAIR_PATTERN) -> None:
+        self.form = form
+        self.pattern = pattern
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401 - any type
+        return core_schema.no_info_before_validator_function(
+            lambda value: as_mapping(value, self.form), handler(source)
+        )
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        pair = {"type": "string", "pattern": PAIR_PATTERN}
+        pair = {"type": "string", "pattern": self.pattern}
         return {"anyOf": [handler(core), pair, {"type": "array", "items": pair}]}
 
 
-Pairs = Annotated[Mapping[Text, Item], BeforeValidator(read_pairs), OrPairs()]
+Pairs = Annotated[Mapping[Text, TextOrNumber], OrPairs()]
 """A mapping, also written as docker's `NAME=VALUE`."""
+Labels = Annotated[
+    Mapping[
+        Annotated[Text, Field(json_schema_extra={"pattern": LABEL_NAME_PATTERN})],
+        Annotated[str, BeforeValidator(_number_text, json_schema_input_type=str | float)],
+    ],
+    OrPairs(ALONE, LABEL_PATTERN),
+]
+"""The same, of which a value may be empty: docker's `NAME=` or `NAME`."""
 
 
 class FromEnv(Section):
@@ -154,18 +169,24 @@ class FromEnv(Section):
 class FromFile(Section):
     """A secret that is read from a file on the node."""
 
-    from_file: AbsolutePath
+    from_file: NodeFile
     """The file's path; a final newline is not part of the value."""
 
 
 SecretRef = FromEnv | FromFile
 
 
+def _no_number(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    """Return a value that is no number, which Python takes for true or false."""
+    return value if isinstance(value, bool) or not isinstance(value, int | float) else str(value)
+
+
 class Inherit(Section):
     """A variable that is no secret, passed on from the shell that runs orch: docker's `--env NAME`."""
 
-    inherit: Literal[True, "if-set"]
-    """`true` refuses to start where it is not set there; with `if-set` the container then goes without it."""
+    inherit: Annotated[Literal[True, False, "if-set"], BeforeValidator(_no_number)]
+    """`true` refuses to start where it is not set there. With `if-set` the container then goes without it, as with
+    docker: without the image's own value too. `false` takes the image's own value away wherever it is started."""
 
 
 def _env_text(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
@@ -187,8 +208,14 @@ def is_secret(value: Any) -> bool:  # noqa: ANN401 - sees whatever the file hold
 
 
 def is_inherited(value: Any) -> bool:  # noqa: ANN401 - sees whatever the file holds
-    """Say whether a variable is passed on from the shell that runs orch."""
+    """Say whether a variable is passed on from the shell that runs orch, or taken away from the image."""
     return _env_kind(value) == "<inherit>"
+
+
+def is_told_at_start(value: Any) -> bool:  # noqa: ANN401 - sees whatever the file holds
+    """Say whether only the shell that runs orch tells what a variable is."""
+    said = value.inherit if isinstance(value, Inherit) else value.get("inherit") if isinstance(value, Mapping) else None
+    return is_inherited(value) and said is not False
 
 
 PlainEnvValue = Annotated[str, BeforeValidator(_env_text, json_schema_input_type=str | int | float)]
@@ -259,7 +286,8 @@ class MountSpec(Grown):
         return value
 
 
-Mount = Annotated[MountSpec, BeforeValidator(read_mount, json_schema_input_type=str | MountSpec)]
+MountText = Annotated[str, Field(pattern=MOUNT_TEXT_PATTERN)]
+Mount = Annotated[MountSpec, BeforeValidator(read_mount, json_schema_input_type=MountText | MountSpec)]
 
 
 def mount_targets(mounts: Any) -> Iterator[tuple[int, str]]:  # noqa: ANN401 - sees whatever the file holds

@@ -21,9 +21,9 @@ class Vary(Section):
 
     A value is laid over the profile as `--set` lays it, so null takes a key away.
     """
-    linked: tuple[tuple[Axis, ...], ...] = ()
+    linked: tuple[Annotated[tuple[Axis, ...], Field(json_schema_extra={"minItems": 2})], ...] = ()
     """Groups of axes that vary together: the first values of all, then the second ones, and so on."""
-    exclude: tuple[Mapping[Axis, JsonValue], ...] = ()
+    exclude: tuple[Annotated[Mapping[Axis, JsonValue], Field(json_schema_extra={"minProperties": 1})], ...] = ()
     """Combinations to leave out: all that have these values."""
     include: tuple[Mapping[Axis, JsonValue], ...] = ()
     """Combinations to add, with keys that need not be axes; a key that is left out keeps the profile's own value."""

@@ -168,14 +168,14 @@ class _Builder:
             return text.lower() == "true"
         return None if tag == "null" else self.number(mark, keys, text, tag)
 
-    def number(self, mark: Mark, keys: Keys, text: str, tag: str) -> float | None:
+    def number(self, mark: Mark, keys: Keys, text: str, tag: str) -> float | str:
         try:
             value = int(text) if tag == "int" else float(text)
         except ValueError:  # Python's limit on the digits of an integer
             value = math.inf
         if not math.inf > value > -math.inf:
-            self.fault(mark, keys, "the number is too large")
-            return None
+            self.fault(mark, keys, "the number is too large; put text, such as a revision, in quotes")
+            return text
         return value
 
     def check_text(self, mark: Mark, keys: Keys, text: str) -> None:

@@ -61,7 +61,7 @@ def inspection(form: Form, subprocess: list[str]) -> list[str]:
 
 @some_forms
 def test_a_model_that_could_not_be_inspected_fails_by_what_its_subprocess_raised(form: Form) -> None:
-    raised = "AttributeError: module 'plumage' has no attribute 'Feather'"
+    raised = "LookupError: the plumage has no feather"
     stderr = ["<frozen runpy>:128: RuntimeWarning: 'registry' found in sys.modules", "Traceback (most recent call last):", '  File "<frozen runpy>", line 198, in _run_module_as_main', *frames("_run", "load"), raised]  # fmt: skip
     found = diagnosed(inspection(form, stderr))
     assert (found.cause, found.root_line) == ("unknown", raised)

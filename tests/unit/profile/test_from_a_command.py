@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from orchestrator.plan.plan import plan
-from orchestrator.profile.checking.docker_words import way_out
+from orchestrator.profile.checking.ways.lookup import way_out
 from orchestrator.profile.schema.profile import Container
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def test_docker_s_word_is_ours_or_points_to_the_key_of_its_row(row: tuple[str, .
     for code in codes(by_hand):
         word = word_of(code).replace("-", "_")
         if not IMAGE_REFERENCE.fullmatch(code) and word not in Container.model_fields:
-            told = way_out(("container", word)) or ""
+            told = str(way_out("unknown key", ("container", word)) or "")
             assert any(key in told for key in keys), f"{code}: {told!r} names none of {sorted(keys)}"
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from orchestrator.profile.dump import dump_profile
 from orchestrator.profile.reading.load import load_profile
+from orchestrator.profile.reading.stored import read_stored
 from orchestrator.profile.schema.mount_text import VARIABLE
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.profile.text.document import parse
@@ -111,6 +112,18 @@ def test_a_resolved_profile_loads_back_to_an_equal_one(profile: Profile) -> None
     assert again.model_dump_json() == profile.model_dump_json()
     assert dump_profile(again) == text
     assert yaml.safe_load(text) == profile.model_dump(mode="json"), "readable by any other YAML reader too"
+
+
+@given(profiles())
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+def test_a_profile_on_record_is_read_as_the_one_that_was_written_down(profile: Profile) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "profile.yaml"
+        path.write_text(dump_profile(profile), encoding="utf-8", newline="")
+        stored = read_stored(path)
+    assert stored.profile == profile
+    assert stored.profile.model_dump_json() == profile.model_dump_json()
+    assert (stored.note(), stored.refused()) == ("", ())
 
 
 @pytest.mark.parametrize("text", HOSTILE)

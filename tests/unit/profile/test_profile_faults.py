@@ -13,8 +13,10 @@ from profile_folder import GOOD
 
 from orchestrator import units
 from orchestrator.errors import ExitCode, ProfileError
+from orchestrator.metrics import objectives
 from orchestrator.profile.checking.faults import faults_of
 from orchestrator.profile.docs.jsonschema import json_schema
+from orchestrator.profile.schema import patterns as schema_patterns
 from orchestrator.profile.schema import values
 from orchestrator.profile.text.tree import Mark, Node
 
@@ -35,7 +37,7 @@ HEAD = "container:\n  image: i:1\n"
         ("  cpus: '7.5'", ["p.yaml:3:9 container.cpus — must be a number"]),
         ("  zzz: 1", ["p.yaml:3:3 container.zzz — unknown key"]),
         ("  shm_size: 1x", ["p.yaml:3:13 container.shm_size — '1x' is not a size; write bytes or a number with k, m, g or t, such as 64G"]),
-        ("  shm_size: -1", ["p.yaml:3:13 container.shm_size — must be 0 or more"]),
+        ("  shm_size: -1", ["p.yaml:3:13 container.shm_size — must be 0 or more: leave it out for docker's own, 64m"]),
         ("  shm_size: 1.5", ["p.yaml:3:13 container.shm_size — must be a whole number"]),
         ("  shm_size: true", ["p.yaml:3:13 container.shm_size — must be a whole number"]),
         ("  privileged: no", ["p.yaml:3:15 container.privileged — must be true or false"]),
@@ -50,7 +52,7 @@ HEAD = "container:\n  image: i:1\n"
         ("  holds: card0", ["p.yaml:3:10 container.holds — must be auto or a list of names"]),
         ("  holds: [a b]", ["p.yaml:3:11 container.holds[0] — must be letters, digits, '.', '_' and '-', a letter or digit first"]),
         ("  holds: {a: 1}", ["p.yaml:3:3 container.holds — must be a list"]),
-        ("  gpus: 0", ["p.yaml:3:9 container.gpus — must be 1 or more"]),
+        ("  gpus: 0", ["p.yaml:3:9 container.gpus — must be 1 or more: leave it out for none"]),
         ("  gpus: true", ["p.yaml:3:9 container.gpus — must be a whole number"]),
         ("  gpus: {a: 1}", ["p.yaml:3:10 container.gpus.a — unknown key; known here: driver, count, device_ids, capabilities, options"]),
         ("  gpus: nvidia=0", ["p.yaml:3:9 container.gpus — 'nvidia' is no key of docker's --gpus; must be all, a number of devices, or a list of device ids, or what docker's --gpus takes, such as device=0,2 or driver=nvidia,count=2"]),
@@ -125,8 +127,8 @@ def test_faults_of_the_container_are_told_in_plain_words(folder: Folder, lines: 
         ("server: {model: m, flags: {--x: 1}}", []),
         ("server: {model: m, flags: {---x: 1}}", ["p.yaml:3:28 server.flags.---x — must be a flag's name, such as max-model-len or --max-model-len"]),
         ("server: {model: m, flags: {port: 1}}", ["p.yaml:3:28 server.flags.port — 'port' is set by server.port"]),
-        ("server: {model: m, flags: {a-b: 1, a_b: 1}}", ["p.yaml:3:36 server.flags.a_b — 'a_b' and 'a-b' are the same flag"]),
-        ("server: {model: m}\nhealth: {deadline: 0}", ["p.yaml:4:20 health.deadline — must be more than 0"]),
+        ("server: {model: m, flags: {a-b: 1, a_b: 1}}", ["p.yaml:3:36 server.flags.a_b — 'a_b' and 'a-b' are the same flag; keep one, vLLM takes the last"]),
+        ("server: {model: m}\nhealth: {deadline: 0}", ["p.yaml:4:20 health.deadline — must be more than 0: there is always a limit, of 366d at most"]),
         ("server: {model: m}\nhealth: {deadline: 1y}", ["p.yaml:4:20 health.deadline — '1y' is not a duration; write seconds or a form such as 90s, 30m or 1h30m"]),
         ("server: {model: m}\nhealth: {deadline: true}", ["p.yaml:4:20 health.deadline — must be a number"]),
         ("server: {model: m}\nhealth: {expected: {wieghts: 1m}}", ["p.yaml:4:21 health.expected.wieghts — unknown key; did you mean 'weights'?"]),
@@ -178,10 +180,10 @@ def test_faults_of_the_other_sections_are_told_in_plain_words(folder: Folder, li
         ("{num_prompts: [1, x], lengths: [[1, 1]]}", ["p.yaml:3:26 bench.num_prompts[1] — must be a whole number"]),
         ("{num_prompts: x, lengths: [[1, 1]]}", ["p.yaml:3:22 bench.num_prompts — must be a whole number"]),
         ("{num_prompts: true, lengths: [[1, 1]]}", ["p.yaml:3:22 bench.num_prompts — must be a list"]),
-        ("{num_prompts: 1, request_rate: 0, lengths: [[1, 1]]}", ["p.yaml:3:39 bench.request_rate — must be more than 0"]),
+        ("{num_prompts: 1, request_rate: 0, lengths: [[1, 1]]}", ["p.yaml:3:39 bench.request_rate — must be more than 0: inf sends everything at once"]),
         ("{num_prompts: 1, request_rate: [1, fast], lengths: [[1, 1]]}", ["p.yaml:3:43 bench.request_rate[1] — must be requests per second, or inf to send everything at once"]),
         ("{num_prompts: 1, request_rate: [true], lengths: [[1, 1]]}", ["p.yaml:3:40 bench.request_rate[0] — must be requests per second, or inf to send everything at once"]),
-        ("{num_prompts: 1, lengths: [[1, 1]], client_flags: {result-dir: x}}", ["p.yaml:3:59 bench.client_flags.result-dir — 'result-dir' is set by orch itself"]),
+        ("{num_prompts: 1, lengths: [[1, 1]], client_flags: {result-dir: x}}", ["p.yaml:3:59 bench.client_flags.result-dir — 'result-dir' is set by orch itself; leave it out"]),
         ("{num_prompts: 1, lengths: [[1, 1]], client_flags: {base-url: x, metric_percentiles: 50}}", [
             "p.yaml:3:59 bench.client_flags.base-url — 'base-url' is set by server.host",
             "p.yaml:3:72 bench.client_flags.metric_percentiles — 'metric_percentiles' is set by bench.percentiles",
@@ -193,19 +195,19 @@ def test_faults_of_the_other_sections_are_told_in_plain_words(folder: Folder, li
         ("{num_prompts: 1, dataset: {name: burstgpt, output_len: 8}}", ["p.yaml:3:51 bench.dataset.output_len — not a key of 'burstgpt'"]),
         ("{num_prompts: 1, dataset: {name: sharegtp, output_len: 0, path: /x}}", [
             "p.yaml:3:41 bench.dataset.name — unknown dataset; did you mean 'sharegpt'?",
-            "p.yaml:3:63 bench.dataset.output_len — must be 1 or more",
+            "p.yaml:3:63 bench.dataset.output_len — must be 1 or more: leave it out for the dataset's own",
         ]),
         ("{num_prompts: 1, dataset: {name: Prefix-Repetition, num_prefix: 8}}", [
             "p.yaml:3:41 bench.dataset.name — unknown dataset; did you mean 'prefix_repetition'?",
             "p.yaml:3:60 bench.dataset.num_prefix — unknown key; did you mean 'num_prefixes'?",
         ]),
         ("{num_prompts: 1, lengths: [[1, 1]], dataset: {prefix: 8}}", ["p.yaml:3:54 bench.dataset.prefix — unknown key; did you mean 'prefix_len'?"]),
-        ("{num_prompts: 1, lengths: [[1, 1]], dataset: {range_ratio: 1}}", ["p.yaml:3:67 bench.dataset.range_ratio — must be less than 1"]),
+        ("{num_prompts: 1, lengths: [[1, 1]], dataset: {range_ratio: 1}}", ["p.yaml:3:67 bench.dataset.range_ratio — must be less than 1, and 0 for exact lengths; a script that draws lengths from X·r to X is told its own: client_flags: {random-range-ratio: 1}"]),
         ("{num_prompts: 1, lengths: [[1, 1]], dataset: random}", ["p.yaml:3:53 bench.dataset — must be a mapping of keys to values: write its name as a key, such as {name: sharegpt}"]),
         ("{num_prompts: 1, lengths: [[1, 1]], dataset: {name: 5}}", ["p.yaml:3:60 bench.dataset.name — must be text; put it in quotes"]),
         ("{num_prompts: 1, lengths: [[1, 1]], dataset: {name: hf, path: /x}}", ["p.yaml:3:34 bench.lengths — lengths belong to the random and sonnet datasets; 'hf' says in its own keys how long requests are"]),
         ("{num_prompts: 1, dataset: {name: sonnet, path: /x}}", ["p.yaml:3:1 bench — the sonnet dataset needs lengths, such as [[512, 512], [1024, 1024]]"]),
-        ("{num_prompts: 1, dataset: {name: custom, path: x.jsonl}}", ["p.yaml:3:55 bench.dataset.path — must be an absolute path"]),
+        ("{num_prompts: 1, dataset: {name: custom, path: x.jsonl}}", ["p.yaml:3:55 bench.dataset.path — must be an absolute path in the container; of a file of the node write file: x.jsonl"]),
         ("{num_prompts: 1, dataset: {name: custom, path: /x.json}}", ["p.yaml:3:55 bench.dataset.path — the file of a custom dataset is JSON Lines, and its name must end in .jsonl"]),
         ("{num_prompts: 1, dataset: {name: hf, file: x, path: /x}}", ["p.yaml:3:60 bench.dataset.path — give either file, which is on the node, or path, which is in the container"]),
         ("{num_prompts: [20, 25], dataset: {name: prefix_repetition}}", ["p.yaml:3:27 bench.num_prompts[1] — 25 prompts cannot be shared evenly by 10 prefixes"]),
@@ -289,7 +291,7 @@ REST = {"container": "image: i", "server": "model: m"}
             "3:11 server.flags.host — 'host' is set by server.host",
             "3:20 server.flags.'-p=' — must be a flag's name, such as max-model-len or --max-model-len",
             "3:28 server.flags.port — 'port' is set by server.port",
-            "3:45 server.flags.a-b — 'a-b' and 'a_b' are the same flag",
+            "3:45 server.flags.a-b — 'a-b' and 'a_b' are the same flag; keep one, vLLM takes the last",
             "3:68 server.flags.l[1] — '-x' in the list of 'l' would be taken for another flag",
             "3:72 server.flags.l[2] — '--y' in the list of 'l' would be taken for another flag",
         ]),
@@ -316,14 +318,14 @@ REST = {"container": "image: i", "server": "model: m"}
         ]),
         ("bench", ["num_prompts: 1", "dataset: {name: custom, file: x, path: y, output_len: 0}"], [
             "4:33 bench.dataset.file — the file of a custom dataset is JSON Lines, and its name must end in .jsonl",
-            "4:42 bench.dataset.path — must be an absolute path",
+            "4:42 bench.dataset.path — must be an absolute path in the container; of a file of the node write file: y",
             "4:42 bench.dataset.path — give either file, which is on the node, or path, which is in the container",
             "4:42 bench.dataset.path — the file of a custom dataset is JSON Lines, and its name must end in .jsonl",
-            "4:57 bench.dataset.output_len — must be 1 or more",
+            "4:57 bench.dataset.output_len — must be 1 or more: leave it out for the dataset's own",
         ]),
         ("bench", ["num_prompts: 1", "dataset: {name: sharegpt, output_len: 0}"], [
             "4:3 bench.dataset — the dataset 'sharegpt' is a file: give file, which is on the node, or path",
-            "4:41 bench.dataset.output_len — must be 1 or more",
+            "4:41 bench.dataset.output_len — must be 1 or more: leave it out for the dataset's own",
         ]),
         ("bench", ["lengths: [[1, 1]]", "num_prompts: 1", "burstiness: 2", "request_rate: fast", "ramp_up: {strategy: linear, from: 2, to: 1, by: 1}"], [
             "5:15 bench.burstiness — burstiness goes with request_rate; with ramp_up leave it out",
@@ -479,9 +481,21 @@ def test_what_an_environment_variable_holds_is_in_no_message(folder: Folder) -> 
 def test_every_pattern_of_the_schema_has_a_sentence() -> None:
     patterns = {value for name, value in vars(values).items() if name.endswith("_PATTERN")}
     found = set(re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', json.dumps(json_schema())))
-    in_units = {units.SIZE_PATTERN, units.DURATION_PATTERN}
-    assert {json.loads(pattern) for pattern in found} - in_units <= patterns
-    for pattern in patterns:
+    read_by_a_parser = {
+        *(
+            value
+            for module in (schema_patterns, objectives)
+            for name, value in vars(module).items()
+            if name.endswith("_PATTERN")
+        ),
+        *(
+            "|".join(pair)
+            for pair in ((units.SIZE_PATTERN, "^-1$"), (schema_patterns.DEVICE_TEXT_PATTERN, values.CDI_PATTERN))
+        ),
+        *(units.SIZE_PATTERN, units.DURATION_PATTERN),
+    }
+    assert {json.loads(pattern) for pattern in found} - read_by_a_parser <= patterns
+    for pattern in patterns - read_by_a_parser:
         error: Any = {"type": "string_pattern_mismatch", "loc": (), "msg": "", "input": "", "ctx": {"pattern": pattern}}
         (fault,) = faults_of([error], Node(Mark("f", 1, 1), "x"), incomplete=False)
         assert "match" not in fault.problem

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from orchestrator.errors import ProfileError
 from orchestrator.lint.lint import lint
 from orchestrator.plan.container import server_argv
+from orchestrator.profile.dump import dump_profile
 from orchestrator.profile.reading.load import load_profile
 from orchestrator.profile.schema.profile import Profile
 
@@ -98,6 +100,14 @@ TWICE: list[tuple[dict[str, Any], str]] = [
     ({"uds": "/s"}, "not through a socket file"),
     ({"grpc": True}, "orch checks the server and measures it over http"),
     ({"h": True}, "it prints a text and ends"),
+    ({"model-tag": "/n"}, "'model-tag' is set by server.model"),
+    ({"por": 9001}, "'por' is short for 'port', which is set by server.port"),
+    ({"ho": "::"}, "'ho' is short for 'host', which is set by server.host"),
+    (
+        {"served-model-name": "chat coder"},
+        'and a text is one of them; write [chat, coder], or ["chat coder"] if it is one',
+    ),
+    ({"logits-processors": "a.b:C d.e:F"}, "write [a.b:C, d.e:F]"),
 ]
 
 
@@ -121,6 +131,8 @@ def test_what_cannot_be_said_of_a_flag_is_refused_with_the_way_out(flags: dict[s
         {"middleware": ["a", "-b"], "x": [-1, 2], "allowed-origins": []},
         {"cc": None, "cc.a": 1, "cc.b+": [1], "cc.b": [0]},
         {"x": "--"},
+        {"served-model-name": ["chat coder"], "chat-template": "a b", "hosted": 1},
+        {"lora-modules": '{"name": "a", "path": "/b c"}'},
     ],
 )
 def test_what_does_no_harm_is_taken(flags: dict[str, Any]) -> None:
@@ -141,7 +153,8 @@ REMARKS: list[tuple[str, dict[str, Any], list[str]]] = [
     ("x:1", {"chat-template": ""}, ["chat-template: is an empty text, which the server is given; null leaves it out"]),
     ("x:1", {"chat-template": "/t/${http_proxy}"}, ["chat-template: has a $ variable in it, which no shell reads: it is passed on as it stands; write its value"]),
     ("x:1", {"hf-overrides": {"a": ["$B"]}}, ["hf-overrides: has a $ variable in it, which no shell reads: it is passed on as it stands; write its value"]),
-    ("x:1", {"chat-template": "5$ and $(x)"}, []),
+    ("x:1", {"chat-template": "5$ and $(date +%s)"}, []),
+    ("x:1", {"chat-template": "$(TEMPLATE)"}, ["chat-template: has a $ variable in it, which no shell reads: it is passed on as it stands; write its value"]),
     ("x:1", {"max-num-seqs": True}, ["max-num-seqs: needs a value"]),
     ("x:1", {"max-num-seqs": [1, 2]}, ["max-num-seqs: takes one value, not 2"]),
     ("x:1", {"speculative-config": "{a: 1}"}, ["speculative-config: is not JSON; write it as a mapping"]),
@@ -185,3 +198,72 @@ def test_a_shell_s_variable_in_the_model_or_the_environment_is_remarked_on_witho
 def test_what_looks_a_flag_up_finds_every_form_of_it(spelling: str, value: object) -> None:
     (shm,) = [remark.text for remark in lint(a_profile({spelling: value})) if remark.key == "container.shm_size"]
     assert shm.startswith("4 workers")
+
+
+CLIENT: list[tuple[dict[str, Any], str]] = [
+    ({"random-input": 300}, "'random-input' is short for 'random-input-len', which is set by bench.lengths"),
+    ({"random_out": 30}, "'random_out' is short for 'random-output-len'"),
+    ({"max-conc": 3}, "'max-conc' is short for 'max-concurrency', which is set by bench.concurrency"),
+    ({"dataset": "/c.json"}, "'dataset' is short for 'dataset-name', which is set by bench.dataset.name"),
+    ({"num-prompt": 30}, "'num-prompt' is short for 'num-prompts', which is set by bench.num_prompts"),
+    ({"ready-check-timeout-sec": 1}, "is set by orch itself; leave it out"),
+    ({"goodput": {"ttft": 300, "e2el": 4000}}, 'no mapping; write a list of them: ["ttft:300", "e2el:4000"]'),
+    ({"goodput": "ttft:300,tpot:40"}, 'each one word: ["ttft:200", "tpot:50"]'),
+    ({"goodput": ["ttft:300", "tpot:40 e2el:9"]}, "each one word"),
+    ({"goodput": 300}, "each one word"),
+    ({"header": {"X-Team": "a"}}, 'no mapping; write a list of them: ["X-Team=a"]'),
+    ({"lora-modules": "chat coder"}, "write [chat, coder]"),
+]
+
+
+@pytest.mark.parametrize(("flags", "problem"), CLIENT, ids=lambda value: str(value)[:40])
+def test_a_flag_of_the_client_that_says_what_a_key_says_or_not_what_it_seems_is_refused(
+    flags: dict[str, Any], problem: str
+) -> None:
+    bench = {"lengths": [[8, 8]], "num_prompts": 700, "client_flags": flags}
+    whole = {"name": "p", "container": {"image": "vllm:0.32.0"}, "server": {"model": "/m"}, "bench": bench}
+    with pytest.raises(ValueError, match=r"bench\.client_flags") as caught:
+        Profile.model_validate(whole)
+    assert problem in str(caught.value)
+
+
+def test_flags_of_the_client_that_begin_like_no_other_are_taken() -> None:
+    flags = {"goodput": ["ttft:300", "tpot:4.5"], "header": "A=b c", "top-k": 4, "tokenizer": "/t", "label": "x"}
+    bench = {"lengths": [[8, 8]], "num_prompts": 700, "client_flags": flags}
+    whole = {"name": "p", "container": {"image": "vllm:0.32.0"}, "server": {"model": "/m"}, "bench": bench}
+    made = Profile.model_validate(whole).bench
+    assert made is not None
+    assert made.client_flags == flags
+
+
+@pytest.mark.parametrize(
+    ("written", "argv"),
+    [
+        ("{served-model-name: 4.70}", ["--served-model-name", "4.70"]),
+        ("{served-model-name: [4.70, +3, 2.5]}", ["--served-model-name", "4.70", "+3", "2.5"]),
+        ("{revision: 8e2, of-a-vendor: 7E1}", ["--revision", "8e2", "--of-a-vendor", "7E1"]),
+        ("{gpu-memory-utilization: 0.80}", ["--gpu-memory-utilization", "0.8"]),
+        ("{hf-overrides: {rope_theta: 5e5}}", ["--hf-overrides", '{"rope_theta":500000.0}']),
+        ("{hf-overrides.rope_theta: 5e5}", ["--hf-overrides", '{"rope_theta":500000.0}']),
+    ],
+)
+def test_a_number_is_passed_on_as_it_is_written_where_a_flag_takes_text(
+    tmp_path: Path, written: str, argv: list[str]
+) -> None:
+    assert argv_of(tmp_path, "{}", written) == argv
+
+
+@pytest.mark.parametrize("number", [2.5, 3, 1e-05, 1e16, 2.5e-07, 12345678901234567890])
+def test_a_number_of_a_flag_of_any_kind_is_the_same_after_it_was_dumped(tmp_path: Path, number: float) -> None:
+    profile = a_profile({"of-a-vendor": number, "served-model-name": [number, "b"]})
+    (tmp_path / "p.yaml").write_text(dump_profile(profile), encoding="utf-8")
+    assert load_profile("p", [tmp_path]).server.flags == profile.server.flags
+
+
+def test_a_text_that_is_a_number_beyond_all_measure_is_one_fault_with_the_way_out(tmp_path: Path) -> None:
+    text = f"{HEAD}server: {{model: m, flags: {{revision: 6e54321}}}}\n"
+    (tmp_path / "p.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ProfileError) as caught:
+        load_profile("p", [tmp_path])
+    (_, fault) = str(caught.value).splitlines()
+    assert fault.endswith("server.flags.revision — the number is too large; put text, such as a revision, in quotes")

@@ -117,8 +117,11 @@ def test_a_text_inside_a_line_has_its_columns_shifted_in_the_first_line_only() -
         ("a: !!int 0x10\n", "f:1:4 a — not a value of the type int"),
         ("a: {[1]: 2}\n", "f:1:5 a — a key is text, not a list or a mapping"),
         ("a: {<<: 1}\n", "f:1:9 a.<< — << takes a mapping or a list of mappings"),
-        ("a: [1e999]\n", "f:1:5 a[0] — the number is too large"),
-        (f"a: {'9' * 5000}\n", "f:1:4 a — the number is too large"),
+        ("a: [1e999]\n", "f:1:5 a[0] — the number is too large; put text, such as a revision, in quotes"),
+        (
+            f"a: {'9' * 5000}\n",
+            "f:1:4 a — the number is too large; put text, such as a revision, in quotes",
+        ),
         ('a: "x\\0"\n', "f:1:4 a — character U+0000 cannot be passed to a program"),
         ('a: "\\ud800"\n', "f:1:4 a — character U+D800 cannot be passed to a program"),
         ('"k\\0": 1\n', "f:1:1 'k\\x00' — character U+0000 cannot be passed to a program"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, WithJsonSchema, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
 
 from orchestrator.profile.schema.together import Lacking, Problem, checked, given
-from orchestrator.profile.schema.values import ABSOLUTE_PATH_PATTERN, AbsolutePath, Grown, Text
+from orchestrator.profile.schema.values import AbsolutePath, Grown, NodeFile, Text
 from orchestrator.profile.text.names import did_you_mean, nearest
 
 FOLDER = "/run/orch-dataset"
@@ -21,9 +21,14 @@ NAMES = (
 )
 """The datasets that have keys of their own."""
 
-NodeFile = Annotated[
-    str, Field(pattern=ABSOLUTE_PATH_PATTERN), WithJsonSchema({"type": "string", "minLength": 1, "title": "File"})
-]
+
+def _in_the_container(path: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    if isinstance(path, str) and path and not path.startswith("/"):
+        raise ValueError(f"must be an absolute path in the container; of a file of the node write file: {path}")
+    return path
+
+
+ContainerPath = Annotated[AbsolutePath, BeforeValidator(_in_the_container, json_schema_input_type=AbsolutePath)]
 Length = Annotated[int, Field(ge=0, strict=True)]
 
 
@@ -100,7 +105,7 @@ class FileDataset(Dataset):
 
     file: NodeFile | None = None
     """File of the node, relative to the profile's file; it is mounted read-only, hashed and recorded."""
-    path: AbsolutePath | None = Field(default=None, validate_default=True)
+    path: ContainerPath | None = Field(default=None, validate_default=True)
     """File that is in the container already, in place of `file`."""
 
     @property

@@ -5,12 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Discriminator, Field, StrictBool, Tag, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Discriminator, Field, StrictBool, Tag, ValidationInfo, field_validator
 
 from orchestrator.profile.schema.dataset.base import Dataset, Length
 from orchestrator.profile.schema.values import Count, Section
 
-Ratio = Annotated[float, Field(ge=0, lt=1, strict=True)]
+
+def _ratio(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    if isinstance(value, int | float) and value >= 1:
+        raise ValueError(
+            "must be less than 1, and 0 for exact lengths; a script that draws lengths from X·r to X is told its own: "
+            f"client_flags: {{random-range-ratio: {value}}}"
+        )
+    return value
+
+
+Ratio = Annotated[
+    float,
+    Field(ge=0, lt=1, strict=True),
+    BeforeValidator(_ratio, json_schema_input_type=Annotated[float, Field(ge=0, lt=1, strict=True)]),
+]
 
 
 class RangeRatio(Section):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
+from rich import box
+from rich.table import Table
 
 from orchestrator.cli import options
 from orchestrator.cli.output import emit, emit_json, emit_table
 from orchestrator.cli.settings import settings
-from orchestrator.cli.tables import ps_table
 from orchestrator.deployment.registry import deployments
 from orchestrator.engine import connect
+from orchestrator.units import format_duration
 
 
 @click.command()
@@ -41,3 +45,14 @@ def ps(as_json: bool) -> None:
         emit_table(ps_table(rows))
     else:
         emit("nothing is up")
+
+
+def ps_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Return the table of deployments."""
+    columns = ("name", "profile", "container", "status", "age", "held", "holds")
+    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        age = format_duration(row["age_s"])
+        cells = (row["name"], row["profile"], row["container"], row["status"], age, row["held"])
+        table.add_row(*cells, "\n".join(row["holds_why"]))
+    return table

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from rich import box
 from rich.table import Table
@@ -12,11 +11,9 @@ from rich.text import Text
 from orchestrator.measuring.search import Found
 from orchestrator.measuring.search_plan import SearchPlan
 from orchestrator.metrics.objectives import marked
-from orchestrator.plan.variants import label, short_names
-from orchestrator.profile.text.find import ProfileSummary
+from orchestrator.plan.variants import short_names
 from orchestrator.report.table import Cell, Row
 from orchestrator.runs.study import Study
-from orchestrator.units import format_duration
 from orchestrator.workload.backend import COMPLETIONS, backend_of
 from orchestrator.workload.point import lengths_text
 
@@ -83,31 +80,6 @@ def _text(value: Cell) -> str:
     return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
-def runs_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Return the table of runs."""
-    studies = any(row.get("study") for row in rows)
-    headings = ("run", "profile", *(["study", "varied"] if studies else []), "state", "done", "created", "reason")
-    table = Table(*headings, box=box.SIMPLE_HEAD, pad_edge=False)
-    for row in rows:
-        done = f"{row['done']}/{row['planned']}" if "done" in row else "-"
-        reason = str(row["reason"]).partition("\n")[0]
-        marks = [row.get("study") or "-", label(row.get("varied") or {}) or "-"] if studies else []
-        cells = (row["id"], row.get("profile", "-"), *marks, row["state"], done, row.get("created", "-")[:19], reason)
-        table.add_row(*map(Text, cells))
-    return table
-
-
-def ps_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Return the table of deployments."""
-    columns = ("name", "profile", "container", "status", "age", "held", "holds")
-    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
-    for row in rows:
-        age = format_duration(row["age_s"])
-        cells = (row["name"], row["profile"], row["container"], row["status"], age, row["held"])
-        table.add_row(*cells, "\n".join(row["holds_why"]))
-    return table
-
-
 def searched_table(found: Found) -> Table:
     """Return the table of the loads that a search has tried."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -155,16 +127,4 @@ def searched_study_table(study: Study, found: Mapping[int, Found], plan: SearchP
             first = manifest.reason.partition("\n")[0]
             cells += ["-", "-", f"{manifest.state.value}: {first}"]
         table.add_row(*map(Text, cells))
-    return table
-
-
-def profiles_table(found: Sequence[ProfileSummary]) -> Table:
-    """Return the table of profiles."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("PROFILE", "DESCRIPTION", "FILE"):
-        table.add_column(heading, overflow="fold")
-    for item in found:
-        note = f"cannot be read: {item.problem}" if item.problem else item.description
-        note = f"(hidden by the one above) {note}" if item.shadowed else note
-        table.add_row(Text(item.name), Text(note), Text(str(item.path)))
     return table

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from orchestrator import __version__
-from orchestrator.cli import orch as group
+from orchestrator.cli.app import orch as group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ def imported(*args: str, **variables: str) -> set[str]:
         "atexit.register(lambda: print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules}))"
         ", file=sys.stderr))\n"
         "sys.argv = ['orch', *sys.argv[1:]]\n"
-        "from orchestrator.cli import main\n"
+        "from orchestrator.cli.app import main\n"
         "main()\n"
     )
     done = subprocess.run(

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from unittest import mock
 
-from orchestrator.cli import orch
+from orchestrator.cli.app import orch
 from orchestrator.errors import UsageError
 from orchestrator.measuring.resume import check_can_go_on, is_complete
 from orchestrator.plan.sweep import measurements

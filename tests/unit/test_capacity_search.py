@@ -140,7 +140,7 @@ def test_a_measurement_that_did_not_come_to_an_end_proves_nothing() -> None:
     cut_short = a_record(state=RunState.INTERRUPTED, metrics=None)
     search = CapacitySearch(4, 4, 1)
     search.tell(4, met=False)
-    found = Found(a_plan(), search, (Tried(4, borne=False, reasons=("not measured",), record=cut_short),))
+    found = Found(a_plan(), search, (Tried(4, sustained=False, reasons=("not measured",), record=cut_short),))
     assert found.verdict(found.tried[0]) is Verdict.INVALID
     assert found.doubts() == ["1 of 1 measurements at concurrency 4 is INVALID (incomplete)"]
 
@@ -149,7 +149,7 @@ def test_measurements_that_nothing_is_wrong_with_leave_the_statement_alone() -> 
     metrics = read_metrics(result_bytes(duration=10.0, mean_e2el_ms=100.0))
     search = CapacitySearch(4, 4, 1)
     search.tell(4, met=True)
-    found = Found(a_plan(), search, (Tried(4, borne=True, reasons=(), record=a_record(metrics=metrics)),))
+    found = Found(a_plan(), search, (Tried(4, sustained=True, reasons=(), record=a_record(metrics=metrics)),))
     assert found.verdict(found.tried[0]) is Verdict.VALID
     assert found.statement() == search.statement("concurrency")
 
@@ -161,7 +161,7 @@ def test_a_percentile_of_too_few_requests_is_said_to_be_one() -> None:
         search.tell(load, met=met)
         metrics = read_metrics(result_bytes(duration=10.0, mean_e2el_ms=100.0, completed=requests))
         record = a_record(a_measurement(num_prompts=requests), metrics=metrics)
-        tried.append(Tried(load, borne=met, reasons=() if met else ("too slow",), record=record))
+        tried.append(Tried(load, sustained=met, reasons=() if met else ("too slow",), record=record))
     found = Found(a_plan(objectives=objectives), search, tuple(tried))
     assert found.doubts() == ["p99_ttft_ms rests on as few as 400 requests, 662 make it reliable"]
     assert found.statement().endswith(f"; but {found.doubts()[0]}")
@@ -186,7 +186,9 @@ def test_what_bounds_from_below_is_counted_by_itself(at_four: tuple[bool, ...], 
     for load, met in ((2, True), *((4, each) for each in at_four)):
         search.tell(load, met=True)
         metrics = read_metrics(result_bytes(duration=10.0, mean_e2el_ms=100.0, request_goodput=float(load)))
-        tried.append(Tried(load, borne=True, reasons=() if met else ("too little",), record=a_record(metrics=metrics)))
+        tried.append(
+            Tried(load, sustained=True, reasons=() if met else ("too little",), record=a_record(metrics=metrics))
+        )
     found = Found(a_plan(), search, tuple(tried))
     assert (found.capacity(), found.goodput()) == (capacity, float(capacity))
     assert said in found.statement()

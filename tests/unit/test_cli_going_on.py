@@ -12,7 +12,7 @@ from orchestrator.cli.session import session
 from orchestrator.cli.show import report
 from orchestrator.errors import ExitCode, Interrupted, ServerFailed
 from orchestrator.jobs import places
-from orchestrator.jobs.events import RunOpened
+from orchestrator.jobs.record import recorded
 from orchestrator.plan.sweep import sweep
 from orchestrator.report.meaning import can_go_on
 from orchestrator.runs.records import RunKind, RunState
@@ -41,8 +41,7 @@ def run(tmp_path: Path) -> RunDirectory:
 
 def proposed(run: RunDirectory, error: BaseException, capsys: pytest.CaptureFixture[str]) -> bool:
     def fail() -> None:
-        with session(quiet=True, as_json=False) as here:
-            here.tell(RunOpened(run))
+        with session(quiet=True, as_json=False) as here, recorded(here, run):
             raise error
 
     with pytest.raises(type(error)):

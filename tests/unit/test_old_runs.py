@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from orchestrator.cli.report import exit_code, missed_objectives, remarks
 from samples import a_profile, a_record, a_run, deployment_facts, result_bytes
 
-from orchestrator.cli import orch
+from orchestrator.cli.app import orch
 from orchestrator.errors import ExitCode, UsageError
 from orchestrator.measuring.resume import check_can_go_on, is_complete
 from orchestrator.plan.sweep import measurements, sweep

@@ -108,7 +108,7 @@ def test_what_bounds_from_below_may_be_missed_by_lower_loads(tmp_path: Path) -> 
     found = searched(Queue(tmp_path, 20.0), objectives=OBJECTIVES)
     assert found.capacity() == found.search.capacity() == 20
     assert found.tried[0].reasons == ("request_throughput>15 is missed: 1.016",)
-    assert (found.tried[0].borne, found.tried[0].met) == (True, False)
+    assert (found.tried[0].sustained, found.tried[0].met) == (True, False)
     assert found.statement().startswith("the highest request-rate that meets the objectives is 20")
 
 

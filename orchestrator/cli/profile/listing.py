@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import click
+from rich.table import Table
+from rich.text import Text
 
 from orchestrator.cli import options
 from orchestrator.cli.output import emit_json, emit_table, say
 from orchestrator.cli.settings import settings
-from orchestrator.profile.text.find import list_profiles
+from orchestrator.profile.text.find import ProfileSummary, list_profiles
 
 
 @click.command("list")
@@ -24,6 +27,16 @@ def list_command(as_json: bool) -> None:
     if not found:
         say(f"no profiles in {', '.join(map(str, search))}")
         return
-    from orchestrator.cli.tables import profiles_table  # rich is imported only where a table is made
-
     emit_table(profiles_table(found))
+
+
+def profiles_table(found: Sequence[ProfileSummary]) -> Table:
+    """Return the table of profiles."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("PROFILE", "DESCRIPTION", "FILE"):
+        table.add_column(heading, overflow="fold")
+    for item in found:
+        note = f"cannot be read: {item.problem}" if item.problem else item.description
+        note = f"(hidden by the one above) {note}" if item.shadowed else note
+        table.add_row(Text(item.name), Text(note), Text(str(item.path)))
+    return table

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from fake_engine import FakeEngine
 from profile_folder import GOOD, SHIPPED
 
 from orchestrator.cli.profile import profile as command
@@ -28,7 +29,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(command, arguments)
+    result = CliRunner().invoke(command, arguments, standalone_mode=False)
+    result.exit_code = result.return_value or result.exit_code  # as the whole command line ends with it
+    return result
 
 
 def test_list_shows_profiles_with_what_is_wrong_with_them(folder: Path) -> None:
@@ -58,7 +61,7 @@ def test_list_as_json_has_every_field(folder: Path) -> None:
 
 
 def test_list_says_where_it_looked_when_there_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.profile.reading.load.list_profiles", lambda _: [])
+    monkeypatch.setattr("orchestrator.cli.profile.listing.list_profiles", lambda _: [])
     result = run("list")
     assert result.stdout == ""
     assert result.stderr.startswith("no profiles in ")
@@ -153,7 +156,9 @@ def test_lint_as_json_has_faults_and_remarks_apart(folder: Path) -> None:
 def lint_with_image(monkeypatch: pytest.MonkeyPatch, text: str, folder: Path) -> list[str]:
     """Return what `lint --image` says of a profile whose images would answer as vLLM 0.32.0 did."""
     asked = ImageParsers.model_validate_json((RECORDED / "0.32.0" / "parsers.json").read_bytes())
-    monkeypatch.setattr("orchestrator.cli.profile._ask", lambda _: asked)
+    monkeypatch.setenv("ORCH_STATE_DIR", str(folder / "state"))
+    monkeypatch.setattr("orchestrator.jobs.places.connect", lambda _: FakeEngine())
+    monkeypatch.setattr("orchestrator.cli.profile.lint.asking", lambda _: lambda _: asked)
     (folder / "p.yaml").write_text(text)
     result = run("lint", "p", "--image")
     assert result.exit_code == 2

@@ -195,7 +195,7 @@ PLAN: dict[str, Schema] = {
     "warmups": listed(TEXT),
     "measurements": listed(PLANNED),
     "holds": closed(names=listed(TEXT), why=listed(TEXT)),
-    **dict.fromkeys(("weakenings", "flags", "secrets", "inherited", "env_file"), listed(TEXT)),
+    **dict.fromkeys(("weakenings", "flags", "mistakable", "secrets", "inherited", "env_file"), listed(TEXT)),
     "estimate_s": closed(start=none_or(NUMBER), clients=NUMBER, measuring=NUMBER, total=NUMBER, further=NUMBER),
 }
 PATHS = listed(closed(key=TEXT, written=TEXT, meant=TEXT))

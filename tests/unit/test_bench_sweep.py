@@ -16,9 +16,11 @@ from processes import eventually
 from samples import a_profile, deployment_facts
 
 from orchestrator.errors import BenchmarkFailed, EngineError, EnvironmentFault, OrchError, ServerFailed
+from orchestrator.events import Event
 from orchestrator.inside import driver as driver_program
 from orchestrator.measuring import driver as session
 from orchestrator.measuring.driver import Driver, Wanted
+from orchestrator.measuring.events import MeasurementEnded
 from orchestrator.runs.records import RunState
 from orchestrator.vllm.counters import Load
 
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from orchestrator.measuring.measure import Step
 
 MAIN = """
 if __name__ == "__main__":
@@ -212,14 +213,13 @@ def test_a_script_that_is_replaced_between_two_points_ends_the_sweep(tmp_path: P
     script = tmp_path / "client.py"
     script.write_text(f"{SERVE}{MAIN}", encoding="utf-8")
     going = under_way(tmp_path, container, client=str(script), num_prompts=[2, 4, 6], warmup=0)
-    on_step = going.on_step
 
-    def replacing(step: Step) -> None:
-        on_step(step)
-        if step.record.state is DONE and step.index == 2:
+    def replacing(event: Event) -> None:
+        going.tell(event)
+        if isinstance(event, MeasurementEnded) and event.index == 2:
             script.write_text(f"{SERVE}{MAIN}# another one", encoding="utf-8")
 
-    going.sweep._on_step = replacing  # noqa: SLF001
+    going.sweep._tell = replacing  # noqa: SLF001
     with pytest.raises(EnvironmentFault, match=rf"{re.escape(str(script))} is no longer what the sweep began with"):
         going.run()
     assert [record.state for record in going.directory.records()] == [DONE, DONE, RUNNING]

@@ -14,7 +14,6 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from orchestrator.cli.report import exit_code, missed_objectives, remarks
 from samples import a_profile, a_record, a_run, deployment_facts, result_bytes
 
 from orchestrator.cli.app import orch
@@ -22,6 +21,8 @@ from orchestrator.errors import ExitCode, UsageError
 from orchestrator.measuring.resume import check_can_go_on, is_complete
 from orchestrator.plan.sweep import measurements, sweep
 from orchestrator.profile.dump import dump_profile
+from orchestrator.report.meaning import exit_code
+from orchestrator.report.remarks import missed_objectives, remarks
 from orchestrator.report.repeated import repeated
 from orchestrator.report.table import summary_csv
 from orchestrator.runs.records import RunState

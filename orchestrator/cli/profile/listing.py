@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from rich.table import Table
-from rich.text import Text
-
+from orchestrator.cli.grid import Grid
 from orchestrator.cli.output import emit_json, emit_table, say
 from orchestrator.cli.settings import settings
 from orchestrator.profile.text.find import ProfileSummary, list_profiles
@@ -26,13 +24,11 @@ def list_command(as_json: bool) -> None:
     emit_table(profiles_table(found))
 
 
-def profiles_table(found: Sequence[ProfileSummary]) -> Table:
+def profiles_table(found: Sequence[ProfileSummary]) -> Grid:
     """Return the table of profiles."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("PROFILE", "DESCRIPTION", "FILE"):
-        table.add_column(heading, overflow="fold")
+    rows = []
     for item in found:
         note = f"cannot be read: {item.problem}" if item.problem else item.description
         note = f"(hidden by the one above) {note}" if item.shadowed else note
-        table.add_row(Text(item.name), Text(note), Text(str(item.path)))
-    return table
+        rows.append((item.name, note, str(item.path)))
+    return Grid(("PROFILE", "DESCRIPTION", "FILE"), rows, bare=True)

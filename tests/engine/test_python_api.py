@@ -24,7 +24,7 @@ def whole_job(name, told):
         profile = load_profile(name, here.folders.profiles)
         alone = run(here, profile)
         made = up(here, profile)
-        listed, wanted = to_measure(here, None, None)
+        listed, wanted = to_measure(here, None, made.name)
         healthy = status(here.engine, listed).healthy
         beside = bench(here, listed, wanted)
         _, ended = down(here.engine, made.name)

@@ -52,7 +52,7 @@ class Metric:
     of_tokens: bool = False
     """Only requests that generate tokens have it."""
     always: bool = True
-    """The client reports it unasked, in every version."""
+    """The client reports it unasked, in every version; of requests that generate tokens, if it is of tokens."""
     latency: str = ""
     statistic: str = ""
 
@@ -63,12 +63,8 @@ class Metric:
 
     def value(self, metrics: Metrics) -> float | None:
         """Return its value in a measurement, or None if the client did not report it."""
-        found: float | None
-        found = (
-            getattr(metrics, f"{self.latency}_ms").value(self.statistic)
-            if self.latency
-            else getattr(metrics, self.name)
-        )
+        held = getattr(metrics, f"{self.latency}_ms" if self.latency else self.name)
+        found: float | None = held.value(self.statistic) if self.latency else held
         return found
 
 
@@ -80,7 +76,8 @@ FIGURES = (
     ),
     Metric(
         "failed", "requests", None,
-        "Requests that the client counts as failures. vLLM before 0.11.1 does not say.", always=False,
+        "Requests that the client counts as failures. vLLM before 0.11.1 does not say, and no client of "
+        "requests that generate no tokens.", always=False,
     ),
     Metric(
         "total_input_tokens", "tokens", None,

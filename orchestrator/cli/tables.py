@@ -18,8 +18,8 @@ from orchestrator.runs.study import Study
 from orchestrator.workload.backend import COMPLETIONS, backend_of
 from orchestrator.workload.point import lengths_text
 
-OTHERS = {"lengths": "in/out", "repetition": "rep"}
-"""Headings of columns that hold no metric and are not headed by their name."""
+OTHERS = {"batch": "batch", "lengths": "in/out", "repetition": "rep", "verdict": "verdict", "met": "met"}
+"""Headings of the columns that hold no metric."""
 OF_POINT = ("batch", "lengths", "repetition", "duration_s", "request_throughput")
 OF_TOKENS = ("mean_ttft_ms", "p99_ttft_ms", "mean_tpot_ms", "p99_tpot_ms", "mean_itl_ms", "p99_itl_ms")
 SHOWN = (*OF_POINT, "output_throughput", "total_token_throughput", *OF_TOKENS, "verdict")
@@ -44,7 +44,7 @@ def results_tables(title: str, rows: Sequence[Row], varied: tuple[str, ...]) -> 
 
 def _headed(columns: Sequence[str]) -> list[tuple[str, str]]:
     """Return each column behind its heading."""
-    return [(CATALOGUE[name].heading if name in CATALOGUE else OTHERS.get(name, name), name) for name in columns]
+    return [(OTHERS[name] if name in OTHERS else CATALOGUE[name].heading, name) for name in columns]
 
 
 def _table(title: str, rows: Sequence[Row], columns: Sequence[tuple[str, str]], left: int) -> Table:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from samples import a_manifest, a_profile, a_record, result_bytes
 
+import orchestrator
 from orchestrator.cli.tables import SEARCHED, SHOWN, WHOLE
 from orchestrator.metrics.catalogue import CATALOGUE, FIGURES, LATENCIES, Metric, find, of_latency, usual
 from orchestrator.metrics.objectives import METRIC_PATTERN, METRICS, bounded, metric_value, parse_objective
@@ -20,6 +21,7 @@ from orchestrator.vllm.result import read_metrics
 TESTS = Path(__file__).parents[1]
 DOCS = TESTS.parent / "docs"
 PAGES = [*sorted(DOCS.glob("**/*.md")), *sorted(TESTS.parent.glob("README*.md"))]
+SOURCES = sorted(Path(orchestrator.__file__).parent.rglob("*.py"))
 BEFORE, BEHIND = "seed", "server_prompt_tokens"
 """The columns of the wide table that the client's figures stand between."""
 LIKE_A_METRIC = (
@@ -151,7 +153,8 @@ def test_the_glossary_explains_metrics_under_their_names_and_units(page: str) ->
         assert not metric.guide or f"| `{metric.guide}` | `{metric.name}` |" in text
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(TESTS.parent)))
-def test_a_document_names_no_metric_that_there_is_not(page: Path) -> None:
-    names = re.findall(LIKE_A_METRIC, page.read_text(encoding="utf-8"))
-    assert {name for name in names if find(name) is None} == set()
+def test_no_document_and_no_module_names_a_metric_that_there_is_not() -> None:
+    texts = {path: path.read_text(encoding="utf-8") for path in (*PAGES, *SOURCES)}
+    named = {(path.name, name) for path, text in texts.items() for name in re.findall(LIKE_A_METRIC, text)}
+    assert {(path, name) for path, name in named if find(name) is None} == set()
+    assert {name for _, name in named} >= {metric.name for metric in CATALOGUE.values() if metric.unit.endswith("/s")}

@@ -65,6 +65,7 @@ generated: $(VENV)/test  ## Write the files that derive from the code: JSON Sche
 	@$(BIN)/python -m orchestrator.profile.docs.reference > docs/profile.md
 	@$(BIN)/python -m orchestrator.diagnosis.reference > docs/causes.md
 	@$(BIN)/python -m orchestrator.cli.reference > docs/cli.md
+	@$(BIN)/python -m orchestrator.metrics.reference docs/metrics.md
 	@$(BIN)/python tests/golden/make.py --schemas
 
 BENCHMARKS := startup_overhead failure_latency sweep_overhead same_numbers

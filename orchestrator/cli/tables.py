@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from orchestrator.cli.grid import Grid
 from orchestrator.measuring.search import Found
 from orchestrator.measuring.search_plan import SearchPlan
+from orchestrator.metrics.catalogue import CATALOGUE
 from orchestrator.metrics.objectives import marked
 from orchestrator.plan.variants import short_names
 from orchestrator.report.table import Cell, Row
@@ -14,44 +15,33 @@ from orchestrator.runs.study import Study
 from orchestrator.workload.backend import COMPLETIONS, backend_of
 from orchestrator.workload.point import lengths_text
 
-SHOWN = {
-    "batch": "batch",
-    "in/out": "lengths",
-    "rep": "repetition",
-    "E2E s": "duration_s",
-    "req/s": "request_throughput",
-    "out tok/s": "output_throughput",
-    "total tok/s": "total_token_throughput",
-    "TTFT ms": "mean_ttft_ms",
-    "P99 TTFT": "p99_ttft_ms",
-    "TPOT ms": "mean_tpot_ms",
-    "P99 TPOT": "p99_tpot_ms",
-    "ITL ms": "mean_itl_ms",
-    "P99 ITL": "p99_itl_ms",
-    "verdict": "verdict",
-}
-"""Columns of the table on the screen and what fills them; the CSV has them all."""
-WHOLE = {
-    **{heading: SHOWN[heading] for heading in ("batch", "in/out", "rep", "E2E s", "req/s", "total tok/s")},
-    "E2EL ms": "mean_e2el_ms",
-    "P99 E2EL": "p99_e2el_ms",
-    "verdict": "verdict",
-}
+OTHERS = {"batch": "batch", "lengths": "in/out", "repetition": "rep", "verdict": "verdict", "met": "met"}
+"""Headings of the columns that hold no metric."""
+OF_POINT = ("batch", "lengths", "repetition", "duration_s", "request_throughput")
+OF_TOKENS = ("mean_ttft_ms", "p99_ttft_ms", "mean_tpot_ms", "p99_tpot_ms", "mean_itl_ms", "p99_itl_ms")
+SHOWN = (*OF_POINT, "output_throughput", "total_token_throughput", *OF_TOKENS, "verdict")
+"""Columns of the table on the screen, as the wide table names them; the CSV has them all."""
+WHOLE = (*OF_POINT, "total_token_throughput", "mean_e2el_ms", "p99_e2el_ms", "verdict")
 """The columns where no request generates tokens."""
-NARROW = ("batch", "in/out", "out tok/s", "total tok/s", "TTFT ms", "TPOT ms", "ITL ms", "verdict")
+NARROW = ("batch", "lengths", "output_throughput", "total_token_throughput", *OF_TOKENS[::2], "verdict")
 """The columns that are left where the terminal is too narrow for all."""
+SEARCHED = (
+    "request_throughput", "request_goodput", "output_throughput", "mean_ttft_ms", "mean_tpot_ms", "mean_e2el_ms",
+)  # fmt: skip
+"""The metrics of the table of what a search has tried."""
 
 
 def results_tables(title: str, rows: Sequence[Row], varied: tuple[str, ...]) -> tuple[Grid, Grid]:
     """Return the table of measurements, first the keys that varied, and a narrow one for a small terminal."""
     names = [(name, key) for key, name in short_names(varied).items()]
     whole = bool(rows) and not any(backend_of(str(row.get("backend") or COMPLETIONS)).generates for row in rows)
-    wide = WHOLE if whole else SHOWN
-    narrow = [(heading, wide[heading]) for heading in (wide if whole else NARROW)]
-    return (
-        _table(title, rows, [*names, *wide.items()], len(names)),
-        _table(title, rows, [*names, *narrow], len(names)),
-    )
+    wide, narrow = (_headed(columns) for columns in ((WHOLE, WHOLE) if whole else (SHOWN, NARROW)))
+    return _table(title, rows, [*names, *wide], len(names)), _table(title, rows, [*names, *narrow], len(names))
+
+
+def _headed(columns: Sequence[str]) -> list[tuple[str, str]]:
+    """Return each column behind its heading."""
+    return [(OTHERS[name] if name in OTHERS else CATALOGUE[name].heading, name) for name in columns]
 
 
 def _table(title: str, rows: Sequence[Row], columns: Sequence[tuple[str, str]], left: int) -> Grid:
@@ -79,19 +69,12 @@ def _text(value: Cell) -> str:
 
 def searched_table(found: Found) -> Grid:
     """Return the table of the loads that a search has tried."""
-    figures = ("req/s", "goodput", "out tok/s", "TTFT ms", "TPOT ms", "E2EL ms")
-    headings = (found.plan.over, "rep", *figures, "verdict", "met")
+    columns = _headed(("repetition", *SEARCHED, "verdict", "met"))
+    headings = (found.plan.over, *(heading for heading, _ in columns))
     rows = []
     for item in sorted(found.tried, key=lambda item: (item.load, item.record.repetition)):
         metrics = item.record.metrics
-        values = (
-            (
-                metrics.request_throughput, metrics.request_goodput, metrics.output_throughput, metrics.ttft_ms.mean,
-                metrics.tpot_ms.mean, metrics.e2el_ms.mean,
-            )
-            if metrics
-            else (None,) * len(figures)
-        )  # fmt: skip
+        values = (metrics and CATALOGUE[name].value(metrics) for name in SEARCHED)
         shown = ("-" if figure is None else f"{figure:.2f}" for figure in values)
         met = "yes" if item.met else "; ".join(item.reasons)
         rows.append([str(item.load), str(item.record.repetition), *shown, found.verdict(item).value, met])

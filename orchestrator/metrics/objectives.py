@@ -7,25 +7,21 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from orchestrator.metrics.values import LATENCIES, STATISTICS, WHOLE, Metrics
+from orchestrator.metrics.catalogue import CATALOGUE, FIGURES, FURTHER, LATENCIES, WHOLE, Metric, find
+from orchestrator.metrics.values import STATISTICS, Metrics
 
-THROUGHPUTS = ("request_throughput", "output_throughput", "total_token_throughput", "request_goodput")
-METRICS = (*THROUGHPUTS, *(f"{statistic}_{latency}_ms" for latency in LATENCIES for statistic in STATISTICS))
-"""What an objective can be about, as the wide table names it."""
-_FURTHER = re.compile(rf"(p\d{{1,2}}(?:\.\d+)?)_({'|'.join(LATENCIES)})_ms")
-"""A percentile that the client reports if it is asked to."""
-METRIC_PATTERN = rf"^(?:{'|'.join(METRICS)}|{_FURTHER.pattern})$"
+METRICS = tuple(metric.name for metric in CATALOGUE.values() if metric.better)
+"""What an objective can be about, as the wide table names it; and each further percentile."""
+THROUGHPUTS = tuple(metric for metric in FIGURES if metric.better)
+_NAME = rf"(?:{'|'.join(METRICS)}|{FURTHER})"
+METRIC_PATTERN = rf"^{_NAME}$"
 """The name of a metric."""
-_OF_TOKENS = ("output_throughput", "request_goodput")
-"""Throughputs that there are only of requests that generate tokens."""
 _FORM = re.compile(r"\s*([\w.]+)\s*(<=|>=|<|>)\s*(\d+(?:\.\d+)?)\s*")
-OBJECTIVE_PATTERN = rf"^\s*(?:{'|'.join(METRICS)}|{_FURTHER.pattern})\s*(?:<=|>=|<|>)\s*\d+(?:\.\d+)?\s*$"
+OBJECTIVE_PATTERN = rf"^\s*{_NAME}\s*(?:<=|>=|<|>)\s*\d+(?:\.\d+)?\s*$"
 """The text of an objective."""
 _COMPARE = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 THIN_MARK = "~"
 """Stands before a percentile of too few requests to be relied on, wherever people are shown one."""
-GOODPUT_LATENCIES = ("ttft", "tpot", "e2el")
-"""Latencies for which vLLM's client counts the requests that keep to a bound."""
 
 
 @dataclass(frozen=True)
@@ -61,22 +57,22 @@ def parse_objective(text: str) -> Objective:
         raise ValueError(
             f"'{text}' is not an objective; write METRIC<NUMBER or METRIC>NUMBER, such as p99_ttft_ms<2000"
         )
-    return Objective(check_metric(match[1]), match[2], float(match[3]))
+    return Objective(bounded(match[1]).name, match[2], float(match[3]))
 
 
-def check_metric(name: str) -> str:
-    """Return the name of a metric; raise ValueError with those there are for another one."""
-    if not is_metric(name):
+def bounded(name: str) -> Metric:
+    """Return the metric of a name that an objective can be about; raise ValueError with those there are for another."""
+    metric = find(name)
+    if metric is None or metric.better is None:
         raise ValueError(
-            f"'{name}' is not a metric; there are {', '.join(THROUGHPUTS)}, and latencies such as p99_ttft_ms, "
+            f"'{name}' is not a metric; there are {_names(THROUGHPUTS)}, and latencies such as p99_ttft_ms, "
             f"made of {', '.join(STATISTICS)} and {', '.join(LATENCIES)}"
         )
-    return name
+    return metric
 
 
-def is_metric(name: str) -> bool:
-    """Say whether a metric has this name."""
-    return name in METRICS or _FURTHER.fullmatch(name) is not None
+def _names(metrics: Iterable[Metric]) -> str:
+    return ", ".join(metric.name for metric in metrics)
 
 
 def known_objectives(texts: Iterable[str]) -> tuple[list[Objective], list[str]]:
@@ -98,32 +94,27 @@ def unreported(name: str, percentiles: Collection[float], *, generates: bool) ->
         percentiles: Those that the client is asked for beside the usual ones.
         generates: Requests generate tokens.
     """
-    statistic, latency, _ = name.split("_") if name.endswith("_ms") else ("", "", "")
-    if not generates and (name in _OF_TOKENS or (latency and latency not in WHOLE)):
+    metric = bounded(name)
+    if metric.of_tokens and not generates:
         return (
-            f"'{name}' does not exist where requests generate no tokens; there are request_throughput, "
-            f"total_token_throughput, and latencies such as p99_{WHOLE[0]}_ms"
+            f"'{name}' does not exist where requests generate no tokens; there are "
+            f"{_names(each for each in THROUGHPUTS if not each.of_tokens)}, and latencies such as p99_{WHOLE[0]}_ms"
         )
-    if statistic and statistic not in STATISTICS and float(statistic[1:]) not in percentiles:
-        return f"'{name}' is reported only if bench.percentiles asks for {statistic[1:]}"
+    if metric.percentile is not None and not metric.always and metric.percentile not in percentiles:
+        return f"'{name}' is reported only if bench.percentiles asks for {metric.statistic[1:]}"
     return None
 
 
 def metric_value(name: str, metrics: Metrics) -> float | None:
-    """Return the value of a metric, or None if the client did not report it."""
-    if name in THROUGHPUTS:
-        found = getattr(metrics, name)
-    elif not is_metric(name):  # one that a record of another version names
-        found = None
-    else:
-        statistic, latency, _ = name.split("_")
-        found = getattr(metrics, f"{latency}_ms").value(statistic)
-    return None if found is None else float(found)
+    """Return the value of a metric, or None if the client did not report it, or if only another version knows it."""
+    metric = find(name)
+    return None if metric is None else metric.value(metrics)
 
 
 def is_thin(name: str, thin: Collection[str]) -> bool:
     """Say whether a metric is one of the percentiles, such as `p99`, that too few requests stand behind."""
-    return name.partition("_")[0] in thin
+    metric = find(name)
+    return metric is not None and metric.statistic in thin
 
 
 def marked(name: str, figure: str, thin: Collection[str]) -> str:
@@ -156,12 +147,11 @@ def goodput_bounds(objectives: Sequence[Objective]) -> dict[str, float]:
     of_percentiles: dict[str, float] = {}
     of_means: dict[str, float] = {}
     for objective in objectives:
-        if objective.metric in THROUGHPUTS or objective.from_below:
-            continue
-        statistic, latency, _ = objective.metric.split("_")
-        if latency in GOODPUT_LATENCIES and statistic != "std":
-            bounds = of_means if statistic == "mean" else of_percentiles
-            bounds[latency] = min(objective.bound, bounds.get(latency, objective.bound))
+        metric = bounded(objective.metric)
+        kind = LATENCIES.get(metric.latency)
+        if kind and kind.bounds_goodput and not objective.from_below and metric.statistic != "std":
+            bounds = of_means if metric.statistic == "mean" else of_percentiles
+            bounds[metric.latency] = min(objective.bound, bounds.get(metric.latency, objective.bound))
     return {**of_means, **of_percentiles}
 
 

@@ -1,4 +1,8 @@
-"""The figures of one measurement, in the words of vLLM's client; definitions are in docs/metrics.md."""
+"""The figures of one measurement, in the words of vLLM's client; `metrics.catalogue` says what each is.
+
+One is null where the client did not report it: its version does not say, requests generate nothing, or no goodput was
+asked for.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
-
-LATENCIES = ("ttft", "tpot", "itl", "e2el")
-WHOLE = ("e2el",)
-"""The latencies of a request whose answer comes in one piece."""
-PERCENTILES = (50, 90, 95, 99)
-STATISTICS = ("mean", "median", "std", *(f"p{percentile}" for percentile in PERCENTILES))
 
 
 class Latency(BaseModel):
@@ -42,28 +40,24 @@ class Latency(BaseModel):
         return found
 
 
+STATISTICS = tuple(name for name in Latency.model_fields if name != "further")
+PERCENTILES = tuple(int(name[1:]) for name in STATISTICS if name[1:].isdigit())
+
+
 class Metrics(BaseModel):
     """What one measurement says, in the words of vLLM's client."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
     duration_s: float
-    """From the first request's start to the last one's end (the guide's E2E time)."""
     completed: int
-    """Requests that succeeded, as the client counts them."""
     failed: int | None
-    """Requests that failed; null where the version does not say."""
     total_input_tokens: int
     total_output_tokens: int | None
-    """Null for requests that generate nothing."""
     request_throughput: float
-    """Requests per second."""
     output_throughput: float | None
-    """Generated tokens per second; null for requests that generate nothing."""
     total_token_throughput: float
-    """Prompt and generated tokens per second."""
     request_goodput: float | None
-    """Requests per second that met every objective given to the client, if any were."""
     ttft_ms: Latency
     tpot_ms: Latency
     itl_ms: Latency

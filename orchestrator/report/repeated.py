@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.metrics.catalogue import find, usual
 from orchestrator.metrics.objectives import is_thin, marked, metric_value
 from orchestrator.profile.schema.bench import Bench
 from orchestrator.results.statistics import CONFIDENCE, Interval, mean_interval
@@ -15,10 +16,6 @@ from orchestrator.results.validity import samples_for
 from orchestrator.runs.directory import RunDirectory
 from orchestrator.runs.records import RunState
 from orchestrator.workload.backend import backend_of
-
-USUAL_METRIC = "output_throughput"
-OTHER_METRIC = "request_throughput"
-"""Of requests that generate no tokens."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +68,13 @@ def repeated(directory: RunDirectory) -> list[Repeated]:
 
 def _thin(metric: str, requests: int) -> tuple[str, ...]:
     """Return the metric's percentile, if so few requests cannot bear it."""
-    name = metric.partition("_")[0]
-    return (name,) if name[1:2].isdigit() and requests < samples_for(name) else ()
+    found = find(metric)
+    if found is None or found.percentile is None or requests >= samples_for(found.statistic):
+        return ()
+    return (found.statistic,)
 
 
 def _metric(bench: Bench | None) -> str:
     if bench is not None and not isinstance(bench.repetitions, int):
         return bench.repetitions.auto.metric
-    return USUAL_METRIC if bench is None or backend_of(bench.backend).generates else OTHER_METRIC
+    return usual(generates=bench is None or backend_of(bench.backend).generates)

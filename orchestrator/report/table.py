@@ -11,7 +11,8 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orchestrator.metrics.values import LATENCIES, PERCENTILES, STATISTICS
+from orchestrator.metrics.catalogue import CATALOGUE, FIGURES, LATENCIES, of_latency
+from orchestrator.metrics.values import PERCENTILES, STATISTICS, Metrics
 from orchestrator.profile.reading.structure import read_model
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.results.validity import Assessment, assess
@@ -31,11 +32,10 @@ GUIDE_COLUMNS = {
     "batch": "batch",
     "prompt_tokens": "input_len",
     "completion_tokens": "output_len",
-    "TOTAL_THROUGHPUT(toks/s)": "total_token_throughput",
-    "generate_throughput(toks/s)": "output_throughput",
-    "TTFT(ms)": "mean_ttft_ms",
-    "TPOT(ms)": "mean_tpot_ms",
-    "ITL(ms)": "mean_itl_ms",
+    **{
+        CATALOGUE[name].guide: name
+        for name in ("total_token_throughput", "output_throughput", "mean_ttft_ms", "mean_tpot_ms", "mean_itl_ms")
+    },
 }
 """The guide's columns in its order, each with the wide table's column that fills it."""
 
@@ -89,17 +89,7 @@ def wide_row(manifest: Manifest, record: MeasurementRecord, assessment: Assessme
         "ignore_eos": parameters.get("ignore_eos"),
         "seed": record.seed,
     }
-    metrics = record.metrics if record.state == RunState.DONE else None
-    for name in (
-        "duration_s", "completed", "failed", "total_input_tokens", "total_output_tokens", "request_throughput",
-        "output_throughput", "total_token_throughput", "request_goodput",
-    ):  # fmt: skip
-        row[name] = getattr(metrics, name, None)
-    for latency in LATENCIES:
-        values = getattr(metrics, f"{latency}_ms", None)
-        for statistic in STATISTICS:
-            row[f"{statistic}_{latency}_ms"] = getattr(values, statistic, None)
-        row |= {f"{name}_{latency}_ms": value for name, value in (values.further if values else {}).items()}
+    row |= _figures(record.metrics if record.state == RunState.DONE else None)
     served, peak = record.served, record.peak
     row["server_prompt_tokens"] = served.prompt_tokens if served else None
     row["server_generation_tokens"] = served.generation_tokens if served else None
@@ -117,6 +107,15 @@ def wide_row(manifest: Manifest, record: MeasurementRecord, assessment: Assessme
     row["image"] = manifest.deployment.image if manifest.deployment else None
     row["image_id"] = manifest.deployment.image_id if manifest.deployment else None
     return row
+
+
+def _figures(metrics: Metrics | None) -> Row:
+    """Return every metric, further percentiles of a latency behind its usual ones."""
+    shown = list(FIGURES)
+    for latency in LATENCIES:
+        further = getattr(metrics, f"{latency}_ms").further if metrics else ()
+        shown += [of_latency(latency, statistic) for statistic in (*STATISTICS, *further)]
+    return {metric.name: metric.value(metrics) if metrics else None for metric in shown}
 
 
 def _ramp_up(parameters: Mapping[str, Any] | None) -> str | None:
@@ -180,7 +179,7 @@ def _wide_columns(manifest: Manifest, profile: Profile) -> list[str]:
     further = () if profile.bench is None else profile.bench.percentiles
     for column in wide_row(manifest, record, None):
         columns.append(column)
-        statistic, _, metric = column.partition("_")
-        if statistic == STATISTICS[-1] and metric.removesuffix("_ms") in LATENCIES:
-            columns += [f"p{percentile:g}_{metric}" for percentile in further if percentile not in PERCENTILES]
+        metric = CATALOGUE.get(column)
+        if metric and metric.statistic == STATISTICS[-1]:
+            columns += [of_latency(metric.latency, f"p{each:g}").name for each in further if each not in PERCENTILES]
     return columns

@@ -14,7 +14,8 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from orchestrator.metrics.values import LATENCIES, PERCENTILES, WHOLE
+from orchestrator.metrics.catalogue import LATENCIES, WHOLE
+from orchestrator.metrics.values import PERCENTILES
 from orchestrator.vllm.dataset import Said, said_of_dataset
 from orchestrator.vllm.flag_names import read_name
 from orchestrator.vllm.flags import lookup, to_argv

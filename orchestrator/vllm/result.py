@@ -12,25 +12,14 @@ import statistics
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.metrics.values import LATENCIES, STATISTICS, Latency, Metrics
+from orchestrator.metrics.catalogue import FIGURES, LATENCIES, Metric
+from orchestrator.metrics.values import STATISTICS, Latency, Metrics
 
-FIGURES = {
+KEYS = {
     "duration_s": ("duration",),
-    "completed": ("completed",),
-    "failed": ("failed",),
-    "total_input_tokens": ("total_input_tokens",),
-    "total_output_tokens": ("total_output_tokens",),
-    "request_throughput": ("request_throughput",),
-    "output_throughput": ("output_throughput",),
-    "total_token_throughput": ("total_token_throughput",),
     "request_goodput": ("request_goodput", "request_goodput:"),  # with the colon up to 0.9.1
 }
-"""The keys under which versions write each figure, the newest first."""
-UNREPORTED = ("failed", "request_goodput")
-"""Figures that not every result has: the failed requests up to 0.11.0 and of requests that generate nothing, the
-goodput without objectives."""
-OF_TOKENS = ("total_output_tokens", "output_throughput")
-"""Figures that there are only of requests that generate tokens."""
+"""The keys under which versions write a figure that has another name in the catalogue, the newest first."""
 PERCENTILE_KEY = re.compile(r"(p\d+(?:\.\d+)?)_[a-z0-9]+_ms")
 
 
@@ -46,7 +35,7 @@ def read_metrics(raw: bytes) -> Metrics:
     """Return the metrics in a result file; raise UnreadableResultError for one that is torn or foreign."""
     try:
         data = json.loads(raw)
-        figures = {figure: _figure(data, figure, keys) for figure, keys in FIGURES.items()}
+        figures = {metric.name: _figure(data, metric) for metric in FIGURES}
         found = Metrics(**figures, **{f"{name}_ms": _latency(data, name) for name in LATENCIES})
     except (ValueError, TypeError, KeyError) as error:
         raise UnreadableResultError(f"{type(error).__name__}: {error}") from error
@@ -106,13 +95,14 @@ def _tpot_trend(itls: list[list[float]]) -> float | None:
     return statistics.fmean(times[-third:]) / before if before else None
 
 
-def _figure(data: dict[str, Any], figure: str, keys: tuple[str, ...]) -> Any:  # noqa: ANN401 - the model checks it
+def _figure(data: dict[str, Any], metric: Metric) -> Any:  # noqa: ANN401 - the model checks it
+    keys = KEYS.get(metric.name, (metric.name,))
     known = next((key for key in keys if key in data), None)
-    if known is None and (figure in UNREPORTED or (figure in OF_TOKENS and not _generates(data))):
+    if known is None and (not metric.always or (metric.of_tokens and not _generates(data))):
         return None
     found = data[known or keys[0]]
-    if found is None and figure in OF_TOKENS:
-        raise TypeError(f"{figure} is null")
+    if found is None and metric.always and metric.of_tokens:
+        raise TypeError(f"{metric.name} is null")
     return found
 
 

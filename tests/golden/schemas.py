@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli.output import SCHEMA_VERSION
 from orchestrator.deployment.folder import Record
-from orchestrator.metrics.values import LATENCIES, STATISTICS
+from orchestrator.metrics.catalogue import CATALOGUE, LATENCIES
 from orchestrator.profile.docs.jsonschema import DIALECT
 from orchestrator.report.table import GUIDE_COLUMNS
 from orchestrator.results.validity import Verdict
@@ -123,12 +123,12 @@ ROW: Schema = {
         backend=TEXT,
         ignore_eos=none_or(TRUTH),
         seed=WHOLE,
-        duration_s=none_or(NUMBER),
-        **dict.fromkeys(("completed", "failed", "total_input_tokens", "total_output_tokens"), none_or(WHOLE)),
+        **{
+            metric.name: none_or(WHOLE if metric.unit in ("requests", "tokens") else NUMBER)
+            for metric in CATALOGUE.values()
+        },
         **dict.fromkeys(
             (
-                *("request_throughput", "output_throughput", "total_token_throughput", "request_goodput"),
-                *(f"{statistic}_{latency}_ms" for latency in LATENCIES for statistic in STATISTICS),
                 *("server_prompt_tokens", "server_generation_tokens", "server_mean_ttft_ms", "prefix_cache_hits"),
                 *("preemptions", "acceptance_length", "peak_kv_cache_usage", "peak_waiting"),
             ),

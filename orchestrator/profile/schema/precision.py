@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
-from orchestrator.metrics.objectives import METRIC_PATTERN, check_metric
+from orchestrator.metrics.catalogue import usual
+from orchestrator.metrics.objectives import METRIC_PATTERN, bounded
 from orchestrator.profile.schema.together import Lacking
 from orchestrator.profile.schema.values import Section, Text
 
@@ -15,7 +16,7 @@ from orchestrator.profile.schema.values import Section, Text
 class Precision(Section):
     """When a point has been measured often enough."""
 
-    metric: Annotated[Text, Field(json_schema_extra={"pattern": METRIC_PATTERN})] = "output_throughput"
+    metric: Annotated[Text, Field(json_schema_extra={"pattern": METRIC_PATTERN})] = usual(generates=True)
     """What is to be known: a column of the wide table, such as `mean_ttft_ms`."""
     width: Annotated[float, Field(gt=0, lt=1)] = 0.05
     """How far the 95 % confidence interval of its mean may reach to each side, as a part of the mean."""
@@ -27,7 +28,7 @@ class Precision(Section):
     @field_validator("metric")
     @classmethod
     def _metric_is_known(cls, metric: str) -> str:
-        return check_metric(metric)
+        return bounded(metric).name
 
     @field_validator("at_most")
     @classmethod

@@ -13,7 +13,7 @@ from click.shell_completion import CompletionItem
 class LazyGroup(click.Group):
     """A group that knows where its commands are, and what its list of commands says of each."""
 
-    def __init__(self, *args: Any, commands: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:  # noqa: ANN401 - click's signature
+    def __init__(self, *args: Any, commands: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
         """Take the commands by name: `module:attribute`, and one line of help."""
         super().__init__(*args, **kwargs)
         self._lazy = commands

@@ -38,7 +38,7 @@ def server_failed(
         noticed: What was noticed of it, if that says more than the state of its container.
         timed_out: It was not healthy when its time was up.
     """
-    from orchestrator.diagnosis import Evidence, diagnose, render, summary  # noqa: PLC0415 - see the module
+    from orchestrator.diagnosis import Evidence, diagnose, render, summary
 
     try:
         state = engine.state(container)
@@ -78,7 +78,7 @@ def _end_of(pieces: Iterable[bytes]) -> tuple[int, bytes]:
 
 def _settings(folder: Path) -> dict[str, str]:
     """Return what the profile of a deployment says, in its own keys; nothing if it cannot be read."""
-    from orchestrator.profile.reading.stored import read_stored  # noqa: PLC0415 - see the module
+    from orchestrator.profile.reading.stored import read_stored
 
     stored = read_stored(folder / PROFILE)
     if stored.unreadable:
@@ -96,7 +96,7 @@ def _plain(value: bool | float | str) -> str:  # noqa: FBT001 - a value of a pro
 
 def engine_refused(error: EnvironmentFault) -> EnvironmentFault:
     """Return the engine's refusal to make or start a container, with its cause if that is known by name."""
-    from orchestrator.diagnosis import Evidence, diagnose, render  # noqa: PLC0415 - see the module
+    from orchestrator.diagnosis import Evidence, diagnose, render
 
     found = diagnose(Evidence(engine_error=error.message))
     if not found.is_known:

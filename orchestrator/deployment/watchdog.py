@@ -45,7 +45,7 @@ class Watchdog:
         reading, self._writing = os.pipe()
         try:
             with log.open("ab") as errors:
-                self._process = subprocess.Popen(  # noqa: S603 - our own module
+                self._process = subprocess.Popen(
                     [sys.executable, "-m", __name__, json.dumps(asdict(watch))],
                     stdin=reading,
                     stdout=subprocess.DEVNULL,
@@ -84,9 +84,9 @@ def main(argument: str) -> int:
     if os.read(sys.stdin.fileno(), 1) == DISMISSED:
         return 0
     # Imported only now: an idle watchdog costs the node nothing, and orch's own start is not slowed by a second one.
-    from orchestrator.deployment.folder import drop_folder  # noqa: PLC0415
-    from orchestrator.errors import OrchError  # noqa: PLC0415
-    from orchestrator.runs.directory import mark_interrupted  # noqa: PLC0415
+    from orchestrator.deployment.folder import drop_folder
+    from orchestrator.errors import OrchError
+    from orchestrator.runs.directory import mark_interrupted
 
     if watch.run is not None:
         try:
@@ -103,9 +103,9 @@ def main(argument: str) -> int:
 
 def sweep(launch: str, end: float) -> bool:
     """Remove the launch's containers, waiting for the engine if it is away; say whether that was complete."""
-    from orchestrator.deployment.teardown import teardown  # noqa: PLC0415 - see main
-    from orchestrator.engine import connect  # noqa: PLC0415
-    from orchestrator.errors import OrchError  # noqa: PLC0415
+    from orchestrator.deployment.teardown import teardown
+    from orchestrator.engine import connect
+    from orchestrator.errors import OrchError
 
     while time.monotonic() < end:
         try:

@@ -166,8 +166,8 @@ def ask_program(said: dict[str, Any], client: str) -> None:  # noqa: D103 - see 
         said["problem"] = "there is no %s, neither in the vllm package nor on PATH" % client  # noqa: UP031
         return
     try:
-        told = subprocess.check_output([found, "--version"], timeout=60).decode()  # noqa: S603
-        text = subprocess.check_output([found, "bench", "serve", "--help"], timeout=60).decode()  # noqa: S603
+        told = subprocess.check_output([found, "--version"], timeout=60).decode()
+        text = subprocess.check_output([found, "bench", "serve", "--help"], timeout=60).decode()
     except (OSError, subprocess.SubprocessError) as error:
         said["problem"] = "%s does not run here: %s" % (found, error)  # noqa: UP031
         return

@@ -51,7 +51,7 @@ def watch(server: subprocess.Popen[bytes]) -> None:  # noqa: D103 - see the modu
 
 
 def main(argv: list[str]) -> int:  # noqa: D103 - see the module
-    server = subprocess.Popen(argv, env=dict(os.environ, **secrets()))  # noqa: S603
+    server = subprocess.Popen(argv, env=dict(os.environ, **secrets()))
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     if os.path.isfile(FOLDER + "/lease"):  # noqa: PTH113
         threading.Thread(target=watch, args=(server,), daemon=True).start()

@@ -106,7 +106,7 @@ def _tpot_trend(itls: list[list[float]]) -> float | None:
     return statistics.fmean(times[-third:]) / before if before else None
 
 
-def _figure(data: dict[str, Any], figure: str, keys: tuple[str, ...]) -> Any:  # noqa: ANN401 - the model checks it
+def _figure(data: dict[str, Any], figure: str, keys: tuple[str, ...]) -> Any:
     known = next((key for key in keys if key in data), None)
     if known is None and (figure in UNREPORTED or (figure in OF_TOKENS and not _generates(data))):
         return None

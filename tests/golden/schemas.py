@@ -71,7 +71,7 @@ def with_parameters(record: Schema) -> Schema:
     return {**record, "properties": {**record["properties"], "parameters": PARAMETERS}}
 
 
-def _close(schema: Any) -> Any:  # noqa: ANN401 - any part of a schema
+def _close(schema: Any) -> Any:
     if isinstance(schema, list):
         return [_close(item) for item in schema]
     if not isinstance(schema, dict):

@@ -67,10 +67,10 @@ def check_said(text: str) -> str:
     return str(document["kind"])
 
 
-def with_a_new_key(document: Any) -> Iterator[Any]:  # noqa: ANN401 - any JSON
+def with_a_new_key(document: Any) -> Iterator[Any]:
     """Yield a copy of a document for each kind of object in it, with one more key there."""
 
-    def objects(part: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - any JSON
+    def objects(part: Any) -> Iterator[dict[str, Any]]:
         if isinstance(part, dict):
             yield part
             for value in part.values():

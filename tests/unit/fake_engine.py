@@ -125,7 +125,7 @@ def exited(code: int, *, oom_killed: bool = False, error: str = "") -> State:
     return State("exited", code, oom_killed, error, "2026-11-24T04:07:00Z")
 
 
-def listed(**fields: Any) -> Listed:  # noqa: ANN401 - whatever a field holds
+def listed(**fields: Any) -> Listed:
     """A deployment as it is found."""
     usual: dict[str, Any] = {
         "name": "tiny",

@@ -47,7 +47,7 @@ def container(tmp_path: Path) -> Iterator[LocalContainer]:
     made.close()
 
 
-def under_way(tmp_path: Path, container: LocalContainer, *behave: str, **bench: Any) -> UnderWay:  # noqa: ANN401 - any key
+def under_way(tmp_path: Path, container: LocalContainer, *behave: str, **bench: Any) -> UnderWay:
     flags = {"behave": behave[0]} if behave else {}
     return UnderWay(tmp_path, container, a_profile(bench={"client_flags": flags, **bench}))
 
@@ -172,7 +172,7 @@ def test_a_server_that_dies_is_started_again_and_the_sweep_goes_on(tmp_path: Pat
     going = under_way(tmp_path, container, num_prompts=[2, 4, 6], warmup=3)
     take = going.sweep._take  # noqa: SLF001 - the moment at which the server dies
 
-    def dies_in_the_second(measurement: Any, index: int, total: int, **rest: Any) -> object:  # noqa: ANN401 - passed through
+    def dies_in_the_second(measurement: Any, index: int, total: int, **rest: Any) -> object:
         if index == 2 and not going.server.restarts:
             going.server.fails_during = ServerFailed("the server has died: out of memory\ndetails")
         return take(measurement, index, total, **rest)

@@ -41,7 +41,7 @@ def test_with_home_they_lie_there(tmp_path: Path) -> None:
 
 
 def test_the_state_folder_needs_no_home_and_is_the_same_for_cron_and_shell(tmp_path: Path) -> None:
-    assert settings()["state"] == settings(HOME=str(tmp_path), TMPDIR="/x")["state"] == f"/var/tmp/orch-{os.getuid()}"  # noqa: S108 - compared
+    assert settings()["state"] == settings(HOME=str(tmp_path), TMPDIR="/x")["state"] == f"/var/tmp/orch-{os.getuid()}"
 
 
 def test_all_users_share_the_locks() -> None:

@@ -41,7 +41,7 @@ def test_of_a_huge_log_the_end_is_looked_at_and_its_lines_keep_their_numbers(
 
 
 @pytest.mark.parametrize("followed", [True, False])
-def test_advice_that_the_profile_follows_already_is_left_out(tmp_path: Path, followed: bool) -> None:  # noqa: FBT001
+def test_advice_that_the_profile_follows_already_is_left_out(tmp_path: Path, followed: bool) -> None:
     profile = a_profile(server={"flags": {"enforce-eager": followed}})
     (tmp_path / PROFILE).write_text(dump_profile(profile), encoding="utf-8")
     assert ("enforce-eager: true" in told(tmp_path, FakeEngine(output=[LATEST], ended=exited(1)))) is not followed

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 Usage = namedtuple("Usage", "total used free")  # noqa: PYI024 - as shutil has it
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - bound for a moment, by a test
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
 def test_a_port_that_somebody_listens_at_is_taken(host: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

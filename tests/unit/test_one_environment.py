@@ -42,7 +42,7 @@ def container(tmp_path: Path) -> Iterator[LocalContainer]:
     made.close()
 
 
-def a_toolkit_profile(tmp_path: Path, **sections: Any) -> Profile:  # noqa: ANN401 - sections of a profile
+def a_toolkit_profile(tmp_path: Path, **sections: Any) -> Profile:
     return a_profile(container={"source": [str(tmp_path / "env.sh")]}, **sections)
 
 

@@ -43,12 +43,12 @@ def a_pooling_result(**keys: object) -> bytes:
     return json.dumps({**usual, **keys}).encode()
 
 
-def one(**bench: Any) -> Point:  # noqa: ANN401 - any key
+def one(**bench: Any) -> Point:
     (point,) = points(a_bench(**{"num_prompts": 8, **bench}))
     return point
 
 
-def argv_of(client: str = VLLM, version: str = "0.32.0", **bench: Any) -> list[str]:  # noqa: ANN401 - any key
+def argv_of(client: str = VLLM, version: str = "0.32.0", **bench: Any) -> list[str]:
     return client_argv(client, dialect_of(client, version), TARGET, Measurement(one(**bench), 1, 7), "/results")
 
 

@@ -17,7 +17,7 @@ RAMP = {"strategy": "exponential", "from": 1, "to": 8}
 CUSTOM = {"name": "custom", "path": "/d/p.jsonl"}
 
 
-def argv_of(client: str = VLLM, version: str = "0.32.0", known: set[str] | None = None, **bench: Any) -> list[str]:  # noqa: ANN401 - any key
+def argv_of(client: str = VLLM, version: str = "0.32.0", known: set[str] | None = None, **bench: Any) -> list[str]:
     (point,) = points(a_bench(**{"num_prompts": 20, **bench}))
     options = None if known is None else frozenset(known)
     return client_argv(client, dialect_of(client, version), TARGET, Measurement(point, 1, 7), "/results", options)

@@ -49,13 +49,13 @@ class Until(Section):
     """When a point has been measured often enough."""
 
 
-def _repetitions(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+def _repetitions(value: Any) -> Any:
     if isinstance(value, str) and value != "auto":
         raise ValueError("must be a whole number, or auto")
     return {"auto": {}} if value == "auto" else value
 
 
-def _repetitions_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
+def _repetitions_kind(value: Any) -> str:
     return "<until>" if isinstance(value, Until | Mapping) else "<times>"
 
 

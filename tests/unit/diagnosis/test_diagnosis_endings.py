@@ -3,8 +3,6 @@
 Every kind of log is crossed with the forms of many versions of vLLM and with every ending of a server.
 """
 
-# ruff: noqa: E501 - rows hold lines of logs as they are
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

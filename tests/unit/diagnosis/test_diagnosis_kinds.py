@@ -1,7 +1,5 @@
 """F5: what only points elsewhere is followed to what it points to, in the forms of several versions."""
 
-# ruff: noqa: E501 - rows hold lines of logs as they are
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -1,7 +1,5 @@
 """`--set KEY=VALUE`: laid over the file like one more file, with its own places in faults."""
 
-# ruff: noqa: E501 - a row holds an input and the exact text that it gives
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

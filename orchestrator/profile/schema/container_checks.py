@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestrator.profile.schema.together import Problem
+from orchestrator.profile.schema.problems import Problem
 from orchestrator.profile.schema.values import mount_targets
 from orchestrator.units import parse_size
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidatorFunctionWrapHandler
 
-from orchestrator.profile.schema.together import Problem, checked
+from orchestrator.profile.schema.problems import Problem, checked
 from orchestrator.vllm.flag_forms import Program, form_of
 from orchestrator.vllm.flag_kinds import KNOWN
 from orchestrator.vllm.flag_names import FlagName, read_name

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
 from orchestrator.metrics.objectives import METRIC_PATTERN, check_metric
-from orchestrator.profile.schema.together import Lacking
+from orchestrator.profile.schema.problems import Lacking
 from orchestrator.profile.schema.values import Section, Text
 
 

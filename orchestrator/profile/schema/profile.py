@@ -30,7 +30,7 @@ from orchestrator.profile.schema.docker_options import DockerOptions
 from orchestrator.profile.schema.flag_names import check_flags
 from orchestrator.profile.schema.pairs import PLAIN
 from orchestrator.profile.schema.patterns import ADDRESS_PATTERN, NETWORK_PATTERN, ULIMIT_PAIR_PATTERN
-from orchestrator.profile.schema.together import Problem, checked, raise_all
+from orchestrator.profile.schema.problems import Problem, checked, raise_all
 from orchestrator.profile.schema.values import (
     CAPABILITY_PATTERN,
     IMAGE_PATTERN,

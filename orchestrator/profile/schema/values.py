@@ -36,7 +36,7 @@ from orchestrator.profile.schema.patterns import (
     MOUNT_TEXT_PATTERN,
     PAIR_PATTERN,
 )
-from orchestrator.profile.schema.together import Problem
+from orchestrator.profile.schema.problems import Problem
 
 ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 FLAG_NAME = re.compile(r"-{0,2}[A-Za-z0-9][A-Za-z0-9_.-]*\+?")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
 
-from orchestrator.profile.schema.together import Lacking, Problem, checked, given
+from orchestrator.profile.schema.problems import Lacking, Problem, checked, given
 from orchestrator.profile.schema.values import AbsolutePath, Grown, NodeFile, Text
 from orchestrator.profile.text.names import did_you_mean, nearest
 

@@ -177,7 +177,7 @@ def _lock(path: Path, who: str, *, shared: bool) -> int:
     with contextlib.ExitStack() as undo:
         file = _open_shared(path)
         undo.callback(os.close, file)
-        if not _granted(file, shared=shared) and (holder := _in_the_way(path, file, shared=shared)):
+        if not _granted(file, shared=shared) and (holder := _current_holder(path, file, shared=shared)):
             raise Busy(f"{path.name} is held by {holder}", "See: orch ps   Or queue for it: --wait 2h")
         if shared:
             os.utime(file)  # what clears old files away goes by this
@@ -197,11 +197,11 @@ def _granted(file: int, *, shared: bool) -> bool:
     return True
 
 
-def _in_the_way(path: Path, file: int, *, shared: bool) -> str:
-    """Return who holds what could not be locked; nothing where it was granted after all.
+def _current_holder(path: Path, file: int, *, shared: bool) -> str:
+    """Return the holder's name, or "" if the lock became free and was taken.
 
-    Whoever has just got the lock has not written its name yet, and whoever only looks for a holder has the lock for a
-    moment: a name counts when it was read twice.
+    A holder locks first and writes its name second, and a process that only looks for a holder has the lock for a
+    moment. So a name counts only when it was read twice.
     """
     holder = UNKNOWN
     for _ in range(LOOKS):

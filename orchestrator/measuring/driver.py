@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.engine import Engine
-from orchestrator.errors import BenchmarkFailed, EngineError, EnvironmentFault, ServerFailed
+from orchestrator.errors import BenchmarkFailed, EngineError, EnvironmentFault
 from orchestrator.inside import driver, program_text
 from orchestrator.mask import NOTHING_HIDDEN, Mask
 from orchestrator.plan.bench_command import client_target, job_folder, job_name, sent_folder
@@ -199,11 +200,11 @@ class Driver:
             self._failed = error
         return True
 
-    def client(self, failure: Callable[[], ServerFailed | None] = lambda: None) -> Client:
+    def client(self, check: Callable[[], None] = lambda: None) -> Client:
         """Return what the driver found, once it is prepared.
 
         Args:
-            failure: Asked several times a second, while it is not prepared, how the server has failed.
+            check: Called several times a second until the driver is prepared; raises ServerFailed.
 
         Raises:
             ServerFailed: As soon as the server has failed.
@@ -214,7 +215,7 @@ class Driver:
             raise self._failed
         if self._client is None:
             while len(self._answers) < ANSWERS:
-                self._answers.append(self._receive(PREPARE_S, failure))
+                self._answers.append(self._receive(PREPARE_S, check))
             hello, prepared = self._answers
             if prepared["problem"]:
                 lacks_client = is_rust(self._name) and prepared["program"] is None
@@ -252,7 +253,7 @@ class Driver:
         argv: Sequence[str],
         result: str,
         deadline_s: float,
-        failure: Callable[[], ServerFailed | None],
+        check: Callable[[], None],
     ) -> ClientRun:
         """Run one client to its end or its deadline, whichever comes first.
 
@@ -261,7 +262,7 @@ class Driver:
             argv: The client's command.
             result: Name of its result file in the measurement's folder.
             deadline_s: When it is killed.
-            failure: Asked several times a second how the server has failed.
+            check: Called several times a second until the client has ended; raises ServerFailed.
 
         Raises:
             ServerFailed: As soon as the server has failed; the client may still be running, close the driver.
@@ -279,7 +280,7 @@ class Driver:
             "port": self._port,
         }
         self._session.send(json.dumps(message).encode())
-        answer = self._answer_of_client(deadline_s + MARGIN_S, failure)
+        answer = self._answer_of_client(deadline_s + MARGIN_S, check)
         if "replaced" in answer:
             raise replaced(str(answer["replaced"]))
         raw = answer["result"]
@@ -313,13 +314,13 @@ class Driver:
         """End the driver and what it runs."""
         self._session.close()
 
-    def _answer_of_client(self, timeout_s: float, failure: Callable[[], ServerFailed | None]) -> dict[str, Any]:
-        while "waiting" in (answer := self._receive(timeout_s, failure)):
+    def _answer_of_client(self, timeout_s: float, check: Callable[[], None]) -> dict[str, Any]:
+        while "waiting" in (answer := self._receive(timeout_s, check)):
             pass  # it was asked for, and came too late
         return answer
 
-    def _receive(self, timeout_s: float, failure: Callable[[], ServerFailed | None] = lambda: None) -> dict[str, Any]:
-        return self._answer(self._line(timeout_s, failure))
+    def _receive(self, timeout_s: float, check: Callable[[], None] = lambda: None) -> dict[str, Any]:
+        return self._answer(self._line(timeout_s, check))
 
     def _answer(self, line: bytes | None) -> dict[str, Any]:
         if line is None:
@@ -335,18 +336,15 @@ class Driver:
             raise BenchmarkFailed(f"the container's python3 did not start the driver: {said}") from None
         return dict(answer)
 
-    def _line(self, timeout_s: float, failure: Callable[[], ServerFailed | None]) -> bytes | None:
+    def _line(self, timeout_s: float, check: Callable[[], None]) -> bytes | None:
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:
             if self._overtook is not None:
                 line, self._overtook = self._overtook, None
                 return line
-            try:
+            with contextlib.suppress(TimeoutError):
                 return self._session.receive(LOOK_S)
-            except TimeoutError:
-                failed = failure()
-                if failed is not None:
-                    raise failed from None
+            check()
         raise BenchmarkFailed(
             f"the benchmark driver in the container did not answer within {timeout_s:.0f} s",
             "Is the container frozen or out of memory?  See: orch status, docker stats",

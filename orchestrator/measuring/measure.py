@@ -6,7 +6,7 @@ again, and the sweep goes on with the next measurement.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from orchestrator.deployment.server import Server
 from orchestrator.errors import BenchmarkFailed, EngineError, OrchError, ServerFailed
@@ -116,19 +116,20 @@ class Sweep:
         self._server.resume_watch()
         try:
             outcome = self.driver.run(
-                measurement, running.argv, RESULT_NAME, self._bench.deadline, self._failure_of_server
+                measurement, running.argv, RESULT_NAME, self._bench.deadline, self._check_progress
             )
         except ServerFailed as error:
             failure = error
             ended = failed(running, first_line(error))
         except (BenchmarkFailed, EngineError) as error:  # the driver, and the way to it, die with its container
-            failure = self._server.lost() or error
+            failure = _raised_by(self._server.check_responding) or error
             ended = failed(running, first_line(failure))
         else:
             ended = self._with_server_side(judge(running, measurement, outcome), before, idle=idle)
             self.directory.keep(ended, outcome.result, outcome.log)
             # A client may take what was cut off for complete, so it is always asked.
-            failure = self._server.death() if ended.state is RunState.DONE else self._server.lost()
+            done = ended.state is RunState.DONE
+            failure = _raised_by(self._server.check_alive if done else self._server.check_responding)
             if failure is not None:
                 ended = failed(ended, first_line(failure)).model_copy(update={"metrics": None})
         self.directory.write_record(ended)
@@ -138,8 +139,8 @@ class Sweep:
             self._tell(Failed(failure))
         return failure
 
-    def _failure_of_server(self) -> ServerFailed | None:
-        return self._server.failure(self.driver.client_waits)
+    def _check_progress(self) -> None:
+        self._server.check_progress(self.driver.client_waits)
 
     def _with_server_side(
         self, record: MeasurementRecord, before: Served | None, *, idle: bool | None
@@ -164,24 +165,24 @@ class Sweep:
             self._failure = self._unready()
 
     def _unready(self) -> OrchError | None:
-        """Wait for the driver; return how the server has died meanwhile, if it has."""
+        """Wait for the driver; return the server's failure if the server has failed meanwhile."""
         try:
-            client = self.driver.client(self._server.death)
+            client = self.driver.client(self._server.check_alive)
         except ServerFailed as error:
-            death = error
+            failure = error
         except (BenchmarkFailed, EngineError):  # the driver, and the way to it, die with the server's container
-            lost = self._server.lost()
-            if lost is None:
+            found = _raised_by(self._server.check_responding)
+            if found is None:
                 raise
-            death = lost
+            failure = found
         else:
             self._first = self._first or client
             if not client.measures_as(self._first):
                 raise replaced("the client, or the file of its prompts,")
             self._record_mode(client)
             return None
-        self._tell(Failed(death))
-        return death
+        self._tell(Failed(failure))
+        return failure
 
     def _record_mode(self, client: Client) -> None:
         """Write down where clients come to be in another way than before: a new driver may be unable to fork."""
@@ -189,6 +190,15 @@ class Sweep:
         if facts is not None and facts.client_mode is not None and not facts.client_mode.endswith(client.mode):
             mode = f"{facts.client_mode}; later {client.mode}"
             self.directory.update(deployment=facts.model_copy(update={"client_mode": mode}))
+
+
+def _raised_by(check: Callable[[], None]) -> ServerFailed | None:
+    """Return the failure that a check of the server raises, or None."""
+    try:
+        check()
+    except ServerFailed as failure:
+        return failure
+    return None
 
 
 def first_line(error: OrchError) -> str:

@@ -205,21 +205,23 @@ class Server:
     def peak_load(self) -> Load | None:
         return Load(running=4, waiting=2, kv_cache_usage=0.5) if self.tells else None
 
-    def failure(self, client_waits: Callable[[], bool]) -> ServerFailed | None:
+    def check_progress(self, client_waits: Callable[[], bool]) -> None:
         if self.asks_the_client:
             self.client_waited.append(client_waits())
-        return self.fails_during
+        if self.fails_during is not None:
+            raise self.fails_during
 
-    def dead(self) -> bool:
+    def is_dead(self) -> bool:
         return not self.living
 
-    def death(self) -> ServerFailed | None:
-        return self.explain("the server has died") if self.dead() else None
+    def check_alive(self) -> None:
+        if self.is_dead():
+            raise self.diagnosed("the server has died")
 
-    def lost(self) -> ServerFailed | None:
-        return self.death()
+    def check_responding(self) -> None:
+        self.check_alive()
 
-    def explain(self, problem: str) -> ServerFailed:
+    def diagnosed(self, problem: str) -> ServerFailed:
         return ServerFailed(f"{problem}\nbecause", "read the log")
 
     def restart(self) -> None:

@@ -16,7 +16,7 @@ from golden.schemas import FOLDER, KINDS, SUFFIX, schemas, text_of
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from referencing import Registry, Resource
-from unit.samples import RECORDED, a_manifest, a_record, deployment_facts
+from samples import RECORDED, a_manifest, a_record, deployment_facts
 
 import orchestrator
 

@@ -52,7 +52,7 @@ class Watched:
             max_model_len=2048,
         )
         log = tmp_path / "server.log"
-        self.server = Server(self.engine, profile, deployment, log, self.tell, 60.0)  # type: ignore[arg-type]
+        self.server = Server(self.engine, profile, deployment, log, self.tell, 60.0)
 
     def tell(self, event: Event) -> None:
         assert isinstance(event, PhaseReached)
@@ -138,7 +138,7 @@ def test_the_log_of_a_server_that_is_started_again_is_kept_whole_and_read_from_t
     watched.server.restart()
     watched.engine.over.set()
     assert watched.told == [Phase.CONTAINER, Phase.READY]
-    assert (tmp_path / "server.log").read_bytes() == b"".join([*watched.engine.earlier, *watched.engine.output])
+    assert (tmp_path / "server.log").read_bytes() == b"".join((*watched.engine.earlier, b"ValueError: no\n"))
     watched.engine.ended = exited(1)
     failure = watched.server.diagnosed("the server says that its engine is dead")
     assert "ValueError: no" in failure.message

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import a_profile
+from samples import a_profile, from_node
 
 from orchestrator.inside import entrance, program_text, supervisor
 from orchestrator.plan import labels
@@ -55,7 +55,7 @@ def test_the_guide_s_container_is_the_guide_s_command() -> None:
         ("/opt/hyhal", True),
         ("/usr/local/hyhal", True),
     }
-    assert [device.source for device in spec.devices] == ["/dev/kfd", "/dev/mkfd", "/dev/dri"]
+    assert [device.source for device in from_node(spec.devices)] == ["/dev/kfd", "/dev/mkfd", "/dev/dri"]
     assert (spec.ipc, spec.network, spec.shm_size, spec.privileged) == ("host", "host", 64 * 2**30, True)
     assert (spec.security_opt, spec.group_add) == (("seccomp=unconfined",), ("video",))
 

@@ -78,7 +78,7 @@ def test_each_dataset_is_described_in_flags_of_its_own(bench: dict[str, Any], ex
 
 
 def test_a_flag_that_had_another_name_is_told_by_the_name_that_the_client_knows() -> None:
-    bench = {"lengths": None, "dataset": {**CUSTOM, "output_len": 5, "skip_chat_template": True}}
+    bench: dict[str, Any] = {"lengths": None, "dataset": {**CUSTOM, "output_len": 5, "skip_chat_template": True}}
     assert "--skip-chat-template" in argv_of(known={"--skip-chat-template", "--custom-skip-chat-template"}, **bench)
     assert "--custom-skip-chat-template" in argv_of(known={"--custom-skip-chat-template"}, **bench)
 

@@ -85,7 +85,7 @@ def test_nested_values_reach_the_parser_as_json(value: Any) -> None:
 
 
 @given(st.lists(hostile.filter(lambda text: not text.startswith("-")), min_size=1, max_size=4))
-def test_each_item_of_a_list_is_an_argument_of_its_own(items: list[str]) -> None:
+def test_each_item_of_a_list_is_an_argument_of_its_own(items: list[Any]) -> None:
     assert parsed(to_argv({"value": items}), nargs="+") == {"value": items}
 
 

@@ -118,7 +118,7 @@ def judged(folder: Folder, text: str, base: str = "") -> Judged:
 
 def put(value: Any, *keys: str, sweep: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return a whole profile with a value at some keys."""
-    data = json.loads(json.dumps({**HEAD, "bench": sweep} if sweep else HEAD))
+    data: dict[str, Any] = json.loads(json.dumps({**HEAD, "bench": sweep} if sweep else HEAD))
     inner = data
     for key in keys[:-1]:
         inner[key] = inner[key] if isinstance(inner.get(key), dict) else {}
@@ -167,7 +167,8 @@ def _inner(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _of_datasets(value: Any) -> Iterator[dict[str, Any]]:
-    for name, model in {**NAMED, "timed_trace": OtherDataset}.items():
+    models: dict[str, type[BaseModel]] = {**NAMED, "timed_trace": OtherDataset}
+    for name, model in models.items():
         drawn = name.startswith("random") or name == "sonnet"
         sweep = {"num_prompts": 20, **({"lengths": [[64, 16]]} if drawn else {}), **SENT_BY.get(name, {})}
         for key in keys_of(model):

@@ -1,8 +1,9 @@
-"""The watchdog: a process of its own that tidies up when orch dies without being able to.
+"""The watchdog: a separate process that tears a launch down when orch was killed and could not.
 
-It is started before the container is created, in a session of its own, with the reading end of a pipe whose writing end
-orch alone holds. A word on the pipe dismisses it; the pipe's end without a word means that orch is dead. It then
-removes what bears the launch's label until nothing has shown up for longer than a slow create takes, and marks the run.
+It is started before the container is created, in its own session, with the reading end of a pipe. Only orch holds the
+writing end. A word on the pipe dismisses the watchdog; the pipe's end without a word means that orch is dead. The
+watchdog then removes containers with the launch's label until no new one has appeared for longer than a slow create
+call takes, and marks the run as interrupted.
 """
 
 from __future__ import annotations

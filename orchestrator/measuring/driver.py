@@ -1,4 +1,4 @@
-"""The near end of the driver: hands it one client command at a time and waits for what came of it."""
+"""Orch's end of the driver: hands it one client command at a time and waits for the result."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PREPARE_S = 600.0
 LOOK_S = 0.25
 """How often the wait for a client looks at the server."""
 ANSWERS = 2
-"""What it says before its first client: who it is, and what it has prepared."""
+"""How many answers the driver gives before its first client: who it is, and what it has prepared."""
 ASK_S = 5.0
 """How long the driver may take to say whether a client waits."""
 MARGIN_S = 30.0
@@ -98,7 +98,7 @@ class Client:
 
 @dataclass(frozen=True)
 class ClientRun:
-    """What came of one client command."""
+    """The result of one client command."""
 
     code: int
     """Its exit code; negative for a signal."""
@@ -118,7 +118,7 @@ class ClientRun:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a driver is to have ready before its first client."""
+    """What a driver prepares before its first client."""
 
     client: str
     """What will be run: `vllm`, `vllm-rs`, or the path of a client in the container."""
@@ -142,7 +142,7 @@ def driver_argv() -> list[str]:
 
 
 def wanted(profile: Profile, bench: Bench) -> Wanted:
-    """Return what the clients of a profile's sweep want."""
+    """Return what a driver prepares for the clients of a profile's sweep."""
     target = client_target(profile)
     tokenizer = str(lookup(bench.client_flags, "tokenizer") or target.model)
     command = tuple(beside_server(profile, driver_argv()))
@@ -156,14 +156,14 @@ class Driver:
     def __init__(
         self, engine: Engine, container: str, wanted: Wanted, key: str | None, mask: Mask = NOTHING_HIDDEN
     ) -> None:
-        """Start it, and let it import vLLM's benchmark code while others have something to do.
+        """Start the driver, which imports vLLM's benchmark code in the background.
 
         Args:
             engine: The engine that the container is on.
             container: A running container.
-            wanted: What it is to have ready.
-            key: What the server wants to be shown, if it wants a key.
-            mask: Hides the secrets that it has from the server's environment, in whatever it and its clients print.
+            wanted: What the driver prepares.
+            key: The server's API key, if the server wants one.
+            mask: Hides secrets of the server's environment in the output of the driver and its clients.
         """
         self._name = wanted.client
         self._container = container
@@ -190,7 +190,7 @@ class Driver:
         self._failed: BenchmarkFailed | None = None
 
     def ready(self) -> bool:
-        """Say at once whether it is prepared, or will never be; `client` then does not wait."""
+        """Say at once whether the driver has finished preparing or failed; `client` then does not wait."""
         try:
             while len(self._answers) < ANSWERS:
                 self._answers.append(self._answer(self._session.receive(0.0)))
@@ -295,9 +295,9 @@ class Driver:
         )
 
     def client_waits(self) -> bool:
-        """Say whether the client that runs has a connection to the server; true where that cannot be found out.
+        """Say whether the running client has a connection to the server; true if that cannot be found out.
 
-        One that still makes its prompts, or that pauses between requests, has none.
+        A client that still makes its prompts, or pauses between requests, has none.
         """
         try:
             self._session.send(json.dumps({"waiting": None}).encode())
@@ -352,7 +352,7 @@ class Driver:
 
 
 def replaced(what: str) -> EnvironmentFault:
-    """Return what is raised where a client or its prompts are not those that a sweep began with."""
+    """Return the error for a client, or prompts, other than those that a sweep began with."""
     return EnvironmentFault(
         f"{what} is no longer what the sweep began with",
         "Was a mounted file replaced?  Numbers from both would not be one run: begin a new one.",

@@ -1,7 +1,7 @@
-"""One sweep against one server: each measurement is run, judged and on disk before the next one begins.
+"""Runs one sweep against one server: each measurement is judged and on disk before the next one begins.
 
-A server that dies fails the measurement it was serving; it is started again as often as the profile allows, warmed up
-again, and the sweep goes on with the next measurement.
+The death of the server fails its current measurement. The server is then started again, as often as the profile allows,
+and warmed up again, and the sweep goes on with the next measurement.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from orchestrator.workload.point import Measurement, Point
 from orchestrator.workload.seeds import unseen
 
 SETTLE_S = 30.0
-"""How long the server may take to finish what it still has before a measurement begins all the same."""
+"""How long the server may take to finish earlier requests; after that a measurement begins all the same."""
 
 
 class Sweep:
@@ -50,7 +50,7 @@ class Sweep:
         self._tell = tell
         self._restarts = 0
         self._failure: OrchError | None = None
-        """What failed beneath the last measurement, and must be mended before the next one."""
+        """The failure of the server or the driver that must be mended before the next measurement."""
         self._first: Client | None = None
         """The client that the sweep began with."""
         self._warm: dict[str, bool] = {}
@@ -58,7 +58,7 @@ class Sweep:
         self.driver = driver or self._new_driver()
 
     def client(self) -> Client:
-        """Return the client, once it is ready; a server that dies before that is started again, as in the sweep.
+        """Return the client once it is ready; start a server that dies before that again, as in the sweep.
 
         Raises:
             ServerFailed: When the server has died once more than it may be started again.
@@ -69,7 +69,7 @@ class Sweep:
         return self.driver.client()
 
     def run(self, measurements: Sequence[Measurement]) -> None:
-        """Take the measurements in order, each on a server that is warm for it; their records tell what came of them.
+        """Take the measurements in order, each on a warm server, and record each result.
 
         Raises:
             ServerFailed: When the server has died once more than it may be started again.
@@ -90,7 +90,7 @@ class Sweep:
         self.driver.close()
 
     def _warm_up(self, point: Point, total: int) -> bool | None:
-        """Warm the server up for a point, once; say whether that was done, None where it is not to be."""
+        """Warm the server up once for a point; say whether the warm-up succeeded, or None if the point has none."""
         warmed = warmup(self._bench, point)
         if warmed is None:
             return None
@@ -102,7 +102,7 @@ class Sweep:
         return self._warm[warmed.point.id]
 
     def _take(self, measurement: Measurement, index: int, total: int, *, warm: bool | None = None) -> OrchError | None:
-        """Take one measurement; return what has failed beneath it, if the next one cannot be taken like that."""
+        """Take one measurement; return the failure of the server or the driver, if there was one."""
         client = self.driver.client()
         measurement = unseen(measurement, client.sent)
         dialect = dialect_of(client.name, client.vllm_version, client.options)
@@ -152,7 +152,7 @@ class Sweep:
         return record.model_copy(update={"idle_before": idle, "served": served, "served_lost": lost, "peak": peak})
 
     def _recover(self) -> None:
-        """Mend what has failed, if anything has; raise the failure if it may not be mended once more."""
+        """Replace a failed driver or server; raise the failure if no restart is left."""
         while (failure := self._failure) is not None:
             self.driver.close()
             if self._restarts >= self._bench.restarts:
@@ -185,7 +185,7 @@ class Sweep:
         return failure
 
     def _record_mode(self, client: Client) -> None:
-        """Write down where clients come to be in another way than before: a new driver may be unable to fork."""
+        """Record a change in how clients are started: a new driver may be unable to fork."""
         facts = self.directory.manifest().deployment
         if facts is not None and facts.client_mode is not None and not facts.client_mode.endswith(client.mode):
             mode = f"{facts.client_mode}; later {client.mode}"

@@ -9,9 +9,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
-
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli.output import console, say
 from orchestrator.deployment.launch import FlagDoubted
@@ -23,6 +21,9 @@ from orchestrator.measuring.search import LoadTried
 from orchestrator.runs.records import MeasurementRecord, RunState
 from orchestrator.units import format_duration
 from orchestrator.vllm.phases import Phase, PhaseReached
+
+if TYPE_CHECKING:  # rich is for terminals, and a tenth of what a start imports
+    from rich.progress import Progress, TaskID
 
 
 class TimeLeft:
@@ -75,6 +76,8 @@ class Live:
         if self._quiet or not sys.stderr.isatty():
             yield self
             return
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
         columns = (
             SpinnerColumn(),
             TextColumn("{task.description}"),

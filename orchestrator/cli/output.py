@@ -8,16 +8,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestrator.cli.grid import Grid
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rich.console import Console
-    from rich.table import Table
 
 SCHEMA_VERSION = 1
 WIDEST = 1000
@@ -40,19 +42,16 @@ def emit_json(kind: str, body: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
 
 
-def emit_table(table: Table, narrow: Table | None = None) -> None:
+def emit_table(table: Grid, narrow: Grid | None = None) -> None:
     """Write a table to standard output, or a narrow one where the terminal is too small for it.
 
     No figure is ever cut: a table that is wider than its terminal is written as wide as it is.
     """
-    out = console(stderr=False)
-    unlimited = out.options.update(width=WIDEST)
-    if narrow is not None and out.measure(table, options=unlimited).maximum > out.width:
+    terminal = sys.stdout.isatty()
+    if narrow is not None and terminal and table.width > shutil.get_terminal_size().columns:
         table = narrow
-    out.width = max(out.width, out.measure(table, options=unlimited).maximum)
-    with out.capture() as captured:
-        out.print(table)
-    click.echo(captured.get(), nl=False, color=not out.no_color)
+    styled = terminal and not os.environ.get("NO_COLOR")
+    click.echo("\n".join(table.lines(styled=styled)), color=styled)
 
 
 def console(*, stderr: bool) -> Console:

@@ -6,11 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import click
-from rich import box
-from rich.table import Table
-
-from orchestrator.cli import options
+from orchestrator.cli.grid import Grid
 from orchestrator.cli.output import emit, emit_json, emit_table
 from orchestrator.cli.settings import settings
 from orchestrator.deployment.registry import deployments
@@ -18,8 +14,6 @@ from orchestrator.engine import connect
 from orchestrator.units import format_duration
 
 
-@click.command()
-@options.json_output
 def ps(as_json: bool) -> None:
     """List the deployments on this node: what is up, whose it is, since when and until when, what it holds and why."""
     found = deployments(connect(settings().environ))
@@ -47,12 +41,13 @@ def ps(as_json: bool) -> None:
         emit("nothing is up")
 
 
-def ps_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+def ps_table(rows: Sequence[Mapping[str, Any]]) -> Grid:
     """Return the table of deployments."""
-    columns = ("name", "profile", "container", "status", "age", "held", "holds")
-    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
-    for row in rows:
-        age = format_duration(row["age_s"])
-        cells = (row["name"], row["profile"], row["container"], row["status"], age, row["held"])
-        table.add_row(*cells, "\n".join(row["holds_why"]))
-    return table
+    plain = ("name", "profile", "container", "status")
+    return Grid(
+        (*plain, "age", "held", "holds"),
+        [
+            [*(row[key] for key in plain), format_duration(row["age_s"]), row["held"], "\n".join(row["holds_why"])]
+            for row in rows
+        ],
+    )

@@ -87,6 +87,7 @@ def report(found: RunDirectory | Study, *, as_json: bool, quiet: bool) -> ExitCo
 
     Quiet, a run in which all is well is not shown; JSON that was asked for always is.
     """
+    found = found.snapshot()
     code = exit_code_of_study(found) if isinstance(found, Study) else exit_code(found)
     if as_json or code or not quiet:
         show(found, as_json=as_json)
@@ -106,6 +107,7 @@ def _where(found: RunDirectory | Study) -> tuple[str, str]:
 
 def show_cut_short(found: RunDirectory | Study, searched: Found | None, *, as_json: bool) -> None:
     """Show what was measured by the time that a job was cut short, and how to go on with it."""
+    found = found.snapshot()
     if isinstance(found, Study):
         show_study(found, as_json=as_json)
         say(f"study: {found.id}")

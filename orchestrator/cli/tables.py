@@ -1,13 +1,10 @@
-"""The tables that people see; rich lays them out."""
+"""The tables of results that people see."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rich import box
-from rich.table import Table
-from rich.text import Text
-
+from orchestrator.cli.grid import Grid
 from orchestrator.measuring.search import Found
 from orchestrator.measuring.search_plan import SearchPlan
 from orchestrator.metrics.objectives import marked
@@ -45,7 +42,7 @@ NARROW = ("batch", "in/out", "out tok/s", "total tok/s", "TTFT ms", "TPOT ms", "
 """The columns that are left where the terminal is too narrow for all."""
 
 
-def results_tables(title: str, rows: Sequence[Row], varied: tuple[str, ...]) -> tuple[Table, Table]:
+def results_tables(title: str, rows: Sequence[Row], varied: tuple[str, ...]) -> tuple[Grid, Grid]:
     """Return the table of measurements, first the keys that varied, and a narrow one for a small terminal."""
     names = [(name, key) for key, name in short_names(varied).items()]
     whole = bool(rows) and not any(backend_of(str(row.get("backend") or COMPLETIONS)).generates for row in rows)
@@ -57,17 +54,17 @@ def results_tables(title: str, rows: Sequence[Row], varied: tuple[str, ...]) -> 
     )
 
 
-def _table(title: str, rows: Sequence[Row], columns: Sequence[tuple[str, str]], left: int) -> Table:
+def _table(title: str, rows: Sequence[Row], columns: Sequence[tuple[str, str]], left: int) -> Grid:
     """Return a table of columns, each a heading and what fills it; the first few are text."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, (heading, _) in enumerate(columns):
-        table.add_column(heading, justify="left" if index < left or heading == "verdict" else "right", no_wrap=True)
+    headings = tuple(heading for heading, _ in columns)
+    right = {index for index, heading in enumerate(headings) if index >= left and heading != "verdict"}
+    shown = []
     for row in rows:
         thin = str(row.get("thin_percentiles") or "").split()
         figures = {name: marked(name, _text(cell), thin) for name, cell in row.items() if cell is not None}
         cells = {**figures, "lengths": _lengths(row)}
-        table.add_row(*(Text(_text(cells.get(source))) for _, source in columns))
-    return table
+        shown.append([_text(cells.get(source)) for _, source in columns])
+    return Grid(headings, shown, right, title)
 
 
 def _lengths(row: Row) -> Cell:
@@ -80,12 +77,11 @@ def _text(value: Cell) -> str:
     return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
-def searched_table(found: Found) -> Table:
+def searched_table(found: Found) -> Grid:
     """Return the table of the loads that a search has tried."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     figures = ("req/s", "goodput", "out tok/s", "TTFT ms", "TPOT ms", "E2EL ms")
-    for heading in (found.plan.over, "rep", *figures, "verdict", "met"):
-        table.add_column(heading, justify="left" if heading in ("verdict", "met") else "right", no_wrap=True)
+    headings = (found.plan.over, "rep", *figures, "verdict", "met")
+    rows = []
     for item in sorted(found.tried, key=lambda item: (item.load, item.record.repetition)):
         metrics = item.record.metrics
         values = (
@@ -97,22 +93,16 @@ def searched_table(found: Found) -> Table:
             else (None,) * len(figures)
         )  # fmt: skip
         shown = ("-" if figure is None else f"{figure:.2f}" for figure in values)
-        table.add_row(
-            str(item.load),
-            str(item.record.repetition),
-            *shown,
-            found.verdict(item).value,
-            "yes" if item.met else "; ".join(item.reasons),
-        )
-    return table
+        met = "yes" if item.met else "; ".join(item.reasons)
+        rows.append([str(item.load), str(item.record.repetition), *shown, found.verdict(item).value, met])
+    return Grid(headings, rows, range(len(headings) - 2))
 
 
-def searched_study_table(study: Study, found: Mapping[int, Found], plan: SearchPlan) -> Table:
+def searched_study_table(study: Study, found: Mapping[int, Found], plan: SearchPlan) -> Grid:
     """Return the table of what the searches of a study came to."""
     names = short_names(tuple(study.runs[0].manifest().varied))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in (*names.values(), plan.over, "goodput", "statement"):
-        table.add_column(heading, justify="right" if heading in (plan.over, "goodput") else "left", no_wrap=True)
+    headings = (*names.values(), plan.over, "goodput", "statement")
+    rows = []
     for index, run in enumerate(study.runs):
         manifest = run.manifest()
         cells = ["-" if manifest.varied[key] is None else str(manifest.varied[key]) for key in names]
@@ -126,5 +116,5 @@ def searched_study_table(study: Study, found: Mapping[int, Found], plan: SearchP
         else:
             first = manifest.reason.partition("\n")[0]
             cells += ["-", "-", f"{manifest.state.value}: {first}"]
-        table.add_row(*map(Text, cells))
-    return table
+        rows.append(cells)
+    return Grid(headings, rows, (len(names), len(names) + 1))

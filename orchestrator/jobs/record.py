@@ -106,9 +106,7 @@ def _ending(directory: RunDirectory) -> Iterator[None]:
 
 
 def finish(directory: RunDirectory, state: RunState, reason: str = "") -> None:
-    """Write the end of a run into its record; measurements that had begun end as the run does."""
-    for record in directory.records():
-        if record.state == RunState.RUNNING:
-            directory.write_record(record.model_copy(update={"state": state, "reasons": (reason,)}))
-    write_atomic(directory.summary_csv, summary_csv(directory))
-    directory.update(state=state, reason=reason, ended=now())
+    """Write the end of a run into its record, and the table of what is done."""
+    directory.end_measurements(state, reason)
+    write_atomic(directory.summary_csv, summary_csv(directory.snapshot()))
+    directory.end(state, reason)

@@ -61,7 +61,7 @@ def under_way(
     if before is not None:
         directory.update(earlier=(*directory.manifest().earlier, before))
     facts = deployment_facts(profile, deployment)
-    directory.update(state=RunState.RUNNING, reason="", ended=None, deployment=facts)
+    directory.update(state=RunState.RUNNING, reason="", ended=None, done=None, deployment=facts)
     log = directory.server_log
     server = Server(engine, profile, deployment, log, tell, bench.stall)
     sweep = Sweep(server, profile, bench, directory, tell, serving.driver)

@@ -9,7 +9,6 @@ from orchestrator.measuring.search import Found
 from orchestrator.report.repeated import repeated
 from orchestrator.report.table import guide_rows, wide_rows
 from orchestrator.runs.directory import RunDirectory, settle
-from orchestrator.runs.records import RunState
 from orchestrator.runs.study import Study
 
 
@@ -18,7 +17,7 @@ def run_data(directory: RunDirectory) -> dict[str, object]:
     rows = wide_rows(directory)
     return {
         "path": str(directory.path),
-        "manifest": directory.manifest().model_dump(mode="json"),
+        "manifest": directory.manifest().model_dump(mode="json", exclude={"done"}),
         "results": rows,
         "guide": guide_rows(rows),
         "repeated": [point.as_data() for point in repeated(directory)],
@@ -51,8 +50,8 @@ def runs_data(runs: Sequence[RunDirectory]) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for run in runs:
         try:
-            settle(run.path)
-            manifest, records = run.manifest(), run.records()
+            manifest = settle(run.path)
+            done = run.done() if manifest.done is None else manifest.done
         except UsageError as error:
             rows.append({"id": run.path.name, "state": "unreadable", "reason": error.message})
             continue
@@ -65,7 +64,7 @@ def runs_data(runs: Sequence[RunDirectory]) -> list[dict[str, object]]:
                 "state": manifest.state.value,
                 "reason": manifest.reason,
                 "created": manifest.created,
-                "done": sum(record.state is RunState.DONE for record in records),
+                "done": done,
                 "planned": len(manifest.measurements),
                 "path": str(run.path),
             }

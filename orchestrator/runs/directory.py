@@ -5,6 +5,7 @@ profile.yaml                      the resolved profile
 points/<id>/r<n>/record.json      one measurement; result.json is vLLM's own, byte for byte; client.log
 warmup/                           the same for the warm-up
 logs/server.log                   the server's output
+events.jsonl                      what happened, a line for each event; see `orchestrator.runs.journal`
 summary.csv                       the table, derived
 """
 
@@ -13,10 +14,10 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import fcntl
-import json
+import functools
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -148,12 +149,32 @@ class RunDirectory:
         """Return what is wrong with the records that cannot be read; such a measurement is not done."""
         return [record for record in self._all() if isinstance(record, UsageError)]
 
-    def _all(self) -> Iterator[MeasurementRecord | UsageError | None]:
-        for point, repetition in self.manifest().measurements:
-            try:
-                yield self.record(point, repetition)
-            except UsageError as error:
-                yield error
+    def end_measurements(self, state: RunState, reason: str) -> None:
+        """Let measurements that had begun end as their run does."""
+        for record in self.records():
+            if record.state is RunState.RUNNING:
+                self.write_record(record.model_copy(update={"state": state, "reasons": (reason,)}))
+
+    def end(self, state: RunState, reason: str) -> None:
+        """Write into the manifest how the run ended, and when."""
+        self.update(state=state, reason=reason, ended=now(), done=self.done())
+
+    def done(self) -> int:
+        """Return how many measurements are done."""
+        return sum(record.state is RunState.DONE for record in self.records())
+
+    def snapshot(self) -> Snapshot:
+        """Return the run as it is now, each of its files read once."""
+        return Snapshot(self.path)
+
+    def _all(self) -> Sequence[MeasurementRecord | UsageError | None]:
+        return [self._read(point, repetition) for point, repetition in self.manifest().measurements]
+
+    def _read(self, point: str, repetition: int) -> MeasurementRecord | UsageError | None:
+        try:
+            return self.record(point, repetition)
+        except UsageError as error:
+            return error
 
     def unlisted(self) -> list[str]:
         """Return the folders of measurements, below the run's, that the manifest does not name."""
@@ -169,6 +190,33 @@ class RunDirectory:
 
     def _measurement(self, point: str, repetition: int) -> Path:
         return self.path / "points" / point / f"r{repetition}" if repetition else self.path / "warmup" / point
+
+
+class Snapshot(RunDirectory):
+    """A run as it was at one moment: what is read of it is read once, so that reports agree with themselves."""
+
+    def manifest(self) -> Manifest:
+        """Return the manifest; raise UsageError for a folder that is no run or whose manifest cannot be read."""
+        return self._manifest
+
+    def stored(self) -> Stored:
+        """Return the resolved profile as it was written down, whatever this version asks of a new one."""
+        return self._stored
+
+    def _all(self) -> Sequence[MeasurementRecord | UsageError | None]:
+        return self._records
+
+    @functools.cached_property
+    def _manifest(self) -> Manifest:
+        return super().manifest()
+
+    @functools.cached_property
+    def _stored(self) -> Stored:
+        return super().stored()
+
+    @functools.cached_property
+    def _records(self) -> Sequence[MeasurementRecord | UsageError | None]:
+        return super()._all()
 
 
 def create_run(runs: Path, profile: Profile, manifest: Manifest) -> RunDirectory:
@@ -218,41 +266,39 @@ def find_run(runs: Path, name: str | None) -> RunDirectory:
     )
 
 
-def settle(run: Path) -> None:
-    """Say in the record of a run that nobody works on any more that it was interrupted.
+def settle(run: Path) -> Manifest:
+    """Say in the record of a run that nobody works on any more that it was interrupted; return the record.
 
     That is so when orch and its watchdog were killed in the same instant, or orch before it had a watchdog.
     """
     directory = RunDirectory(run)
-    if directory.manifest().state not in (RunState.PLANNED, RunState.RUNNING):
-        return
+    manifest = directory.manifest()
+    if manifest.state not in (RunState.PLANNED, RunState.RUNNING):
+        return manifest
     with contextlib.suppress(Busy, OutputError, OSError), directory.locked():
         mark_interrupted(run, "orch was killed")
+    return directory.manifest()
 
 
 def mark_interrupted(run: Path, reason: str) -> None:
     """Say in the record that a run, and the measurement in it, was interrupted; harmless if it had ended."""
     directory = RunDirectory(run)
-    manifest = directory.manifest()
-    if manifest.state not in (RunState.PLANNED, RunState.RUNNING):
+    if directory.manifest().state not in (RunState.PLANNED, RunState.RUNNING):
         return
-    for record in directory.records():
-        if record.state == RunState.RUNNING:
-            directory.write_record(record.model_copy(update={"state": RunState.INTERRUPTED, "reasons": (reason,)}))
-    directory.write_manifest(
-        manifest.model_copy(update={"state": RunState.INTERRUPTED, "reason": reason, "ended": now()})
-    )
+    directory.end_measurements(RunState.INTERRUPTED, reason)
+    directory.end(RunState.INTERRUPTED, reason)
 
 
 def _load(path: Path, model: type[_Model]) -> _Model:
     try:
-        return model.model_validate(json.loads(path.read_bytes()))
+        return model.model_validate_json(path.read_bytes())
     except OSError as error:
         raise UsageError(
             f"{path} cannot be read: {error.strerror}", "Is this a run directory?  See: orch results list"
         ) from error
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        faults = error.errors(include_url=False)
+        if faults[0]["type"] == "json_invalid":
+            raise UsageError(f"{path} is torn: {faults[0]['msg']}", SET_ASIDE) from error
+        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in faults)
         raise UsageError(f"{path} is not what this version of orch writes: {wrong}", SET_ASIDE) from error
-    except ValueError as error:
-        raise UsageError(f"{path} is torn: {error}", SET_ASIDE) from error

@@ -186,5 +186,7 @@ class Manifest(_Record):
     """Null where prompts come from no file, and, for a file in the container, until there is one."""
     measurements: tuple[tuple[str, int], ...]
     """Point id and repetition of each measurement, in order."""
+    done: int | None = None
+    """How many of them were done when it ended; null while it goes on, and in runs of before this was written down."""
     warnings: tuple[str, ...] = ()
     """Weakening settings of the profile."""

@@ -20,6 +20,10 @@ class Study:
     id: str
     runs: tuple[RunDirectory, ...]
 
+    def snapshot(self) -> Study:
+        """Return the study as it is now, each file of its runs read once."""
+        return Study(self.id, tuple(run.snapshot() for run in self.runs))
+
 
 def find(runs: Path, name: str | None) -> RunDirectory | Study:
     """Return the run or the study of an id, the beginning of one, or a path; without a name the newest.

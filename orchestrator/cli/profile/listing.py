@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-import click
-from rich.table import Table
-from rich.text import Text
-
-from orchestrator.cli import options
+from orchestrator.cli.grid import Grid
 from orchestrator.cli.output import emit_json, emit_table, say
 from orchestrator.cli.settings import settings
 from orchestrator.profile.text.find import ProfileSummary, list_profiles
 
 
-@click.command("list")
-@options.json_output
 def list_command(as_json: bool) -> None:
     """List the profiles that go by name, first match first."""
     search = settings().profiles
@@ -30,13 +24,11 @@ def list_command(as_json: bool) -> None:
     emit_table(profiles_table(found))
 
 
-def profiles_table(found: Sequence[ProfileSummary]) -> Table:
+def profiles_table(found: Sequence[ProfileSummary]) -> Grid:
     """Return the table of profiles."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("PROFILE", "DESCRIPTION", "FILE"):
-        table.add_column(heading, overflow="fold")
+    rows = []
     for item in found:
         note = f"cannot be read: {item.problem}" if item.problem else item.description
         note = f"(hidden by the one above) {note}" if item.shadowed else note
-        table.add_row(Text(item.name), Text(note), Text(str(item.path)))
-    return table
+        rows.append((item.name, note, str(item.path)))
+    return Grid(("PROFILE", "DESCRIPTION", "FILE"), rows, bare=True)

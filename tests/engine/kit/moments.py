@@ -132,6 +132,9 @@ def assert_whole(folder: Path) -> None:
             continue
         if path.suffix == ".json":
             json.loads(path.read_bytes())
+        elif path.suffix == ".jsonl":
+            for line in path.read_text(encoding="utf-8").splitlines():
+                json.loads(line)
         elif path.suffix == ".yaml":
             assert yaml.safe_load(path.read_text(encoding="utf-8"))["container"]
         elif path.suffix == ".csv":

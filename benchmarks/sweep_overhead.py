@@ -127,7 +127,7 @@ def client(prompts: int) -> list[str]:
     ]  # fmt: skip
 
 
-def _duration(result: Any) -> float:  # noqa: ANN401 - whatever JSON vLLM wrote
+def _duration(result: Any) -> float:
     return float(result["duration"])
 
 

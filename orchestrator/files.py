@@ -6,7 +6,6 @@ is there. What is written goes under a temporary name, is synced and renamed, an
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 import tempfile
@@ -26,10 +25,9 @@ def write_atomic(path: Path, content: bytes | str, mode: int = 0o644) -> None:
                 file.flush()
                 os.fchmod(file.fileno(), mode)
                 os.fsync(file.fileno())
-            os.replace(temporary, path)  # noqa: PTH105 - the temporary name is a string
+            Path(temporary).replace(path)
         except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)  # noqa: PTH108 - the temporary name is a string
+            Path(temporary).unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
     except OSError as error:

@@ -49,8 +49,8 @@ def folders(environ: Mapping[str, str]) -> Folders:
     own = environ.get(PROFILES_DIR)
     return Folders(
         runs=Path(runs).absolute() if runs else platformdirs.user_data_path("orch") / "runs",
-        state=Path(state).absolute() if state else Path("/var/tmp") / f"orch-{os.getuid()}",  # noqa: S108 - owner checked on use
-        locks=Path(locks).absolute() if locks else Path("/var/tmp/orch-locks"),  # noqa: S108 - sticky; opened with care
+        state=Path(state).absolute() if state else Path("/var/tmp") / f"orch-{os.getuid()}",  # owner checked on use
+        locks=Path(locks).absolute() if locks else Path("/var/tmp/orch-locks"),  # sticky; opened with care
         cache=platformdirs.user_cache_path("orch"),
         profiles=(
             *([Path(own).absolute()] if own else []),

@@ -11,6 +11,7 @@ DURATION_PATTERN = rf"^(?=.*[1-9])\s*(?:{_NUMBER}|(?:{_NUMBER}\s*{_UNIT}\s*)+)\s
 """A duration is more than nothing, so some digit is not 0."""
 LONGEST_S = 366 * 86400.0
 """The longest time that a profile may give."""
+MINUTE_S, HOUR_S = 60, 3600
 _SIZE = re.compile(rf"({_NUMBER})\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 _SIZE_FACTOR = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _DURATION_PART = re.compile(rf"({_NUMBER})\s*({_UNIT})")
@@ -39,8 +40,8 @@ def parse_duration(text: str) -> float:
 def format_duration(seconds: float) -> str:
     """Return the two largest units of a duration, such as `1h 05m`, `12m 30s` or `8s`."""
     whole = round(seconds)
-    if whole >= 3600:  # noqa: PLR2004 - an hour
-        return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
-    if whole >= 60:  # noqa: PLR2004 - a minute
-        return f"{whole // 60}m {whole % 60:02d}s"
+    if whole >= HOUR_S:
+        return f"{whole // HOUR_S}h {whole % HOUR_S // MINUTE_S:02d}m"
+    if whole >= MINUTE_S:
+        return f"{whole // MINUTE_S}m {whole % MINUTE_S:02d}s"
     return f"{whole}s"

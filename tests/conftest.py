@@ -92,7 +92,7 @@ def engine(session: Session) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def stub_node(session: Session, engine: None) -> Iterator[None]:  # noqa: ARG001 - in this order
+def stub_node(session: Session, engine: None) -> Iterator[None]:
     """Provide the stub's image, beside a container that looks like ours and is not."""
     need(["docker", "image", "inspect", STUB], f"the image {STUB} is missing", f"{sys.executable} docker/build.py stub")
     name = f"orch-{session.prefix}-foreign"
@@ -105,25 +105,25 @@ def stub_node(session: Session, engine: None) -> Iterator[None]:  # noqa: ARG001
 
 
 @pytest.fixture(scope="session")
-def vllm_node(engine: None) -> None:  # noqa: ARG001 - in this order
+def vllm_node(engine: None) -> None:
     """Provide the images with real vLLM."""
     need_images(REAL_IMAGES)
 
 
 @pytest.fixture(scope="session")
-def client_images(engine: None) -> None:  # noqa: ARG001 - in this order
+def client_images(engine: None) -> None:
     """Provide the images with clients of releases in between."""
     need_images(CLIENT_IMAGES)
 
 
 @pytest.fixture(scope="session")
-def sourced_images(engine: None) -> None:  # noqa: ARG001 - in this order
+def sourced_images(engine: None) -> None:
     """Provide the images whose vLLM imports only after a file was sourced."""
     need_images(SOURCED_IMAGES)
 
 
 @pytest.fixture(scope="session")
-def needs_image(engine: None) -> Callable[[str], None]:  # noqa: ARG001 - in this order
+def needs_image(engine: None) -> Callable[[str], None]:
     """Return what fails, with what builds it, if an image of the project is missing."""
     return lambda image: need_images((image,))
 
@@ -160,7 +160,7 @@ def provide(request: pytest.FixtureRequest, session: Session, label: str) -> Ite
 @pytest.fixture
 def proxied(session: Session) -> Callable[..., object]:
     """Return a maker of ways to the engine that can be slow; they last as long as the session."""
-    from engine.kit.proxy import Proxy  # noqa: PLC0415 - few tests need it
+    from engine.kit.proxy import Proxy
 
     def make(create_delay_s: float = 0.0, refuses: str = "\0") -> Proxy:
         proxy = Proxy(session.folder / f"engine{next(session.count)}.sock", create_delay_s, refuses)
@@ -202,7 +202,7 @@ def running_watchdogs(session: Session) -> list[psutil.Process]:
 @pytest.fixture
 def private(tmp_path: Path) -> Iterator[PrivateEngine]:
     """Provide a second engine with the stub's image and nothing else."""
-    from engine.kit.private_engine import PrivateEngine  # noqa: PLC0415 - few tests need it
+    from engine.kit.private_engine import PrivateEngine
 
     found = PrivateEngine(tmp_path)
     found.start()

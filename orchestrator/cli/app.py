@@ -29,12 +29,12 @@ GARBAGE = 100_000
 class Orch(click.Group):
     """The group of all commands; a reader that goes away ends it as it ends other programs."""
 
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # noqa: ANN401 - click's signature
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """Read the command line, which may already write a help text."""
         with _written():
             return super().make_context(*args, **kwargs)
 
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
+    def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         with _written():
             return super().invoke(ctx)

@@ -146,7 +146,7 @@ class Live:
                 self._progress.remove_task(self._task)
             self._task = self._progress.add_task("starting", total=None, left=self._left)
 
-    def _show(self, **of_task: Any) -> None:  # noqa: ANN401 - what rich takes
+    def _show(self, **of_task: Any) -> None:
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, **of_task)
 

@@ -18,7 +18,7 @@ def work(place: str) -> Callable[[Callable[[], None]], Callable[..., Any]]:
 
     def decorate(declared: Callable[[], None]) -> Callable[..., Any]:
         @functools.wraps(declared)
-        def call(**options: Any) -> Any:  # noqa: ANN401 - what was declared, and what the work returns
+        def call(**options: Any) -> Any:
             return getattr(importlib.import_module(module), function)(**options)
 
         return call

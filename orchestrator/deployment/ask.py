@@ -1,7 +1,6 @@
-"""Asks an image's own parsers which flags they know: once in the same way, in a throw-away container under guard.
+"""Asks the parsers of an image which flags they know, once for each way to ask, in a throw-away container under guard.
 
-While it is asked it holds what a deployment of the profile would hold. An answer is kept, unless it is that a parser
-cannot be built.
+The container holds what a deployment of the profile would hold. An answer is cached unless a parser cannot be built.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ POLL_S = 0.1
 
 @dataclass(frozen=True)
 class Asker:
-    """Who asks, and with what at hand."""
+    """The engine, the folders and the environment that asking an image needs."""
 
     engine: Engine
     state: Path

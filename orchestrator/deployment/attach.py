@@ -1,4 +1,4 @@
-"""Joining a deployment that is up already: its profile, its health, its log."""
+"""Joins a deployment that is already up: reads its profile, checks its health, reads its log."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from orchestrator.vllm.flags import served_model
 
 
 def made_from(listed: Listed, sets: tuple[str, ...] = ()) -> Profile:
-    """Return the profile that a deployment was made from, with overrides, checked like any that is to be measured.
+    """Return the profile of a deployment, with overrides laid over it and all checks of a measurement made.
 
     Raises:
-        UsageError: None is recorded, or one that is refused now.
-        EnvironmentFault: It is where this user may not look.
+        UsageError: No profile is recorded, or this version of orch refuses it.
+        EnvironmentFault: This user may not read the deployment's folder.
     """
     return load_profile(str(_recorded(listed)), (), sets)
 
 
 def serving(listed: Listed) -> Stored:
-    """Return what a deployment was made from, as it was written down.
+    """Return the recorded profile of a deployment.
 
     Raises:
-        UsageError: Nothing is recorded, or nothing that can be read.
-        EnvironmentFault: It is where this user may not look.
+        UsageError: No profile is recorded, or it cannot be read.
+        EnvironmentFault: This user may not read the deployment's folder.
     """
     stored = read_stored(_recorded(listed))
     if stored.unreadable:

@@ -1,6 +1,6 @@
-"""Why a server failed: the state of its container and its log, judged by the diagnosis.
+"""Says why a server failed: the diagnosis judges its container's state and its log.
 
-The rules of the diagnosis are imported only when something has failed: every start would pay for them.
+The rules of the diagnosis are imported only after a failure, so that no start pays for them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from orchestrator.engine import Engine
 from orchestrator.errors import EngineError, EnvironmentFault, ServerFailed
 
 LARGEST = 64 << 20
-"""Bytes of the log's end that are looked at; of a longer log the beginning is only counted."""
+"""Bytes of the log's end that are diagnosed; the lines before them are only counted."""
 
 
 def server_failed(
@@ -30,15 +30,15 @@ def server_failed(
     """Return the error that says how a server failed, in which phase, why, what to try, and where its log is.
 
     Args:
-        engine: The engine that its container is on; if that is gone, this is what the error says.
+        engine: The engine that runs the container; if the engine is gone, the error says so.
         container: The container's id.
         folder: The deployment's folder.
         doing: What the server was doing, in words.
         log_path: Where the log lies or will lie.
-        noticed: What was noticed of it, if that says more than the state of its container.
-        timed_out: It was not healthy when its time was up.
+        noticed: The problem that was noticed, if it says more than the container's state.
+        timed_out: Whether the server was not healthy at its deadline.
     """
-    from orchestrator.diagnosis import Evidence, diagnose, render, summary  # noqa: PLC0415 - see the module
+    from orchestrator.diagnosis import Evidence, diagnose, render, summary
 
     try:
         state = engine.state(container)
@@ -64,7 +64,7 @@ def server_failed(
 
 
 def _end_of(pieces: Iterable[bytes]) -> tuple[int, bytes]:
-    """Return the end of a log that comes in pieces, and how many lines of it are not there."""
+    """Return the end of a log that comes in pieces, and the number of lines before it."""
     skipped, kept, held = 0, bytearray(), 0
     for piece in pieces:
         kept += piece
@@ -77,8 +77,8 @@ def _end_of(pieces: Iterable[bytes]) -> tuple[int, bytes]:
 
 
 def _settings(folder: Path) -> dict[str, str]:
-    """Return what the profile of a deployment says, in its own keys; nothing if it cannot be read."""
-    from orchestrator.profile.reading.stored import read_stored  # noqa: PLC0415 - see the module
+    """Return the recorded profile's values by their dotted keys; empty if the profile cannot be read."""
+    from orchestrator.profile.reading.stored import read_stored
 
     stored = read_stored(folder / PROFILE)
     if stored.unreadable:
@@ -96,7 +96,7 @@ def _plain(value: bool | float | str) -> str:  # noqa: FBT001 - a value of a pro
 
 def engine_refused(error: EnvironmentFault) -> EnvironmentFault:
     """Return the engine's refusal to make or start a container, with its cause if that is known by name."""
-    from orchestrator.diagnosis import Evidence, diagnose, render  # noqa: PLC0415 - see the module
+    from orchestrator.diagnosis import Evidence, diagnose, render
 
     found = diagnose(Evidence(engine_error=error.message))
     if not found.is_known:

@@ -1,4 +1,4 @@
-"""Group names that the image does not know become the node's numbers: docker would refuse to start the container."""
+"""Replaces group names that the image lacks by the node's numbers, because Docker would refuse the container."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Reader(Protocol):
     """Reads files of images."""
 
     def read_image_file(self, reference: str, path: str, labels: Mapping[str, str]) -> bytes:
-        """Return a file of an image, empty if the image has none; the container that this takes bears the labels."""
+        """Return a file of an image, or nothing if it is absent; the container for it gets the labels."""
 
 
 def with_known_groups(reader: Reader, spec: ContainerSpec) -> ContainerSpec:
-    """Return the container with a number for each group that its image lacks.
+    """Return the container with the node's number in place of each group name that its image lacks.
 
-    The devices that the group opens belong to the node, so the node's number is the right one.
+    The group opens devices of the node, so the node's number is the right one.
 
     Raises:
         EnvironmentFault: For a name that neither the image nor the node knows.

@@ -1,7 +1,7 @@
-"""The guard of a launch: from before its container is created, nothing of it outlives orch unless it is handed over.
+"""The guard of a launch: none of its containers outlives orch unless the deployment is handed over.
 
-Three things hold, each without the others: the teardown here, the lease that stops the server when this process is
-gone, and the watchdog that removes what is left.
+The guard begins before the container is created. Each of three mechanisms works without the others: this teardown, the
+lease, which stops the server when this process is gone, and the watchdog, which removes the rest.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from orchestrator.interruption import Interruption
 from orchestrator.plan.container import ContainerSpec, Identity
 
 LATE_CREATE_S = 1.0
-"""How long the teardown waits for a container whose create call was cut short; the watchdog waits far longer."""
+"""How long the teardown waits for the container of an interrupted create call; the watchdog waits far longer."""
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Guard:
 
     @contextlib.contextmanager
     def _creation(self) -> Iterator[None]:
-        """Note that a container may still come, however the context ends but with an answer of the engine."""
+        """Note that a container may still appear unless the engine answers the call."""
         self._creating = True
         try:
             yield
@@ -98,8 +98,8 @@ def guarded(
         interruption: The signals in force.
         environ: Environment of the watchdog.
         watchdog_log: Where the watchdog writes what it could not do.
-        hold: What the launch keeps for itself; the watchdog keeps it too, as long as it has something to do.
-        run: Run directory that the watchdog marks when orch is killed.
+        hold: The launch's hold on its devices; the watchdog shares it until its work is done.
+        run: The run directory that the watchdog marks as interrupted when orch is killed.
     """
     lease = Lease(Path(identity.folder))
     watch = Watch(identity.launch, identity.folder, str(run) if run else None)

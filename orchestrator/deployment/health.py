@@ -1,4 +1,4 @@
-"""The wait for a server to become healthy: it ends when it is, when its container has ended, or when time is up."""
+"""Waits for a server to become healthy, until its container has ended or the deadline has passed."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def wait_until_healthy(
         api: Where the server will answer.
         log: Its log, followed.
         deadline_s: How long it may take.
-        meanwhile: Called several times a second; what it raises ends the wait.
+        meanwhile: Called several times a second; an exception from it ends the wait.
 
     Raises:
-        ServerFailed: When the container has ended first or the deadline has passed; with what its log says of it.
-        EngineError: When the engine is gone.
+        ServerFailed: The container has ended first or the deadline has passed; the error gives the log's cause.
+        EngineError: The engine is gone.
     """
     wait = tenacity.Retrying(
         retry=tenacity.retry_if_result(lambda healthy: not healthy),

@@ -1,11 +1,11 @@
 """The node lock: at most one holder for each accelerator, across users, until its cleanup is over.
 
 Each name is a file in a folder that all users share; holding is an exclusive kernel lock on it. The watchdog inherits
-the locks, so a killed orch still holds what its container may still use. A deployment that was handed over has no
-process to hold a lock; its container's label says what it holds, and is looked at under the lock.
+the locks, so the devices of a killed orch stay held while its container may still use them. A deployment that was
+handed over has no process to hold a lock: a label of its container names what it holds, and is read under the lock.
 
-A card may have several names, of which no lock of one knows another. So whoever takes accelerators takes the door lock
-first, and looks through the locks of all names that may mean the same; two that come together go one after the other.
+A card may have several names, and each name has a lock of its own. So a process that takes accelerators takes the door
+lock first, then checks the locks of all names that may mean the same card. The door lets in one process at a time.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ UNKNOWN = "another orch process"
 DOOR = ".door"
 """The lock that is held while accelerators are being taken, and at no other time."""
 DOOR_S = 30.0
-"""How long one that takes accelerators lets others before it do so; each needs a moment."""
+"""How long a process waits for the door lock; each holder needs it for a moment only."""
 LOOKS = 40
 LOOK_S = 0.025
-"""How often, and how long apart, one that is refused looks who is in the way."""
+"""How often, and how long apart, a refused process reads the holder's name."""
 
 
 class Hold:
-    """Names that this process, and whoever inherits its descriptors, holds."""
+    """Locked names, held by this process and every process that inherits its descriptors."""
 
     def __init__(self, names: tuple[str, ...], files: tuple[int, ...]) -> None:
         self.names = names
@@ -49,14 +49,14 @@ class Hold:
         """Descriptors of the locked files; a process that inherits them holds as well."""
 
     def release(self) -> None:
-        """Let go; the lock ends when all who inherited it have let go too."""
+        """Release the names; each lock ends when every process that inherited it has released it too."""
         files, self.files = self.files, ()  # forgotten first: a signal may come between, and nothing is closed twice
         for file in files:
             os.close(file)
 
 
 class Holds:
-    """What one launch after the other holds: if the next one needs the same, nobody can get it in between."""
+    """The hold that successive launches share: nobody else can take the same names between two of them."""
 
     def __init__(self) -> None:
         self._last = Hold((), ())
@@ -80,7 +80,7 @@ class Holds:
         wait_s: float | None,
         tell: Listener,
     ) -> Hold:
-        """Return the hold on these names, the last one's if they are the same; as `take` otherwise."""
+        """Return the hold on these names: the last launch's if its names are the same, else a new one from `take`."""
         if names != self._last.names:
             self.release()  # before the wait: two studies that each want what the other has would wait for ever
             self._last = take(names, folder, engine, who, wait_s, tell)
@@ -103,7 +103,7 @@ def take(
     """Return the hold on all of these names.
 
     Args:
-        names: What is to be held; nothing is always granted.
+        names: The names to hold; an empty tuple is always granted.
         folder: The folder of lock files that all users of the node share.
         engine: Asked for deployments that were handed over.
         who: What others are told about this holder.
@@ -111,7 +111,7 @@ def take(
         tell: Told once why there is a wait.
 
     Raises:
-        Busy: Naming the holder, at once or when the wait is over.
+        Busy: Somebody else holds one of the names, and did so until the wait was over.
     """
     if not names:
         return Hold((), ())
@@ -148,7 +148,7 @@ def _try(names: tuple[str, ...], folder: Path, who: str) -> Hold:
 
 @contextlib.contextmanager
 def _door(folder: Path) -> Iterator[None]:
-    """Let nobody else take accelerators meanwhile; raise Busy if somebody else has been at it for too long."""
+    """Hold the door lock while the context lasts; raise Busy if another process keeps it for `DOOR_S`."""
     file = _open_shared(folder / DOOR)
     try:
         end = time.monotonic() + DOOR_S
@@ -177,7 +177,7 @@ def _lock(path: Path, who: str, *, shared: bool) -> int:
     with contextlib.ExitStack() as undo:
         file = _open_shared(path)
         undo.callback(os.close, file)
-        if not _granted(file, shared=shared) and (holder := _in_the_way(path, file, shared=shared)):
+        if not _granted(file, shared=shared) and (holder := _current_holder(path, file, shared=shared)):
             raise Busy(f"{path.name} is held by {holder}", "See: orch ps   Or queue for it: --wait 2h")
         if shared:
             os.utime(file)  # what clears old files away goes by this
@@ -197,11 +197,11 @@ def _granted(file: int, *, shared: bool) -> bool:
     return True
 
 
-def _in_the_way(path: Path, file: int, *, shared: bool) -> str:
-    """Return who holds what could not be locked; nothing where it was granted after all.
+def _current_holder(path: Path, file: int, *, shared: bool) -> str:
+    """Return the holder's name, or "" if the lock became free and was taken.
 
-    Whoever has just got the lock has not written its name yet, and whoever only looks for a holder has the lock for a
-    moment: a name counts when it was read twice.
+    A holder locks first and writes its name second, and a process that only looks for a holder has the lock for a
+    moment. So a name counts only when it was read twice.
     """
     holder = UNKNOWN
     for _ in range(LOOKS):
@@ -215,13 +215,13 @@ def _in_the_way(path: Path, file: int, *, shared: bool) -> str:
 
 
 def _any_holder(everything: Path) -> str:
-    """Return who is in the way of one who wants all accelerators: whoever has all of them, or has one."""
+    """Return the holder of all accelerators, or of any one of them: both block a request for all."""
     paths = (everything, *sorted(everything.parent.glob(f"{ONE}*")))
     return next(filter(None, (_holder_if_held(path, shared=path == everything) for path in paths)), UNKNOWN)
 
 
 def _holder_if_held(path: Path, *, shared: bool = False) -> str:
-    """Return who holds a lock; nothing where nobody does."""
+    """Return the holder of a lock, or "" if the lock is free."""
     file = _open_shared(path)
     try:
         return "" if _granted(file, shared=shared) else _holder(path)

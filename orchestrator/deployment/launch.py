@@ -58,7 +58,7 @@ class FlagDoubted(Event):
 
 @dataclass(frozen=True)
 class Launch:
-    """What is to be launched, and with what at hand."""
+    """A profile to launch, with the folders, the engine and the environment that the launch needs."""
 
     engine: Engine
     profile: Profile
@@ -71,7 +71,7 @@ class Launch:
     cache: Path
     """Folder of what is known about images."""
     holds: Holds
-    """What the launch before this one, if there was one, has not let go yet."""
+    """The hold that an earlier launch of the same job has not released yet."""
     environ: Mapping[str, str]
     """Environment that secrets are read from, and that the watchdog gets."""
     wait_s: float | None = None
@@ -95,7 +95,7 @@ def refuse_if_up(engine: Engine, name: str) -> None:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What was found in order before anything is made."""
+    """A launch whose preconditions hold: nothing is created yet."""
 
     held: Held
     """What the launch keeps for itself."""
@@ -106,16 +106,16 @@ class Prepared:
 
 
 def prepare(launch: Launch, folders: Sequence[Path], tell: Listener) -> Prepared:
-    """Check everything that can be checked, hold what the launch needs for itself, and get the image.
+    """Check the node, hold the launch's devices and pull the image, before anything is created.
 
     Args:
         launch: What is to be launched.
         folders: Where results and logs will be written.
-        tell: Told whom the launch has to wait for, how the image comes, and which flags its vLLM is known not to take.
+        tell: Told of a wait for another holder, of the pull, and of flags that the image's vLLM is known to refuse.
 
     Raises:
-        EnvironmentFault: When the node is not what the profile asks for; all that is missing at once.
-        Busy: When somebody else holds what is needed, or the name.
+        EnvironmentFault: The node lacks something that the profile asks for; the error lists all of it.
+        Busy: Somebody else holds a device that the launch needs, or the deployment's name.
     """
     profile, server = launch.profile, launch.profile.server
     check_node(profile, launch.state, *folders)
@@ -175,9 +175,9 @@ class Starting:
 def launched(
     launch: Launch, ready: Prepared, interruption: Interruption, tell: Listener, run: RunDirectory | None = None
 ) -> Iterator[Starting]:
-    """Yield the server as soon as its container runs; it is torn down on the way out unless it was handed over.
+    """Yield the server as soon as its container runs; tear it down on the way out unless it was handed over.
 
-    Whatever goes wrong, the container may exist by then; the guard removes it.
+    An error may leave a container behind, and the guard removes it.
 
     Args:
         launch: What is to be launched.
@@ -219,7 +219,7 @@ def launched(
 
 
 def _started(guard: Guard, spec: ContainerSpec) -> str:
-    """Return the container that was made and started; raise EnvironmentFault with what the engine's refusal means."""
+    """Create and start the container and return its id; raise EnvironmentFault with the cause if the engine refuses."""
     try:
         container = guard.create(spec)
         guard.engine.start(container)

@@ -111,10 +111,10 @@ def fitting(engine: Engine, profile: Profile, name: str | None) -> Listed | None
 
 
 def collect_garbage(engine: Engine, state: Path) -> list[Listed]:
-    """Remove the deployments that nobody wants any more, and folders left without one; return what was removed.
+    """Remove abandoned deployments and folders without a deployment; return the deployments that were removed.
 
-    Wanted is what a living owner holds and what was handed over and has time left. What orch cannot judge, because
-    another machine or a hand made it, is left alone.
+    A deployment is abandoned if its owner is dead, or if it was handed over and its time to live has passed. Containers
+    that orch cannot judge stay: another machine or a person made them.
     """
     found = deployments(engine)
     now = time.time()

@@ -1,4 +1,4 @@
-"""A deployment that is healthy: what it is, and where its server answers."""
+"""A healthy deployment: its identity, its image, and the address of its server."""
 
 from __future__ import annotations
 

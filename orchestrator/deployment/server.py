@@ -1,4 +1,4 @@
-"""The server under measurement: watched while clients wait, explained when it dies, started again when wanted."""
+"""The server under measurement: watched while clients wait, diagnosed when it fails, started again when wanted."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from orchestrator.vllm.flags import served_model
 from orchestrator.vllm.phases import Phase, PhaseReached
 
 RESTART_GRACE_S = 3.0
+DEATH = "the server has died"
 SILENT_S = 10.0
-"""A server that has not answered for so long after a measurement that failed is lost."""
+"""How long a server may leave `/health` unanswered after a measurement that failed, before it counts as hanging."""
 SETTLE_POLL_S = 0.05
 
 
@@ -50,26 +51,42 @@ class Server:
         self._log_path = log_path
         self._tell = tell
         self._watch = Watch(deployment.api, stall_s)
-        self._tells = True
-        """It answers when it is asked for its load, as far as is known."""
+        self._reports_load = True
+        """Whether the server says how many requests it has, as far as is known."""
 
-    def failure(self, client_waits: Callable[[], bool] = lambda: True) -> ServerFailed | None:
-        """Return how the server has failed, or None; cheap, and meant to be asked several times a second.
+    def check_progress(self, client_waits: Callable[[], bool] = lambda: True) -> None:
+        """Raise ServerFailed if the server has died, or hangs under a client; cheap enough for many times a second.
 
         Args:
             client_waits: Asked whether the client has a request under way, before a silent server counts as hanging.
         """
         problem = self._watch.problem(client_waits)
-        return None if problem is None else self.explain(problem)
+        if problem is not None:
+            raise self.diagnosed(problem)
 
-    def explain(self, problem: str) -> ServerFailed:
-        """Return what is known of a problem, from the container's state and the server's log."""
+    def check_alive(self) -> None:
+        """Raise ServerFailed if the server is dead at this moment."""
+        if self.is_dead():
+            raise self.diagnosed(DEATH)
+
+    def check_responding(self) -> None:
+        """Raise ServerFailed if the server is dead or has not answered for `SILENT_S`; a busy one answers in time."""
+        end = time.monotonic() + SILENT_S
+        while not self.is_dead():
+            if self._api.healthy():
+                return
+            if time.monotonic() > end:
+                raise self.diagnosed(f"the server hangs: it has not answered for {SILENT_S:.0f} s")
+        raise self.diagnosed(DEATH)
+
+    def diagnosed(self, problem: str) -> ServerFailed:
+        """Return the error for a problem, with its cause from the container's state and the server's log."""
         return server_failed(self.engine, self.container, self._folder, "serving", self._log_path, problem)
 
-    def dead(self) -> bool:
+    def is_dead(self) -> bool:
         """Say whether the server is dead at this moment.
 
-        One that does not answer in time may only be busy, or be silent because its container has ended.
+        A server that does not answer in time may only be busy: it is dead if its container has ended.
         """
         health = self._api.health()
         return health in (Health.REFUSED, Health.ERROR) or (health is Health.SILENT and self._has_ended())
@@ -82,20 +99,6 @@ class Server:
         except EngineError:  # the engine does not say, so nothing is known
             return False
 
-    def death(self) -> ServerFailed | None:
-        """Return how the server has died, or None."""
-        return self.explain("the server has died") if self.dead() else None
-
-    def lost(self) -> ServerFailed | None:
-        """Return how the server is lost, or None: it has died, or it hangs, where a busy one answers in the end."""
-        end = time.monotonic() + SILENT_S
-        while not self.dead():
-            if self._api.healthy():
-                return None
-            if time.monotonic() > end:
-                return self.explain(f"the server hangs: it has not answered for {SILENT_S:.0f} s")
-        return self.explain("the server has died")
-
     def served(self) -> Served | None:
         """Return what the server has served since its start, or None if it does not say."""
         totals = self._api.samples()
@@ -106,21 +109,24 @@ class Server:
         return self._watch.peak
 
     def settle(self, timeout_s: float) -> tuple[bool | None, Served | None]:
-        """Wait until no request is running or waiting; say whether that came about in time, None if it does not say.
+        """Wait until no request is running or waiting.
 
-        Beside it stands what the server had served by then, from the same look. A server that has not said anything for
-        all of the time once is asked, but not waited for, from then on.
+        A server that has once not reported its load for all of the time is asked but no longer waited for.
+
+        Returns:
+            Whether the server became idle in time, or None if it does not report its load; and what it had served by
+            then, from the same answer.
         """
         began = time.monotonic()
         while True:
             totals = self._api.samples()
             load, served = (None, None) if totals is None else (read_load(totals), read_served(totals))
-            self._tells = self._tells or load is not None
+            self._reports_load = self._reports_load or load is not None
             if load is not None and load.running + load.waiting == 0:
                 return True, served
-            if time.monotonic() - began >= (timeout_s if self._tells else 0.0):
-                self._tells = load is not None
-                return (False if self._tells else None), served
+            if time.monotonic() - began >= (timeout_s if self._reports_load else 0.0):
+                self._reports_load = load is not None
+                return (False if self._reports_load else None), served
             time.sleep(SETTLE_POLL_S)
 
     def restart(self) -> None:

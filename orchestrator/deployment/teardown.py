@@ -1,7 +1,7 @@
-"""Teardown: whatever bears the launch's label goes, however often and by however many it is asked for.
+"""Teardown: removes every container with the launch's label; it may run several times, or twice at once.
 
-It never trusts a handle: a create call that was cut short may still have made a container, so the engine is asked what
-is there, stopped and created containers included, until it has stayed quiet.
+It trusts no list of its own, because an interrupted create call may still have made a container. It lists the engine's
+containers, stopped and created ones included, until no new one has appeared for a while.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The watch over a server that is being measured: whether it has died, and whether it hangs or is only slow.
 
-Dead is a refused connection, an answer of /health that is an error, or a container that has ended. A server that does
-not answer in time is not dead: on a busy node that is common. It hangs when a client waits and no token has come for
-longer than the profile allows, whether or not the server admits that it has requests. A client that still makes its
-prompts, or that pauses between requests, does not wait.
+A server is dead if it refuses connections, if /health answers with an error, or if its container has ended. A server
+that does not answer in time is not dead: on a busy node that is common. It hangs if a client waits and no token has
+come for longer than the profile allows, whether or not the server reports requests. A client that still makes its
+prompts, or pauses between requests, does not wait.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ LOOK_S = 0.5
 PROGRESS_S = 2.0
 """How often /metrics is asked."""
 QUIET_S = 10.0
-"""How long no token comes before it is asked, as often, whether a client waits: so exact is the time that it waited."""
+"""After so long without a token, the client is asked at every look at /metrics whether it waits.
+
+The time of its last token is then known to within this time.
+"""
 
 
 class Watch:
@@ -76,7 +79,7 @@ class Watch:
         return f"the server hangs: a client is waiting, and no token has come for {format_duration(silent)}"
 
     def _look_at_client(self, now: float, client_waits: Callable[[], bool], *, after_s: float) -> None:
-        """After some silence begin anew if no client waits: it makes its prompts, or pauses between requests."""
+        """Restart the clock of a silent server if no client waits: the client makes its prompts, or pauses."""
         if now - self._progressed >= after_s and not client_waits():
             self._progressed = now
 

@@ -1,8 +1,9 @@
-"""The watchdog: a process of its own that tidies up when orch dies without being able to.
+"""The watchdog: a separate process that tears a launch down when orch was killed and could not.
 
-It is started before the container is created, in a session of its own, with the reading end of a pipe whose writing end
-orch alone holds. A word on the pipe dismisses it; the pipe's end without a word means that orch is dead. It then
-removes what bears the launch's label until nothing has shown up for longer than a slow create takes, and marks the run.
+It is started before the container is created, in its own session, with the reading end of a pipe. Only orch holds the
+writing end. A word on the pipe dismisses the watchdog; the pipe's end without a word means that orch is dead. The
+watchdog then removes containers with the launch's label until no new one has appeared for longer than a slow create
+call takes, and marks the run as interrupted.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Watchdog:
         reading, self._writing = os.pipe()
         try:
             with log.open("ab") as errors:
-                self._process = subprocess.Popen(  # noqa: S603 - our own module
+                self._process = subprocess.Popen(
                     [sys.executable, "-m", __name__, json.dumps(asdict(watch))],
                     stdin=reading,
                     stdout=subprocess.DEVNULL,
@@ -84,9 +85,9 @@ def main(argument: str) -> int:
     if os.read(sys.stdin.fileno(), 1) == DISMISSED:
         return 0
     # Imported only now: an idle watchdog costs the node nothing, and orch's own start is not slowed by a second one.
-    from orchestrator.deployment.folder import drop_folder  # noqa: PLC0415
-    from orchestrator.errors import OrchError  # noqa: PLC0415
-    from orchestrator.runs.directory import mark_interrupted  # noqa: PLC0415
+    from orchestrator.deployment.folder import drop_folder
+    from orchestrator.errors import OrchError
+    from orchestrator.runs.directory import mark_interrupted
 
     if watch.run is not None:
         try:
@@ -103,9 +104,9 @@ def main(argument: str) -> int:
 
 def sweep(launch: str, end: float) -> bool:
     """Remove the launch's containers, waiting for the engine if it is away; say whether that was complete."""
-    from orchestrator.deployment.teardown import teardown  # noqa: PLC0415 - see main
-    from orchestrator.engine import connect  # noqa: PLC0415
-    from orchestrator.errors import OrchError  # noqa: PLC0415
+    from orchestrator.deployment.teardown import teardown
+    from orchestrator.engine import connect
+    from orchestrator.errors import OrchError
 
     while time.monotonic() < end:
         try:

@@ -27,7 +27,7 @@ class ExecSession:
         self._connection = connection
         response = getattr(connection, "_response", None)
         # The first output can sit in the buffer that read the response's head, so the buffer is read, not the socket.
-        self._reader = response.raw._fp.fp if response is not None else connection  # noqa: SLF001
+        self._reader = response.raw._fp.fp if response is not None else connection  # noqa: SLF001 - docker-py offers no other
         self._socket: socket.socket = getattr(connection, "_sock", connection)
         self._socket.settimeout(None)  # of reading, which has its own thread; writing has the deadline of the socket
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_S, 0))

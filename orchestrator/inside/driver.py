@@ -74,18 +74,18 @@ PREPARED = {}  # type: dict[str, Any]
 SEEN = {}  # type: dict[str, tuple[tuple[int, ...], dict[str, Any] | None]]
 
 
-def hello() -> dict[str, Any]:  # noqa: D103 - see the module
+def hello() -> dict[str, Any]:
     said = {"python": sys.version.split()[0], "vllm": None}  # type: dict[str, Any]
     try:
-        from importlib.metadata import version  # noqa: PLC0415
+        from importlib.metadata import version
 
         said["vllm"] = version("vllm")
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with the image's Python, orch must hear of it
+    except Exception as error:
         said["problem"] = repr(error)
     return said
 
 
-def pass_by_proxies(hosts: list[str]) -> None:  # noqa: D103 - see the module
+def pass_by_proxies(hosts: list[str]) -> None:
     # Programs read one spelling or the other; what the profile or the image says in either stays true of both.
     said = [word.strip() for name in NO_PROXY for word in os.environ.get(name, "").split(",")]
     known = [word for word in said if word]
@@ -93,8 +93,8 @@ def pass_by_proxies(hosts: list[str]) -> None:  # noqa: D103 - see the module
     os.environ.update(dict.fromkeys(NO_PROXY, direct))
 
 
-def ask_parser(said: dict[str, Any], parser: Any) -> None:  # noqa: ANN401, D103 - see the module
-    known = parser._option_string_actions  # noqa: SLF001
+def ask_parser(said: dict[str, Any], parser: Any) -> None:
+    known = parser._option_string_actions
     said["options"] = sorted(known)
     protocol = "--endpoint-type" if "--endpoint-type" in known else "--backend"
     for name, option in (("datasets", "--dataset-name"), ("backends", protocol)):
@@ -102,7 +102,7 @@ def ask_parser(said: dict[str, Any], parser: Any) -> None:  # noqa: ANN401, D103
         said[name] = None if choices is None else sorted(choices)
 
 
-def ask_script(said: dict[str, Any], client: str) -> None:  # noqa: D103 - see the module
+def ask_script(said: dict[str, Any], client: str) -> None:
     text, said["unasked"] = help_of(client)
     options = set(re.findall(r"(?:^ +|, )(--[a-z][a-z0-9_-]*)", text, re.MULTILINE))
     if not options:
@@ -112,14 +112,14 @@ def ask_script(said: dict[str, Any], client: str) -> None:  # noqa: D103 - see t
     said["options"] = sorted(options)
     protocol = "--endpoint-type" if "--endpoint-type" in options else "--backend"
     for name, option in (("datasets", "--dataset-name"), ("backends", protocol)):
-        values = re.search(r"^ +%s \{([^}]*)\}" % option, text, re.MULTILINE)  # noqa: UP031
+        values = re.search(r"^ +%s \{([^}]*)\}" % option, text, re.MULTILINE)
         said[name] = None if values is None else [word.strip() for word in values.group(1).split(",")]
     ratio = re.search(r"^ +--random-range-ratio .*\n(?:^ {4,}[^- ].*\n)*", text, re.MULTILINE)
     said["spread"] = None if ratio is None else "1 - " in ratio.group(0) or "symmetric" in ratio.group(0)
 
 
-def cut_off(connect: Any) -> Any:  # noqa: ANN401, D103 - see the module
-    def instead(self: socket.socket, address: Any) -> Any:  # noqa: ANN401 - as the standard library has it
+def cut_off(connect: Any) -> Any:
+    def instead(self: socket.socket, address: Any) -> Any:
         if self.type == socket.SOCK_STREAM and self.family != socket.AF_UNIX:
             os._exit(CONNECTED)
         return connect(self, address)
@@ -127,7 +127,7 @@ def cut_off(connect: Any) -> Any:  # noqa: ANN401, D103 - see the module
     return instead
 
 
-def help_of(client: str) -> tuple[str, str]:  # noqa: D103 - see the module
+def help_of(client: str) -> tuple[str, str]:
     ours, theirs = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -160,58 +160,58 @@ def help_of(client: str) -> tuple[str, str]:  # noqa: D103 - see the module
     return said.decode(errors="replace"), problem
 
 
-def ask_program(said: dict[str, Any], client: str) -> None:  # noqa: D103 - see the module
+def ask_program(said: dict[str, Any], client: str) -> None:
     found = rust_program() if client == RUST else shutil.which(client)
     if found is None:
-        said["problem"] = "there is no %s, neither in the vllm package nor on PATH" % client  # noqa: UP031
+        said["problem"] = "there is no %s, neither in the vllm package nor on PATH" % client
         return
     try:
-        told = subprocess.check_output([found, "--version"], timeout=60).decode()  # noqa: S603
-        text = subprocess.check_output([found, "bench", "serve", "--help"], timeout=60).decode()  # noqa: S603
+        told = subprocess.check_output([found, "--version"], timeout=60).decode()
+        text = subprocess.check_output([found, "bench", "serve", "--help"], timeout=60).decode()
     except (OSError, subprocess.SubprocessError) as error:
-        said["problem"] = "%s does not run here: %s" % (found, error)  # noqa: UP031
+        said["problem"] = "%s does not run here: %s" % (found, error)
         return
     said["program"], said["version"] = found, told.split()[-1]
     said["options"] = re.findall(r"^ +(--[a-z][a-z0-9-]*)", text, re.MULTILINE)
     for name, option in (("datasets", "--dataset-name"), ("backends", "--backend")):
-        values = re.search(r"(?ms)^ +%s .*?\[possible values: ([^\]]*)\]" % option, text)  # noqa: UP031
+        values = re.search(r"(?ms)^ +%s .*?\[possible values: ([^\]]*)\]" % option, text)
         said[name] = None if values is None else values.group(1).split(", ")
     said["reason"] = "it is a program of its own"
 
 
-def rust_program() -> str | None:  # noqa: D103 - see the module
-    from importlib.util import find_spec  # noqa: PLC0415
+def rust_program() -> str | None:
+    from importlib.util import find_spec
 
     package = find_spec("vllm")
     for folder in (package and package.submodule_search_locations) or ():
-        carried = os.path.join(folder, RUST)  # noqa: PTH118
+        carried = os.path.join(folder, RUST)
         if os.access(carried, os.X_OK):
             return carried
     return shutil.which(RUST)
 
 
-def look_at(path: str) -> dict[str, Any] | None:  # noqa: D103 - see the module
-    if os.path.isdir(path):  # noqa: PTH112
+def look_at(path: str) -> dict[str, Any] | None:
+    if os.path.isdir(path):
         return None
     digest, size = hashlib.sha256(), 0
-    with open(path, "rb") as file:  # noqa: PTH123
+    with open(path, "rb") as file:
         for piece in iter(lambda: file.read(1 << 20), b""):
             digest.update(piece)
             size += len(piece)
     return {"sha256": digest.hexdigest(), "size": size}
 
 
-def state_of(path: str) -> tuple[int, ...]:  # noqa: D103 - see the module
-    state = os.stat(path)  # noqa: PTH116
+def state_of(path: str) -> tuple[int, ...]:
+    state = os.stat(path)
     return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
 
-def see(path: str) -> dict[str, Any] | None:  # noqa: D103 - see the module
+def see(path: str) -> dict[str, Any] | None:
     SEEN[path] = (state_of(path), look_at(path))
     return SEEN[path][1]
 
 
-def replaced() -> str | None:  # noqa: D103 - see the module
+def replaced() -> str | None:
     for path, (state, held) in list(SEEN.items()):
         with contextlib.suppress(OSError):  # what is gone fails in the client, whose words are kept
             if state_of(path) != state and see(path) != held:
@@ -219,43 +219,43 @@ def replaced() -> str | None:  # noqa: D103 - see the module
     return None
 
 
-def prepare(message: dict[str, Any]) -> dict[str, Any]:  # noqa: D103 - see the module
+def prepare(message: dict[str, Any]) -> dict[str, Any]:
     client, dataset = message["prepare"], message.get("dataset")
     started = time.monotonic()
     pass_by_proxies(message.get("direct", []))
     SEEN.clear()
     said = {"fork": False, "reason": "", "problem": "", "unasked": ""}  # type: dict[str, Any]
     said.update(dict.fromkeys(("options", "datasets", "backends", "spread", "program", "version", "file", "dataset")))
-    os.makedirs(message["sent"], exist_ok=True)  # noqa: PTH103
-    said["sent"] = os.listdir(message["sent"])  # noqa: PTH208
+    os.makedirs(message["sent"], exist_ok=True)
+    said["sent"] = os.listdir(message["sent"])
     if dataset is not None:
         try:
             said["dataset"] = see(dataset)
         except OSError as error:
-            said["problem"] = "the dataset %s cannot be read: %s" % (dataset, error.strerror)  # noqa: UP031
+            said["problem"] = "the dataset %s cannot be read: %s" % (dataset, error.strerror)
     try:
-        if os.path.basename(client) == RUST:  # noqa: PTH119
+        if os.path.basename(client) == RUST:
             ask_program(said, client)
         else:
             load(said, client, message)
-    except BaseException as error:  # noqa: BLE001 - an import may even exit; a fresh process per client remains
-        said["reason"] = "vLLM's benchmark code cannot be imported: %r" % (error,)  # noqa: UP031
+    except BaseException as error:  # an import may even exit; a fresh process per client remains
+        said["reason"] = "vLLM's benchmark code cannot be imported: %r" % (error,)
     path = said["program"] or client
-    if os.path.isabs(path):  # noqa: PTH117
+    if os.path.isabs(path):
         with contextlib.suppress(OSError):  # the client itself will say that it cannot be read
             said["file"] = see(path)
     said["seconds"] = time.monotonic() - started
     return said
 
 
-def load(said: dict[str, Any], client: str, message: dict[str, Any]) -> None:  # noqa: D103 - see the module
+def load(said: dict[str, Any], client: str, message: dict[str, Any]) -> None:
     if client == "vllm":
-        import vllm.benchmarks.serve as code  # noqa: PLC0415
+        import vllm.benchmarks.serve as code
 
         try:
-            from vllm.utils.argparse_utils import FlexibleArgumentParser  # noqa: PLC0415
+            from vllm.utils.argparse_utils import FlexibleArgumentParser
         except ImportError:
-            from vllm.utils import FlexibleArgumentParser  # noqa: PLC0415
+            from vllm.utils import FlexibleArgumentParser
         parser = FlexibleArgumentParser(prog="vllm bench serve")
         code.add_cli_args(parser)
         ask_parser(said, parser)
@@ -265,11 +265,11 @@ def load(said: dict[str, Any], client: str, message: dict[str, Any]) -> None:  #
         if not is_importable(client):
             said["reason"] = said["unasked"] = "it would run when imported, having no 'if __name__ == \"__main__\"'"
             return
-        sys.path.insert(0, os.path.dirname(client))  # noqa: PTH120
+        sys.path.insert(0, os.path.dirname(client))
         # What the script imports stays imported; the script itself runs in each child.
         names = runpy.run_path(client, run_name="imported")
     with contextlib.suppress(ImportError):
-        import numpy.ma  # noqa: F401, PLC0415 - a median needs it, and without this each client would import it anew
+        import numpy.ma  # noqa: F401 - a median needs it, and without this each client would import it anew
     load_tokenizer(names, message)
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
@@ -285,15 +285,15 @@ def load(said: dict[str, Any], client: str, message: dict[str, Any]) -> None:  #
         gc.freeze()
 
 
-def is_importable(script: str) -> bool:  # noqa: D103 - see the module
-    with open(script, "rb") as file:  # noqa: PTH123
+def is_importable(script: str) -> bool:
+    with open(script, "rb") as file:
         tests = [part.test for part in ast.parse(file.read()).body if isinstance(part, ast.If)]
     return any(isinstance(part, ast.Name) and part.id == "__name__" for test in tests for part in ast.walk(test))
 
 
-def load_tokenizer(names: dict[str, Any], message: dict[str, Any]) -> None:  # noqa: D103 - see the module
+def load_tokenizer(names: dict[str, Any], message: dict[str, Any]) -> None:
     path = message.get("tokenizer")
-    if path is None or not os.path.isdir(path) or "get_tokenizer" not in names:  # noqa: PTH112
+    if path is None or not os.path.isdir(path) or "get_tokenizer" not in names:
         return
     # What it imports stays imported. One that cannot be loaded fails in the client, whose words are kept.
     with contextlib.suppress(Exception):
@@ -301,15 +301,15 @@ def load_tokenizer(names: dict[str, Any], message: dict[str, Any]) -> None:  # n
         names["get_tokenizer"](path, tokenizer_mode="auto", trust_remote_code=trusted)
 
 
-def become(argv: list[str]) -> None:  # noqa: D103 - see the module
+def become(argv: list[str]) -> None:
     try:
-        os.execvp(argv[0], argv)  # noqa: S606
+        os.execvp(argv[0], argv)
     except OSError as error:
-        sys.stderr.write("cannot start %s: %s\n" % (argv[0], error.strerror))  # noqa: UP031
+        sys.stderr.write("cannot start %s: %s\n" % (argv[0], error.strerror))
         sys.exit(127)
 
 
-def child(argv: list[str], log: int, *, forked: bool) -> None:  # noqa: D103 - see the module
+def child(argv: list[str], log: int, *, forked: bool) -> None:
     code = 1
     try:
         os.setsid()
@@ -332,7 +332,7 @@ def child(argv: list[str], log: int, *, forked: bool) -> None:  # noqa: D103 - s
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
         if isinstance(end.code, str):
             sys.stderr.write(end.code + "\n")
-    except BaseException:  # noqa: BLE001 - the child ends here, whatever happens
+    except BaseException:  # the child ends here, whatever happens
         traceback.print_exc()
     finally:
         try:
@@ -342,7 +342,7 @@ def child(argv: list[str], log: int, *, forked: bool) -> None:  # noqa: D103 - s
             os._exit(code)
 
 
-def start(argv: list[str], log: int) -> int:  # noqa: D103 - see the module
+def start(argv: list[str], log: int) -> int:
     client = PREPARED.get("client")
     forked = (client == "vllm" and argv[: len(VLLM)] == VLLM) or (client is not None and argv[1:2] == [client])
     pid = os.fork()
@@ -351,53 +351,53 @@ def start(argv: list[str], log: int) -> int:  # noqa: D103 - see the module
     return pid
 
 
-def signalled(pid: int, signum: int) -> None:  # noqa: D103 - see the module
+def signalled(pid: int, signum: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signum)
 
 
-def watched(pid: int) -> list[int]:  # noqa: D103 - see the module
+def watched(pid: int) -> list[int]:
     try:
         return [os.pidfd_open(pid)]
     except (AttributeError, OSError):  # Python before 3.9, or a kernel or seccomp profile without it
         return []
 
 
-def heard(watching: list[int]) -> bytes | None:  # noqa: D103 - see the module
+def heard(watching: list[int]) -> bytes | None:
     # Where the client's end wakes us, nothing else has to: each wake takes a processor from what is measured.
     ready, _, _ = select.select([0, *watching], [], [], IDLE_S if watching else TICK_S)
     return os.read(0, 65536) if 0 in ready else None
 
 
-def waits(pid: int, port: int | None) -> bool | None:  # noqa: D103 - see the module
+def waits(pid: int, port: int | None) -> bool | None:
     try:
         ours = set()
-        for member in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208
+        for member in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
                 if os.getsid(int(member)) == pid:
-                    for name in os.listdir("/proc/%s/fd" % member):  # noqa: PTH208, UP031
-                        ours.add(os.readlink("/proc/%s/fd/%s" % (member, name)))  # noqa: PTH115, UP031
+                    for name in os.listdir("/proc/%s/fd" % member):
+                        ours.add(os.readlink("/proc/%s/fd/%s" % (member, name)))
         for table in filter(os.path.exists, ("/proc/net/tcp", "/proc/net/tcp6")):
-            with open(table) as file:  # noqa: PTH123
+            with open(table) as file:
                 for words in map(str.split, list(file)[1:]):
                     to = int(words[2].rpartition(":")[2], 16)
-                    if to == port and words[3] in TCP_WAITING and "socket:[%s]" % words[9] in ours:  # noqa: UP031
+                    if to == port and words[3] in TCP_WAITING and "socket:[%s]" % words[9] in ours:
                         return True
     except OSError:  # a kernel that does not tell
         return None
     return None if port is None else False
 
 
-def runnable_s(pid: int) -> float | None:  # noqa: D103 - see the module
+def runnable_s(pid: int) -> float | None:
     try:
-        with open("/proc/%d/schedstat" % pid, "rb") as file:  # noqa: PTH123, UP031
+        with open("/proc/%d/schedstat" % pid, "rb") as file:
             on_cpu_ns, queued_ns = file.read().split()[:2]
     except OSError:  # a kernel that does not say
         return None
     return (int(on_cpu_ns) + int(queued_ns)) / 1e9
 
 
-def wait(pid: int, started: float, job: dict[str, Any], runnable_at: list[list[float]]) -> tuple[int, bool, float]:  # noqa: D103 - see the module
+def wait(pid: int, started: float, job: dict[str, Any], runnable_at: list[list[float]]) -> tuple[int, bool, float]:
     end = time.monotonic() + job["deadline_s"]
     every = SAMPLE_S
     steps = [(end, signal.SIGTERM), (end + GRACE_S, signal.SIGKILL)]
@@ -430,23 +430,23 @@ def wait(pid: int, started: float, job: dict[str, Any], runnable_at: list[list[f
             signalled(pid, steps.pop(0)[1])
 
 
-def read(path: str) -> str | None:  # noqa: D103 - see the module
+def read(path: str) -> str | None:
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with open(path, "rb") as file:
             return base64.b64encode(file.read()).decode()
     except FileNotFoundError:
         return None
 
 
-def run(job: dict[str, Any]) -> dict[str, Any]:  # noqa: D103 - see the module
+def run(job: dict[str, Any]) -> dict[str, Any]:
     changed = replaced()
     if changed is not None:
         return {"id": job["id"], "replaced": changed}
     folder = job["folder"]
     shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder)  # noqa: PTH103
-    os.makedirs(job["mark"], exist_ok=True)  # noqa: PTH103
-    path = os.path.join(folder, LOG)  # noqa: PTH118
+    os.makedirs(folder)
+    os.makedirs(job["mark"], exist_ok=True)
+    path = os.path.join(folder, LOG)
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     started = time.monotonic()
     runnable_at = []  # type: list[list[float]]
@@ -460,19 +460,19 @@ def run(job: dict[str, Any]) -> dict[str, Any]:  # noqa: D103 - see the module
         "wall_s": wall_s,
         "cpu_s": cpu_s,
         "runnable_at": runnable_at,
-        "result": read(os.path.join(folder, job["result"])),  # noqa: PTH118
+        "result": read(os.path.join(folder, job["result"])),
         "log": read(path),
     }
     shutil.rmtree(folder, ignore_errors=True)
     return answer
 
 
-def say(answer: dict[str, Any]) -> None:  # noqa: D103 - see the module
+def say(answer: dict[str, Any]) -> None:
     PREPARED["answers"].write(json.dumps(answer) + "\n")
     PREPARED["answers"].flush()
 
 
-def main() -> None:  # noqa: D103 - see the module
+def main() -> None:
     PREPARED["answers"] = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # nothing but answers may reach the real standard output
     os.environ.update(TOKENIZERS_PARALLELISM="false", OMP_NUM_THREADS="1", NO_COLOR="1")

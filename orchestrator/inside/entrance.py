@@ -13,13 +13,13 @@ import sys
 SECRETS = "/run/orch/secrets.json"
 
 
-def main(argv: list[str]) -> None:  # noqa: D103 - see the module
-    with open(SECRETS, encoding="utf-8") as file:  # noqa: PTH123
+def main(argv: list[str]) -> None:
+    with open(SECRETS, encoding="utf-8") as file:
         env = dict(os.environ, **json.load(file))
     try:
-        os.execvpe(argv[0], argv, env)  # noqa: S606
+        os.execvpe(argv[0], argv, env)
     except OSError as error:
-        sys.exit("orch: cannot start %s: %s" % (argv[0], error.strerror))  # noqa: UP031
+        sys.exit("orch: cannot start %s: %s" % (argv[0], error.strerror))
 
 
 if __name__ == "__main__":

@@ -29,15 +29,15 @@ LITERAL = "{(1, 1, 1): 1.0}"  # as random-mm-bucket-config has it
 JSON = '{"a": true}'
 
 
-def takes(convert: Any, text: str) -> bool:  # noqa: ANN401, D103 - see the module
+def takes(convert: Any, text: str) -> bool:
     try:
         convert(text)
-    except BaseException:  # noqa: BLE001 - a conversion of vLLM may do anything
+    except BaseException:  # a conversion of vLLM may do anything
         return False
     return True
 
 
-def kind_of(convert: Any) -> str:  # noqa: ANN401, D103 - see the module
+def kind_of(convert: Any) -> str:
     if not callable(convert) or takes(convert, "text"):
         return "text"
     if takes(convert, "{}"):
@@ -49,7 +49,7 @@ def kind_of(convert: Any) -> str:  # noqa: ANN401, D103 - see the module
     return "float" if takes(convert, "1.5") else "int"
 
 
-def object_kind_of(convert: Any) -> str:  # noqa: ANN401, D103 - see the module
+def object_kind_of(convert: Any) -> str:
     if takes(convert, NO_OBJECT):
         return "text"
     if not takes(convert, LITERAL):
@@ -57,7 +57,7 @@ def object_kind_of(convert: Any) -> str:  # noqa: ANN401, D103 - see the module
     return "text" if takes(convert, JSON) else "literal"
 
 
-def option_of(action: Any, names: list[str], deprecated: Any) -> dict[str, Any]:  # noqa: ANN401, D103 - see the module
+def option_of(action: Any, names: list[str], deprecated: Any) -> dict[str, Any]:
     choices = action.choices
     if choices is not None:
         choices = [str(getattr(choice, "value", choice)) for choice in choices]
@@ -68,59 +68,59 @@ def option_of(action: Any, names: list[str], deprecated: Any) -> dict[str, Any]:
         "choices": sorted(choices) if isinstance(action.choices, (set, frozenset)) else choices,
         "kind": kind,
         "also": [] if kind == "text" else [word for word in NO_NUMBERS if takes(action.type, word)],
-        "repeated": isinstance(action, argparse._AppendAction),  # noqa: SLF001
+        "repeated": isinstance(action, argparse._AppendAction),
         "deprecated": action in deprecated or bool(getattr(action, "deprecated", False)),
     }
 
 
-def options_of(parser: Any) -> list[dict[str, Any]]:  # noqa: ANN401, D103 - see the module
+def options_of(parser: Any) -> list[dict[str, Any]]:
     deprecated = getattr(parser, "_deprecated", ())
     names = {}  # type: dict[Any, list[str]]
-    for name, action in parser._option_string_actions.items():  # noqa: SLF001
+    for name, action in parser._option_string_actions.items():
         names.setdefault(action, []).append(name)  # 0.33 takes more names than the action itself tells
     return [option_of(action, known, deprecated) for action, known in names.items()]
 
 
-def parser_class() -> Any:  # noqa: ANN401, D103 - see the module
+def parser_class() -> Any:
     try:
-        from vllm.utils.argparse_utils import FlexibleArgumentParser  # noqa: PLC0415
+        from vllm.utils.argparse_utils import FlexibleArgumentParser
     except ImportError:
-        from vllm.utils import FlexibleArgumentParser  # noqa: PLC0415
+        from vllm.utils import FlexibleArgumentParser
     return FlexibleArgumentParser
 
 
-def serve_parser(new: Any) -> Any:  # noqa: ANN401, D103 - see the module
-    from vllm.entrypoints.cli.serve import make_arg_parser  # noqa: PLC0415
+def serve_parser(new: Any) -> Any:
+    from vllm.entrypoints.cli.serve import make_arg_parser
 
     return make_arg_parser(new(prog="vllm serve"))
 
 
-def bench_parser(new: Any) -> Any:  # noqa: ANN401, D103 - see the module
-    from vllm.benchmarks.serve import add_cli_args  # noqa: PLC0415
+def bench_parser(new: Any) -> Any:
+    from vllm.benchmarks.serve import add_cli_args
 
     parser = new(prog="vllm bench serve")
     add_cli_args(parser)
     return parser
 
 
-def asked(build: Any) -> dict[str, Any]:  # noqa: ANN401, D103 - see the module
+def asked(build: Any) -> dict[str, Any]:
     said = {"problem": "", "options": []}  # type: dict[str, Any]
     try:
         said["options"] = options_of(build(parser_class()))
-    except BaseException as error:  # noqa: BLE001 - an import may even exit
-        said["problem"] = "%s: %s" % (type(error).__name__, error)  # noqa: UP031
+    except BaseException as error:  # an import may even exit
+        said["problem"] = "%s: %s" % (type(error).__name__, error)
     return said
 
 
-def main() -> None:  # noqa: D103 - see the module
+def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what vLLM prints must not stand within the answer
     said = {"python": sys.version.split()[0], "vllm": None}  # type: dict[str, Any]
     try:
-        from importlib.metadata import version  # noqa: PLC0415
+        from importlib.metadata import version
 
         said["vllm"] = version("vllm")
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with the image's Python, orch must hear of it
+    except Exception as error:
         said["problem"] = repr(error)
     else:
         said.update(serve=asked(serve_parser), bench=asked(bench_parser))

@@ -20,16 +20,16 @@ FOLDER = "/run/orch"
 GRACE_S = 1.0
 
 
-def secrets() -> dict[str, str]:  # noqa: D103 - see the module
+def secrets() -> dict[str, str]:
     try:
-        with open(FOLDER + "/secrets.json", encoding="utf-8") as file:  # noqa: PTH123
+        with open(FOLDER + "/secrets.json", encoding="utf-8") as file:
             return dict(json.load(file))
     except FileNotFoundError:
         return {}
 
 
-def watch(server: subprocess.Popen[bytes]) -> None:  # noqa: D103 - see the module
-    with open(FOLDER + "/lease", encoding="utf-8") as lease:  # noqa: PTH123
+def watch(server: subprocess.Popen[bytes]) -> None:
+    with open(FOLDER + "/lease", encoding="utf-8") as lease:
         fcntl.flock(lease, fcntl.LOCK_SH)
         fcntl.flock(lease, fcntl.LOCK_UN)  # from now on the content counts, and others may lock to say that they use it
         while True:
@@ -50,10 +50,10 @@ def watch(server: subprocess.Popen[bytes]) -> None:  # noqa: D103 - see the modu
         os._exit(143)
 
 
-def main(argv: list[str]) -> int:  # noqa: D103 - see the module
-    server = subprocess.Popen(argv, env=dict(os.environ, **secrets()))  # noqa: S603
+def main(argv: list[str]) -> int:
+    server = subprocess.Popen(argv, env=dict(os.environ, **secrets()))
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
-    if os.path.isfile(FOLDER + "/lease"):  # noqa: PTH113
+    if os.path.isfile(FOLDER + "/lease"):
         threading.Thread(target=watch, args=(server,), daemon=True).start()
     code = server.wait()
     return code if code >= 0 else 128 - code

@@ -1,4 +1,4 @@
-"""Measuring on a server that is up and stays up."""
+"""Measures on a server that is up and stays up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checking profiles: faults, remarks, and the flags as the parsers of the image know them."""
+"""Checks profiles: their faults, remarks, and the flags that the image's parsers refuse."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Ask = Callable[[Profile], ImageParsers]
 
 @dataclass(frozen=True)
 class Checked:
-    """A profile and what there is to say of it."""
+    """A profile with its faults and remarks."""
 
     name: str
     path: Path
@@ -39,7 +39,7 @@ class Checked:
 
 
 def check(name: str, search: Sequence[Path], sets: tuple[str, ...] = (), ask: Ask | None = None) -> Checked:
-    """Return what is wrong with a profile, and what deserves a second look.
+    """Return a profile's faults and remarks.
 
     Args:
         name: Its name or path.

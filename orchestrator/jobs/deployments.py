@@ -1,4 +1,4 @@
-"""Deployments that stay: brought up, unless what is asked for is up already, and ended."""
+"""Starts deployments that stay up, and ends them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def up(
 ) -> Up:
     """Start a server and wait until it is healthy; it stays up.
 
-    If the same deployment is up and healthy already, nothing is done but to begin its time to live anew.
+    If the same deployment is up and healthy already, only its time to live begins anew.
 
     Args:
         place: Where.
@@ -63,7 +63,7 @@ def up(
 
 
 def _is_healthy(engine: Engine, existing: Listed, profile: Profile) -> bool:
-    """Say whether what is up is handed over, healthy and made from these container and server sections."""
+    """Say whether a deployment is handed over, healthy and made from these container and server sections."""
     same = engine.find([f"{labels.LAUNCH}={existing.launch}", f"{labels.PROFILE_HASH}={serving_hash(profile)}"])
     if existing.tenure.owned or not same:
         return False
@@ -71,7 +71,7 @@ def _is_healthy(engine: Engine, existing: Listed, profile: Profile) -> bool:
 
 
 def to_end(found: Sequence[Listed], name: str | None, *, everything: bool, force: bool) -> list[Listed]:
-    """Return which deployments are to be ended: none where there is none of that name.
+    """Return the deployments to end; none if no deployment has that name.
 
     Args:
         found: Those that there are.
@@ -96,7 +96,7 @@ def to_end(found: Sequence[Listed], name: str | None, *, everything: bool, force
 def down(
     engine: Engine, name: str | None = None, *, everything: bool = False, force: bool = False
 ) -> tuple[list[Listed], list[Listed]]:
-    """End deployments; return those that there were, and those that were ended. See `to_end` for which.
+    """End the deployments that `to_end` chooses; return those that were found, and those that were ended.
 
     Raises:
         TeardownIncomplete: When something may still be there.

@@ -1,4 +1,4 @@
-"""What happens in a job beside its measuring."""
+"""Events of a job other than its measurements."""
 
 from __future__ import annotations
 
@@ -67,6 +67,6 @@ class AlreadyUp(Event):
 
 @dataclass(frozen=True)
 class NothingMissing(Event):
-    """What is to be gone on with is complete."""
+    """A run or a study to resume is complete already."""
 
     id: ClassVar[str] = "nothing-missing"

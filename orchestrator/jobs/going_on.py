@@ -1,4 +1,4 @@
-"""Going on with a run or a study that was cut short."""
+"""Resumes a run or a study that was interrupted."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from orchestrator.runs.study import Study, find
 def resume(
     place: Place, meant: str, given: Profile | None = None, name: str | None = None, wait_s: float | None = None
 ) -> RunDirectory | Study:
-    """Take what a run or a study has not done, under the conditions that it was begun under; return it.
+    """Take the missing measurements of a run or a study, under its original conditions; return it.
 
-    In the deployment that is up if it fits, else in one that is made for it and torn down again. Nothing is started if
-    nothing is missing.
+    A fitting deployment that is up is used; else one is made and torn down again. Nothing is started if nothing is
+    missing.
 
     Args:
         place: Where.

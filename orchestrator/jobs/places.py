@@ -1,4 +1,4 @@
-"""Where jobs are done, and with what at hand: this user's folders, the node's engine, who is told what happens."""
+"""The place of a job: this user's folders, the node's engine, and the listener for events."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Place:
     folders: Folders
     engine: Engine
     holds: Holds
-    """What one launch after the other keeps for itself; nobody else gets a study's devices between two servers."""
+    """The hold that successive launches share; nobody else gets a study's devices between two servers."""
     interruption: Interruption
     listener: Listener
     journal: Journal
@@ -42,7 +42,7 @@ class Place:
 
 @contextlib.contextmanager
 def place(folders: Folders, tell: Listener = unheard, interruption: Interruption | None = None) -> Iterator[Place]:
-    """Yield this node, its engine swept of what nobody wants any more.
+    """Yield this node, after abandoned deployments were removed from its engine.
 
     Args:
         folders: Where this user's things lie.

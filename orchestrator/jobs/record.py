@@ -1,4 +1,4 @@
-"""The record of a run, from its opening to its end: whatever ends a run, its manifest says so."""
+"""Keeps the record of a run: whatever ends the run, its manifest says so."""
 
 from __future__ import annotations
 

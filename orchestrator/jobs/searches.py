@@ -1,4 +1,4 @@
-"""Capacity searches: on one server, or on each server of a profile that varies."""
+"""Runs capacity searches on one server, or on each server of a profile that varies."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def search(
 ) -> Searched:
     """Find the highest load that meets all objectives.
 
-    In the deployment that is up if it fits, else in one that is made for it and torn down again.
+    A fitting deployment that is up is used; else one is made and torn down again.
 
     Args:
         place: Where.

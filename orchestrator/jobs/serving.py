@@ -1,6 +1,6 @@
-"""A server to measure on: one of a job's own, torn down after it, or one that is up already and stays up.
+"""The server of a measurement: the job's own, torn down after it, or one that is up already and stays up.
 
-Both are made ready first, so that whatever stands in the way is known before anything is recorded, and serve then.
+Both are prepared first, so that an obstacle is reported before anything is recorded.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class OwnServer:
     def serving(self, directory: RunDirectory) -> Iterator[Serving]:
         """Yield the healthy server, and tear it down, whatever happens.
 
-        The driver is started with the server, so that it imports vLLM while the weights load, and what the client
-        cannot do is said before they are loaded.
+        The driver starts with the server and imports vLLM while the weights load. So an inability of the client is
+        reported before they are loaded.
         """
         at, bench = self.place, bench_of(self.profile)
         with launched(self.launch, self.prepared, at.interruption, at.tell, directory) as starting:
@@ -53,7 +53,8 @@ class OwnServer:
             unchecked = [driver] if driver is not None else []
 
             def check_once() -> None:
-                # A server that ends takes the driver with it, and its failure says more; else it is said once it is up.
+                # A server that ends takes the driver with it, and its own failure says more. Otherwise the driver's
+                # failure is raised once the server is up.
                 with contextlib.suppress(BenchmarkFailed):
                     while unchecked and unchecked[0].ready():
                         check_abilities(bench, unchecked.pop().client())
@@ -62,7 +63,7 @@ class OwnServer:
         at.tell(TornDown())
 
     def _early_driver(self, starting: Starting) -> Driver | None:
-        """Return a driver in a container that runs; None if the server has ended at once; its failure says more."""
+        """Return a driver in the running container, or None if the server ended at once: its own failure says more."""
         mask = Mask(self.prepared.secrets.values())
         with contextlib.suppress(EngineError):
             needs = wanted(self.profile, bench_of(self.profile))
@@ -98,14 +99,14 @@ Server = OwnServer | AttachedServer
 
 @contextlib.contextmanager
 def own_server(place: Place, profile: Profile, name: str, wait_s: float | None) -> Iterator[OwnServer]:
-    """Yield a server of a job's own, once the node is what it asks for; see `prepare` for what is raised."""
+    """Yield the job's own server, once its launch is prepared; raise what `prepare` raises."""
     launch = place.launch(profile, name, wait_s)
     yield OwnServer(place, launch, prepare(launch, [place.folders.runs], place.tell))
 
 
 @contextlib.contextmanager
 def attached_server(place: Place, listed: Listed, profile: Profile, wait_s: float | None) -> Iterator[AttachedServer]:
-    """Yield a server that is up, and let nobody else measure in it meanwhile; see `attach` for what is raised."""
+    """Yield a server that is up, and keep other measurements away from it; raise what `attach` raises."""
     with in_use(listed.folder, listed.name, wait_s, place.tell):
         yield AttachedServer(place, profile, attach(place.engine, listed, profile))
 

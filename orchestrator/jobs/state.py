@@ -1,4 +1,4 @@
-"""How a deployment is: its container, its server's health, who wants it, what it holds."""
+"""The state of a deployment: its container, its server's health, its owner, and its hold."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Status:
 
 
 def status(engine: Engine, listed: Listed) -> Status:
-    """Return how a deployment is, as far as this user may know: what is another user's is asked without its key."""
+    """Return the state of a deployment, as far as this user may read it; another user's server is asked without key."""
     state = engine.state(listed.container)
     api, unreadable = _api(listed)
     healthy = state.running and api is not None and api.healthy()

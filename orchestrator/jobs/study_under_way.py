@@ -1,7 +1,7 @@
 """A study under way: one run after the other, each on a server of its own; a run that fails does not end the others.
 
-All runs are on disk as planned before the first server starts, and held until the end; whatever ends a study early,
-the runs that it has not come to say so.
+All runs are on disk as planned before the first server starts, and held until the end. Whatever ends a study early is
+recorded in the runs that had not begun.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class StudyUnderWay:
     """The runs of a study while it goes on."""
 
     def __init__(self, place: Place, make: Callable[[], Sequence[RunDirectory]]) -> None:
-        """Take what makes or finds the runs; it is asked once nothing stands in the way of the first server."""
+        """Take the function that makes or finds the runs; it is called once the first server can be launched."""
         self._place = place
         self._make = make
         self._runs: tuple[RunDirectory, ...] = ()
@@ -59,7 +59,7 @@ class StudyUnderWay:
 
     @property
     def begun(self) -> tuple[RunDirectory, ...]:
-        """Return the runs, or nothing as long as they are not made and held."""
+        """Return the runs, or none before they are made and held."""
         return self._runs
 
     def made(self) -> tuple[RunDirectory, ...]:

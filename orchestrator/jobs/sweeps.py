@@ -1,4 +1,4 @@
-"""The whole job: a server is brought up, measured and taken down again; a profile that varies makes a study of it."""
+"""Runs the whole job: starts a server, measures and tears it down; a profile that varies becomes a study."""
 
 from __future__ import annotations
 

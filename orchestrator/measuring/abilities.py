@@ -1,4 +1,4 @@
-"""Whether the client and the prompts in the container are what the sweep asks for, said before anything is measured."""
+"""Checks, before anything is measured, that the container's client and prompts are what the sweep asks for."""
 
 from __future__ import annotations
 
@@ -28,10 +28,9 @@ def check_abilities(bench: Bench, client: Client) -> None:
 
 
 def seen_dataset(dataset: Dataset, recorded: DatasetFacts | None, client: Client) -> DatasetFacts | None:
-    """Return what the record says of the prompts; raise EnvironmentFault if the client would read others.
+    """Return the recorded facts of the prompts; raise EnvironmentFault if the client would read others.
 
-    The file is looked at where the client reads it: a mounted file that is replaced on the node stays what it was in a
-    container that is up.
+    The client's own file counts: a container that is up keeps the old content of a mounted file that was replaced.
     """
     seen, path = client.dataset, dataset.client_path
     if seen is None or path is None:

@@ -1,7 +1,7 @@
 """The search for the highest load that meets all objectives: doubling, bisection, repetitions at the boundary.
 
-It is pure: it is told what came of a load and says which load to try next. It relies on nothing but that a load that is
-missed stays missed when it grows; the repetitions at the boundary show where that is not so.
+The search is pure: it takes the result of a load and returns the next load to try. It assumes that a load above a
+missed one is missed too; the repetitions at the boundary show where this assumption is wrong.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class CapacitySearch:
     _missed: Counter[int] = field(default_factory=Counter)
 
     def tell(self, load: int, *, met: bool) -> None:
-        """Take note of what came of a measurement."""
+        """Record the result of a measurement."""
         (self._met if met else self._missed)[load] += 1
 
     def next(self) -> int | None:

@@ -1,8 +1,9 @@
-"""The near end of the driver: hands it one client command at a time and waits for what came of it."""
+"""Orch's end of the driver: hands it one client command at a time and waits for the result."""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.engine import Engine
-from orchestrator.errors import BenchmarkFailed, EngineError, EnvironmentFault, ServerFailed
+from orchestrator.errors import BenchmarkFailed, EngineError, EnvironmentFault
 from orchestrator.inside import driver, program_text
 from orchestrator.mask import NOTHING_HIDDEN, Mask
 from orchestrator.plan.bench_command import client_target, job_folder, job_name, sent_folder
@@ -26,7 +27,7 @@ PREPARE_S = 600.0
 LOOK_S = 0.25
 """How often the wait for a client looks at the server."""
 ANSWERS = 2
-"""What it says before its first client: who it is, and what it has prepared."""
+"""How many answers the driver gives before its first client: who it is, and what it has prepared."""
 ASK_S = 5.0
 """How long the driver may take to say whether a client waits."""
 MARGIN_S = 30.0
@@ -97,7 +98,7 @@ class Client:
 
 @dataclass(frozen=True)
 class ClientRun:
-    """What came of one client command."""
+    """The result of one client command."""
 
     code: int
     """Its exit code; negative for a signal."""
@@ -117,7 +118,7 @@ class ClientRun:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a driver is to have ready before its first client."""
+    """What a driver prepares before its first client."""
 
     client: str
     """What will be run: `vllm`, `vllm-rs`, or the path of a client in the container."""
@@ -141,7 +142,7 @@ def driver_argv() -> list[str]:
 
 
 def wanted(profile: Profile, bench: Bench) -> Wanted:
-    """Return what the clients of a profile's sweep want."""
+    """Return what a driver prepares for the clients of a profile's sweep."""
     target = client_target(profile)
     tokenizer = str(lookup(bench.client_flags, "tokenizer") or target.model)
     command = tuple(beside_server(profile, driver_argv()))
@@ -155,14 +156,14 @@ class Driver:
     def __init__(
         self, engine: Engine, container: str, wanted: Wanted, key: str | None, mask: Mask = NOTHING_HIDDEN
     ) -> None:
-        """Start it, and let it import vLLM's benchmark code while others have something to do.
+        """Start the driver, which imports vLLM's benchmark code in the background.
 
         Args:
             engine: The engine that the container is on.
             container: A running container.
-            wanted: What it is to have ready.
-            key: What the server wants to be shown, if it wants a key.
-            mask: Hides the secrets that it has from the server's environment, in whatever it and its clients print.
+            wanted: What the driver prepares.
+            key: The server's API key, if the server wants one.
+            mask: Hides secrets of the server's environment in the output of the driver and its clients.
         """
         self._name = wanted.client
         self._container = container
@@ -189,7 +190,7 @@ class Driver:
         self._failed: BenchmarkFailed | None = None
 
     def ready(self) -> bool:
-        """Say at once whether it is prepared, or will never be; `client` then does not wait."""
+        """Say at once whether the driver has finished preparing or failed; `client` then does not wait."""
         try:
             while len(self._answers) < ANSWERS:
                 self._answers.append(self._answer(self._session.receive(0.0)))
@@ -199,11 +200,11 @@ class Driver:
             self._failed = error
         return True
 
-    def client(self, failure: Callable[[], ServerFailed | None] = lambda: None) -> Client:
+    def client(self, check: Callable[[], None] = lambda: None) -> Client:
         """Return what the driver found, once it is prepared.
 
         Args:
-            failure: Asked several times a second, while it is not prepared, how the server has failed.
+            check: Called several times a second until the driver is prepared; raises ServerFailed.
 
         Raises:
             ServerFailed: As soon as the server has failed.
@@ -214,7 +215,7 @@ class Driver:
             raise self._failed
         if self._client is None:
             while len(self._answers) < ANSWERS:
-                self._answers.append(self._receive(PREPARE_S, failure))
+                self._answers.append(self._receive(PREPARE_S, check))
             hello, prepared = self._answers
             if prepared["problem"]:
                 lacks_client = is_rust(self._name) and prepared["program"] is None
@@ -252,7 +253,7 @@ class Driver:
         argv: Sequence[str],
         result: str,
         deadline_s: float,
-        failure: Callable[[], ServerFailed | None],
+        check: Callable[[], None],
     ) -> ClientRun:
         """Run one client to its end or its deadline, whichever comes first.
 
@@ -261,7 +262,7 @@ class Driver:
             argv: The client's command.
             result: Name of its result file in the measurement's folder.
             deadline_s: When it is killed.
-            failure: Asked several times a second how the server has failed.
+            check: Called several times a second until the client has ended; raises ServerFailed.
 
         Raises:
             ServerFailed: As soon as the server has failed; the client may still be running, close the driver.
@@ -279,7 +280,7 @@ class Driver:
             "port": self._port,
         }
         self._session.send(json.dumps(message).encode())
-        answer = self._answer_of_client(deadline_s + MARGIN_S, failure)
+        answer = self._answer_of_client(deadline_s + MARGIN_S, check)
         if "replaced" in answer:
             raise replaced(str(answer["replaced"]))
         raw = answer["result"]
@@ -294,9 +295,9 @@ class Driver:
         )
 
     def client_waits(self) -> bool:
-        """Say whether the client that runs has a connection to the server; true where that cannot be found out.
+        """Say whether the running client has a connection to the server; true if that cannot be found out.
 
-        One that still makes its prompts, or that pauses between requests, has none.
+        A client that still makes its prompts, or pauses between requests, has none.
         """
         try:
             self._session.send(json.dumps({"waiting": None}).encode())
@@ -313,13 +314,13 @@ class Driver:
         """End the driver and what it runs."""
         self._session.close()
 
-    def _answer_of_client(self, timeout_s: float, failure: Callable[[], ServerFailed | None]) -> dict[str, Any]:
-        while "waiting" in (answer := self._receive(timeout_s, failure)):
+    def _answer_of_client(self, timeout_s: float, check: Callable[[], None]) -> dict[str, Any]:
+        while "waiting" in (answer := self._receive(timeout_s, check)):
             pass  # it was asked for, and came too late
         return answer
 
-    def _receive(self, timeout_s: float, failure: Callable[[], ServerFailed | None] = lambda: None) -> dict[str, Any]:
-        return self._answer(self._line(timeout_s, failure))
+    def _receive(self, timeout_s: float, check: Callable[[], None] = lambda: None) -> dict[str, Any]:
+        return self._answer(self._line(timeout_s, check))
 
     def _answer(self, line: bytes | None) -> dict[str, Any]:
         if line is None:
@@ -335,18 +336,15 @@ class Driver:
             raise BenchmarkFailed(f"the container's python3 did not start the driver: {said}") from None
         return dict(answer)
 
-    def _line(self, timeout_s: float, failure: Callable[[], ServerFailed | None]) -> bytes | None:
+    def _line(self, timeout_s: float, check: Callable[[], None]) -> bytes | None:
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:
             if self._overtook is not None:
                 line, self._overtook = self._overtook, None
                 return line
-            try:
+            with contextlib.suppress(TimeoutError):
                 return self._session.receive(LOOK_S)
-            except TimeoutError:
-                failed = failure()
-                if failed is not None:
-                    raise failed from None
+            check()
         raise BenchmarkFailed(
             f"the benchmark driver in the container did not answer within {timeout_s:.0f} s",
             "Is the container frozen or out of memory?  See: orch status, docker stats",
@@ -354,7 +352,7 @@ class Driver:
 
 
 def replaced(what: str) -> EnvironmentFault:
-    """Return what is raised where a client or its prompts are not those that a sweep began with."""
+    """Return the error for a client, or prompts, other than those that a sweep began with."""
     return EnvironmentFault(
         f"{what} is no longer what the sweep began with",
         "Was a mounted file replaced?  Numbers from both would not be one run: begin a new one.",

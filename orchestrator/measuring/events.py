@@ -1,4 +1,4 @@
-"""What happens while a run measures."""
+"""Events of a run that measures."""
 
 from __future__ import annotations
 

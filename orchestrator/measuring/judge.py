@@ -1,4 +1,4 @@
-"""From what a client left to the record of a measurement: done, or failed with every reason."""
+"""Turns the result of a client into the record of a measurement: done, or failed with every reason."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def judge(running: MeasurementRecord, measurement: Measurement, outcome: ClientR
 def busy(runnable_at: Sequence[tuple[float, float]], duration_s: float) -> float | None:
     """Return the part of a measurement for which its client ran or waited for a processor; None if unknown.
 
-    The measurement is taken for the end of the client's life: making prompts comes before it and may cost more than
-    all of the measurement, while writing the result takes a fraction of a second.
+    The last `duration_s` of the client's life count as the measurement: the client makes its prompts before, which may
+    cost more than the measurement, and writes its result after it in a fraction of a second.
 
     Args:
         runnable_at: Seconds since the client's start, and for how many of them it was runnable, in order.

@@ -1,12 +1,12 @@
-"""One sweep against one server: each measurement is run, judged and on disk before the next one begins.
+"""Runs one sweep against one server: each measurement is judged and on disk before the next one begins.
 
-A server that dies fails the measurement it was serving; it is started again as often as the profile allows, warmed up
-again, and the sweep goes on with the next measurement.
+The death of the server fails its current measurement. The server is then started again, as often as the profile allows,
+and warmed up again, and the sweep goes on with the next measurement.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from orchestrator.deployment.server import Server
 from orchestrator.errors import BenchmarkFailed, EngineError, OrchError, ServerFailed
@@ -26,7 +26,7 @@ from orchestrator.workload.point import Measurement, Point
 from orchestrator.workload.seeds import unseen
 
 SETTLE_S = 30.0
-"""How long the server may take to finish what it still has before a measurement begins all the same."""
+"""How long the server may take to finish earlier requests; after that a measurement begins all the same."""
 
 
 class Sweep:
@@ -50,7 +50,7 @@ class Sweep:
         self._tell = tell
         self._restarts = 0
         self._failure: OrchError | None = None
-        """What failed beneath the last measurement, and must be mended before the next one."""
+        """The failure of the server or the driver that must be mended before the next measurement."""
         self._first: Client | None = None
         """The client that the sweep began with."""
         self._warm: dict[str, bool] = {}
@@ -58,7 +58,7 @@ class Sweep:
         self.driver = driver or self._new_driver()
 
     def client(self) -> Client:
-        """Return the client, once it is ready; a server that dies before that is started again, as in the sweep.
+        """Return the client once it is ready; start a server that dies before that again, as in the sweep.
 
         Raises:
             ServerFailed: When the server has died once more than it may be started again.
@@ -69,7 +69,7 @@ class Sweep:
         return self.driver.client()
 
     def run(self, measurements: Sequence[Measurement]) -> None:
-        """Take the measurements in order, each on a server that is warm for it; their records tell what came of them.
+        """Take the measurements in order, each on a warm server, and record each result.
 
         Raises:
             ServerFailed: When the server has died once more than it may be started again.
@@ -90,7 +90,7 @@ class Sweep:
         self.driver.close()
 
     def _warm_up(self, point: Point, total: int) -> bool | None:
-        """Warm the server up for a point, once; say whether that was done, None where it is not to be."""
+        """Warm the server up once for a point; say whether the warm-up succeeded, or None if the point has none."""
         warmed = warmup(self._bench, point)
         if warmed is None:
             return None
@@ -102,7 +102,7 @@ class Sweep:
         return self._warm[warmed.point.id]
 
     def _take(self, measurement: Measurement, index: int, total: int, *, warm: bool | None = None) -> OrchError | None:
-        """Take one measurement; return what has failed beneath it, if the next one cannot be taken like that."""
+        """Take one measurement; return the failure of the server or the driver, if there was one."""
         client = self.driver.client()
         measurement = unseen(measurement, client.sent)
         dialect = dialect_of(client.name, client.vllm_version, client.options)
@@ -116,19 +116,20 @@ class Sweep:
         self._server.resume_watch()
         try:
             outcome = self.driver.run(
-                measurement, running.argv, RESULT_NAME, self._bench.deadline, self._failure_of_server
+                measurement, running.argv, RESULT_NAME, self._bench.deadline, self._check_progress
             )
         except ServerFailed as error:
             failure = error
             ended = failed(running, first_line(error))
         except (BenchmarkFailed, EngineError) as error:  # the driver, and the way to it, die with its container
-            failure = self._server.lost() or error
+            failure = _raised_by(self._server.check_responding) or error
             ended = failed(running, first_line(failure))
         else:
             ended = self._with_server_side(judge(running, measurement, outcome), before, idle=idle)
             self.directory.keep(ended, outcome.result, outcome.log)
             # A client may take what was cut off for complete, so it is always asked.
-            failure = self._server.death() if ended.state is RunState.DONE else self._server.lost()
+            done = ended.state is RunState.DONE
+            failure = _raised_by(self._server.check_alive if done else self._server.check_responding)
             if failure is not None:
                 ended = failed(ended, first_line(failure)).model_copy(update={"metrics": None})
         self.directory.write_record(ended)
@@ -138,8 +139,8 @@ class Sweep:
             self._tell(Failed(failure))
         return failure
 
-    def _failure_of_server(self) -> ServerFailed | None:
-        return self._server.failure(self.driver.client_waits)
+    def _check_progress(self) -> None:
+        self._server.check_progress(self.driver.client_waits)
 
     def _with_server_side(
         self, record: MeasurementRecord, before: Served | None, *, idle: bool | None
@@ -151,7 +152,7 @@ class Sweep:
         return record.model_copy(update={"idle_before": idle, "served": served, "served_lost": lost, "peak": peak})
 
     def _recover(self) -> None:
-        """Mend what has failed, if anything has; raise the failure if it may not be mended once more."""
+        """Replace a failed driver or server; raise the failure if no restart is left."""
         while (failure := self._failure) is not None:
             self.driver.close()
             if self._restarts >= self._bench.restarts:
@@ -164,31 +165,40 @@ class Sweep:
             self._failure = self._unready()
 
     def _unready(self) -> OrchError | None:
-        """Wait for the driver; return how the server has died meanwhile, if it has."""
+        """Wait for the driver; return the server's failure if the server has failed meanwhile."""
         try:
-            client = self.driver.client(self._server.death)
+            client = self.driver.client(self._server.check_alive)
         except ServerFailed as error:
-            death = error
+            failure = error
         except (BenchmarkFailed, EngineError):  # the driver, and the way to it, die with the server's container
-            lost = self._server.lost()
-            if lost is None:
+            found = _raised_by(self._server.check_responding)
+            if found is None:
                 raise
-            death = lost
+            failure = found
         else:
             self._first = self._first or client
             if not client.measures_as(self._first):
                 raise replaced("the client, or the file of its prompts,")
             self._record_mode(client)
             return None
-        self._tell(Failed(death))
-        return death
+        self._tell(Failed(failure))
+        return failure
 
     def _record_mode(self, client: Client) -> None:
-        """Write down where clients come to be in another way than before: a new driver may be unable to fork."""
+        """Record a change in how clients are started: a new driver may be unable to fork."""
         facts = self.directory.manifest().deployment
         if facts is not None and facts.client_mode is not None and not facts.client_mode.endswith(client.mode):
             mode = f"{facts.client_mode}; later {client.mode}"
             self.directory.update(deployment=facts.model_copy(update={"client_mode": mode}))
+
+
+def _raised_by(check: Callable[[], None]) -> ServerFailed | None:
+    """Return the failure that a check of the server raises, or None."""
+    try:
+        check()
+    except ServerFailed as failure:
+        return failure
+    return None
 
 
 def first_line(error: OrchError) -> str:

@@ -1,4 +1,4 @@
-"""How often a point is measured where the results decide: until the mean of a metric is known closely enough.
+"""Decides from the results how often a point is measured: until the mean of a metric is known closely enough.
 
 The rule looks again after each round of repetitions, and stops a point as soon as the 95 % confidence interval of the
 mean is narrow enough. Looking often and stopping at a favourable moment has its price: values that happen to lie close
@@ -42,7 +42,7 @@ def one_more(rule: Precision, values: Sequence[float | None]) -> bool:
 def further(bench: Bench, records: Sequence[MeasurementRecord]) -> list[Measurement]:
     """Return the next round: one more repetition of each point that is not known closely enough.
 
-    It depends on nothing but what is on record, so a run that was cut short goes on as it would have.
+    The rounds depend on the records alone, so an interrupted run goes on as it would have without the interruption.
 
     Args:
         bench: The sweep.

@@ -1,4 +1,4 @@
-"""Going on with a run that is not complete: only under the conditions it was begun under, and only what is missing."""
+"""Resumes an incomplete run, only under its original conditions and only with the missing measurements."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def is_complete(directory: RunDirectory) -> bool:
 
 
 def check_can_go_on(directory: RunDirectory) -> None:
-    """Raise UsageError if a run cannot be gone on with as it was begun.
+    """Raise UsageError if a run cannot be resumed as it was begun.
 
-    That is so where this version of orch refuses its profile, or comes to other points by it: it would measure
-    something else than an earlier version did. A number beyond a bound of today means what it always meant.
+    A run cannot be resumed if this version of orch refuses its profile, or plans other points from it: it would measure
+    something else than the earlier version did. A number beyond a bound of today means what it always meant.
     """
     stored = directory.stored()
     refused = [str(fault) for fault in stored.refused()]
@@ -79,7 +79,7 @@ def check_conditions(directory: RunDirectory, engine: Engine, profile: Profile) 
 def check_image(directory: RunDirectory, image_id: str) -> None:
     """Raise UsageError if a deployment is of another image than the run was begun with.
 
-    What a tag means can change: after it was looked up, by a pull, or before, while a deployment stays up.
+    The image of a tag can change by a pull after the tag was looked up, or before, while a deployment stays up.
     """
     _refuse(directory, _other_image(directory, image_id))
 
@@ -93,7 +93,7 @@ def check_client(directory: RunDirectory, facts: DeploymentFacts) -> None:
 
 
 def _unplannable(directory: RunDirectory, profile: Profile) -> list[str]:
-    """Return the ids of points that are still to be measured and to which the profile does not come."""
+    """Return the ids of points that may still be measured but that the profile does not plan."""
     if profile.bench is None:
         return sorted({point for point, _ in directory.missing()})
     decided = isinstance(profile.bench.repetitions, int)  # else each point may be measured again

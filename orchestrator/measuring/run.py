@@ -1,4 +1,4 @@
-"""A run: the sweep of a profile, or what is missing of it, on one server."""
+"""Runs the sweep of a profile, or the missing part of it, on one server."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Serving:
 def under_way(
     engine: Engine, directory: RunDirectory, profile: Profile, serving: Serving, tell: Listener
 ) -> Iterator[Sweep]:
-    """Yield a run's sweep, its server and client on record; each measurement is on disk as soon as it has ended.
+    """Record a run's server and client, and yield its sweep; each measurement is on disk as soon as it has ended.
 
     Args:
         engine: The engine.
@@ -86,7 +86,7 @@ def under_way(
 
 
 def take_missing(sweep: Sweep, profile: Profile) -> None:
-    """Measure what a run has not done yet, and as often again as its results ask for."""
+    """Take a run's missing measurements, and the further repetitions that its results ask for."""
     bench, directory = bench_of(profile), sweep.directory
     sweep.run(measurements(bench, directory.missing()))
     while more := further(bench, directory.records()):
@@ -95,7 +95,7 @@ def take_missing(sweep: Sweep, profile: Profile) -> None:
 
 
 def deployment_facts(profile: Profile, deployment: Deployment) -> DeploymentFacts:
-    """Return what the record says of the deployment that is measured."""
+    """Return the facts of a deployment, as a run records them."""
     return DeploymentFacts(
         name=deployment.identity.name,
         launch=deployment.identity.launch,
@@ -110,7 +110,7 @@ def deployment_facts(profile: Profile, deployment: Deployment) -> DeploymentFact
 
 
 def with_client(facts: DeploymentFacts, client: Client) -> DeploymentFacts:
-    """Return the facts with what measures."""
+    """Return the facts of a deployment with those of its client."""
     return facts.model_copy(
         update={
             "client": client.name,

@@ -1,4 +1,4 @@
-"""A capacity search on one live server: which load still meets all objectives, with every measurement on record."""
+"""Runs a capacity search on one server: which load still meets all objectives, with every measurement on record."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Tried:
 
 @dataclass(frozen=True)
 class Found:
-    """What the search came to."""
+    """The result of a search."""
 
     plan: SearchPlan
     search: CapacitySearch
@@ -58,7 +58,7 @@ class Found:
     """What ended the search before it was over, if anything did."""
 
     def verdict(self, item: Tried) -> Verdict:
-        """Return how far a measurement can be trusted; one that has not come to an end proves nothing."""
+        """Return the verdict on a measurement; INVALID if the measurement has not ended."""
         found = self._assessed.get((item.record.point, item.record.repetition))
         return found.verdict if found else Verdict.INVALID
 
@@ -82,7 +82,7 @@ class Found:
         return max((load for load in counts if sustained and load <= sustained and counts[load] > 0), default=None)
 
     def _shortfall(self) -> list[str]:
-        """Return a phrase if a measurement at the highest load that the server bears misses what bounds from below."""
+        """Return a phrase if a measurement at the capacity misses an objective that bounds from below."""
         there = [item for item in self.tried if item.load == self.search.capacity() and item.sustained]
         short = [item.reasons[0] for item in there if not item.met]
         if not short:
@@ -125,7 +125,7 @@ class Found:
         ]
 
     def statement(self) -> str:
-        """Return what was found, how sure that is, and what speaks against the measurements that it rests on."""
+        """Return the result in words: the capacity, how sure it is, and the doubts about its measurements."""
         cut_short = [f"the search was cut short: {self.cut_short}"] if self.cut_short else []
         if not any(item.record.metrics for item in self.tried):
             return "; ".join(["nothing was measured", *cut_short])
@@ -139,7 +139,7 @@ class Found:
         return assess(item.record for item in self.tried)
 
     def _reasons(self, item: Tried) -> tuple[Reason, ...]:
-        """Return what speaks against a measurement, without that for which it is missed."""
+        """Return the reasons against a measurement, without the one that makes its load count as missed."""
         found = self._assessed.get((item.record.point, item.record.repetition))
         if found is None:
             return (Reason("incomplete", item.record.state.value),)
@@ -199,7 +199,7 @@ class LoadTried(Event):
 
 @dataclass(frozen=True)
 class SearchCutShort(Event):
-    """A search that cannot go on has found something by then."""
+    """A search ended early; the event holds its result so far."""
 
     id: ClassVar[str] = "search-cut-short"
 
@@ -217,7 +217,7 @@ def run_search(sweep: Sweep, bench: Bench, plan: SearchPlan, tell: Listener) -> 
     that the server could not keep up with: its figures would be worse the longer it lasted. Any other that is SUSPECT
     counts by its figures, and the statement says so.
 
-    What was found is kept and told even if the search cannot go on: that a server dies of too much load is an outcome.
+    The result so far is kept and told even if the search cannot go on: a server that dies of its load is a result.
 
     Raises:
         ServerFailed: When the server has died more often than it may be started again.
@@ -244,7 +244,7 @@ def run_search(sweep: Sweep, bench: Bench, plan: SearchPlan, tell: Listener) -> 
 
 
 def _tries(sweep: Sweep, bench: Bench, plan: SearchPlan, search: CapacitySearch) -> Iterator[Tried]:
-    """Yield a measurement of each load that the search wants next; it is told of one before it says the next."""
+    """Measure and yield each load that the search asks for; the search learns each result before the next load."""
     directory = sweep.directory
     times: Counter[int] = Counter()
     while (load := search.next()) is not None:

@@ -1,4 +1,4 @@
-"""What a capacity search is to find, within which bounds, and the point that puts a load on the server."""
+"""Plans a capacity search: its objectives, its bounds, and the point that puts each load on the server."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HIGHEST = 256
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """What is searched for, and within which bounds."""
+    """The objectives and the bounds of a search."""
 
     over: str
     """`concurrency` or `request-rate`."""
@@ -125,10 +125,10 @@ def _objectives(slos: tuple[str, ...], profile: Profile, over: str) -> tuple[Obj
 
 
 def prompts_per_step(bench: Bench, over: str, step_s: float | None) -> float:
-    """Return the requests of a measurement for each step of load.
+    """Return the number of requests of a measurement for each step of load.
 
-    How many requests a rate takes depends on how long it is to last; the profile's own number would be over sooner the
-    higher the rate is, and no queue could build up.
+    A rate needs requests for a given time. The profile's own number of requests would be over sooner at a higher rate,
+    and no queue could build up.
     """
     if over == RATE:
         return RATE_STEP_S if step_s is None else step_s

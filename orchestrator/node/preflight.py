@@ -15,7 +15,7 @@ from orchestrator.profile.schema.bench import Bench
 from orchestrator.profile.schema.devices import nodes
 from orchestrator.profile.schema.profile import Container, Profile
 
-NODE_SHM = Path("/dev/shm")  # noqa: S108 - the node's shared memory, looked at
+NODE_SHM = Path("/dev/shm")
 LEAST_DISK = 200 * 2**20
 """Bytes that must be free where results and logs are written."""
 

@@ -7,7 +7,7 @@ from orchestrator.vllm.client import ClientDialect, Target, client_argv
 from orchestrator.vllm.flags import lookup, served_model
 from orchestrator.workload.point import Measurement
 
-FOLDER = "/tmp/orch-bench"  # noqa: S108 - in the container, which is ours
+FOLDER = "/tmp/orch-bench"
 
 
 def bench_argv(

@@ -169,7 +169,8 @@ def _full_names(names: Iterable[str]) -> set[str]:
 def server_argv(profile: Profile) -> list[str]:
     """Return the command that serves the model, as one would type it."""
     server = profile.server
-    host = server.host if profile.container.network == "host" else "0.0.0.0"  # noqa: S104 - inside the container; published on server.host
+    # Inside the container it listens on every address; it is published on server.host alone.
+    host = server.host if profile.container.network == "host" else "0.0.0.0"
     flags = to_argv(server.flags, version_in_image(profile.container.image))
     return [*with_model(server.command, server.model), "--host", host, "--port", str(server.port_inside), *flags]
 

@@ -12,7 +12,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any], sections: S
     return [line for section in sections for line in _walk(section, before.get(section), after.get(section))]
 
 
-def _walk(key: str, before: Any, after: Any) -> Iterator[str]:  # noqa: ANN401 - any value of a profile
+def _walk(key: str, before: Any, after: Any) -> Iterator[str]:
     if isinstance(before, dict) and isinstance(after, dict):
         for name in dict.fromkeys([*before, *after]):
             yield from _walk(f"{key}.{name}", before.get(name), after.get(name))
@@ -20,5 +20,5 @@ def _walk(key: str, before: Any, after: Any) -> Iterator[str]:  # noqa: ANN401 -
         yield f"{key}: {_text(before)} → {_text(after)}"
 
 
-def _text(value: Any) -> str:  # noqa: ANN401 - any value of a profile
+def _text(value: Any) -> str:
     return "nothing" if value is None else json.dumps(value, ensure_ascii=False)

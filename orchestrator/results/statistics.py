@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 
 CONFIDENCE = 0.95
+PRECISION = 1e-9
+"""How closely a quantile is searched for: far below what any measurement resolves."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
 def t_quantile(freedom: int) -> float:
     """Return what Student's t with so many degrees of freedom stays within, on both sides, with 95 %."""
     low, high = 0.0, 13.0  # 12.706 for one degree of freedom; it only falls
-    while high - low > 1e-9:  # noqa: PLR2004 - far below what any measurement resolves
+    while high - low > PRECISION:
         middle = (low + high) / 2
         low, high = (middle, high) if _within(middle, freedom) < CONFIDENCE else (low, middle)
     return high

@@ -1,7 +1,7 @@
 """How far a measurement can be trusted: VALID, SUSPECT or INVALID, with every reason.
 
-INVALID is a measurement that is not what was asked for; SUSPECT is one whose figures may say something else than what
-they seem to say. Nothing is repaired and nothing is hidden: figures stay, with the reasons beside them.
+A measurement is INVALID if it is not what was asked for, and SUSPECT if its figures may mislead. Nothing is repaired
+and nothing is hidden: figures stay, with the reasons beside them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CLIENT_BUSY = 0.80
 BUFFERED = 0.90
 """TTFT / E2EL of a stream whose tokens came all at once at the end."""
 BUFFERED_OUTPUT = 8
-"""Output tokens of a request from which on that can be said."""
+"""Output tokens that a request must have before its stream counts as buffered."""
 BUFFERED_TPOT_MS = 1.0
 """Time per output token of a stream that came at once: what the client takes to read a chunk, tenths of a millisecond.
 
@@ -40,7 +40,7 @@ A step of a model takes longer, so that a long prompt or a long queue alone, and
 CACHED = 0.05
 """Part of the prompt tokens that may be found in the prefix cache."""
 PROMPT_LENGTH = 0.10
-"""How far the prompts' real length may be from the length asked for, or where none was, from the client's count."""
+"""How far the prompts' real length may be from the length asked for, or else from the client's count."""
 RATE = 0.10
 """How far the rate at which requests were sent may stay behind the one asked for."""
 CHANCE = 3.0
@@ -48,7 +48,7 @@ CHANCE = 3.0
 GROWTH = 0.05
 """Seconds that the TTFT may grow by in each second in which requests are sent at a rate."""
 GROWN = 2.0
-"""How many times larger it must have become besides."""
+"""How many times larger the TTFT must have become besides."""
 CUT_OFF = 0.10
 """Part of the server's tokens that the client may have missed: without `usage` it counts them by its tokenizer."""
 CONCURRENCY = 0.50
@@ -56,7 +56,7 @@ CONCURRENCY = 0.50
 CLIENT_TTFT = 0.25
 """How far the client's TTFT may be above the server's own."""
 CLIENT_TTFT_MS = 20.0
-"""Milliseconds that it may be above in any case."""
+"""Milliseconds that the client's TTFT may be above the server's in any case."""
 TREND = 0.20
 """How far the time per output token may rise within a measurement."""
 SAMPLES_FOR = {"p90": 64, "p95": 130, "p99": 662}
@@ -104,7 +104,7 @@ class Assessment:
 def assess(records: Iterable[MeasurementRecord]) -> dict[tuple[str, int], Assessment]:
     """Return the assessment of each measurement that has ended, by point and repetition.
 
-    Repetitions of a point are looked at together: what they disagree on is a reason for all of them.
+    Repetitions of a point are compared: a disagreement is a reason for all of them.
     """
     by_point: dict[str, list[MeasurementRecord]] = defaultdict(list)
     for record in records:
@@ -119,7 +119,7 @@ def assess(records: Iterable[MeasurementRecord]) -> dict[tuple[str, int], Assess
 
 
 def thin_percentiles(requests: int, metrics: Metrics | None = None) -> tuple[str, ...]:
-    """Return the percentiles that so few requests cannot bear; those of metrics as well that hold further ones."""
+    """Return the percentiles that need more requests than these, among the usual ones and those of the metrics."""
     further = {} if metrics is None else metrics.e2el_ms.further
     return tuple(name for name in (*SAMPLES_FOR, *further) if requests < samples_for(name))
 
@@ -139,7 +139,7 @@ def samples_for(name: str) -> int:
 
 
 def _two_above(requests: int, below: float) -> float:
-    """Return how likely two of so many requests lie above what a part of all lies below."""
+    """Return the probability that at least two of so many requests lie above the quantile of a part."""
     return 1.0 - below**requests - requests * (1.0 - below) * below ** (requests - 1)
 
 
@@ -282,7 +282,7 @@ def _longest_by_chance(shape: float) -> float:
 
 
 def _concurrency_missed(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
-    """By Little's law the requests in flight are their rate times the time that each takes."""
+    """Judge the mean concurrency, by Little's law the request rate times the mean E2EL."""
     asked, e2el = record.parameters["max_concurrency"], metrics.e2el_ms.mean
     if not asked or not e2el or record.parameters["request_rate"] != "inf":
         return None
@@ -295,9 +295,10 @@ def _concurrency_missed(record: MeasurementRecord, metrics: Metrics) -> Reason |
 
 
 def _client_slow(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
-    """What the server counts beside the client's requests is taken to have come at once, so that they may be as late.
+    """Compare the client's mean TTFT with the server's; only a client above the server's upper bound is suspicious.
 
-    That is how it is with the test request of older clients: it comes to an idle server.
+    Requests that are not the client's count as if they took no time, so the server's mean is an upper bound. The test
+    request of older clients is such a request: it comes to an idle server.
     """
     served, ttft = record.served, metrics.ttft_ms.mean
     if served is None or not served.ttft_count or not metrics.completed or ttft is None:
@@ -316,10 +317,10 @@ def _not_steady(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
 
 
 def _queue_grows(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
-    """A server with too little to offer falls behind by the same time in each second, so that TTFT rises throughout.
+    """Judge whether TTFT rises throughout: an overloaded server falls behind by the same time in each second.
 
-    Requests that come in bursts make a queue too: as many more than on average as is usual for their number, by
-    chance. Where requests are sent without a rate, or at one that rises, TTFT grows by construction.
+    Bursts of requests make a queue too, by chance, and its usual length grows with the number of requests. TTFT grows
+    by construction if requests are sent without a rate or at a rising one.
     """
     asked, thirds = record.parameters["request_rate"], record.ttft_thirds_ms
     if isinstance(asked, str) or thirds is None:
@@ -374,9 +375,10 @@ def _counters_lost(record: MeasurementRecord, _metrics: Metrics) -> Reason | Non
 
 
 def _cut_off(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
-    """A stream that ends in an error is complete for the client; the server does not count it as finished.
+    """Compare the client's completed requests and tokens with the server's.
 
-    The tokens are compared only where no request but the client's can have made any.
+    A stream that ends in an error is complete for the client, but the server does not count it as finished. Tokens are
+    compared only if no other request can have made any.
     """
     served = record.served
     if served is None or not (served.requests or served.counts_requests):
@@ -397,7 +399,7 @@ def _cut_off(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
 
 
 def _shorter(record: MeasurementRecord, metrics: Metrics) -> Note | None:
-    """Answers may end by themselves where nothing tells them to go on; throughputs then depend on where they do."""
+    """Note answers that ended by themselves, because nothing forced a length: throughputs depend on their lengths."""
     parameters, tokens = record.parameters, metrics.total_output_tokens
     asked = parameters["output_len"]
     if parameters.get("ignore_eos") is not False or not asked or tokens is None or lengths_vary(parameters, "output"):

@@ -93,7 +93,7 @@ class Api:
         body = self._json("/version")
         return str(body["version"]) if isinstance(body, dict) and "version" in body else None
 
-    def _json(self, path: str) -> Any:  # noqa: ANN401 - whatever JSON a server answers
+    def _json(self, path: str) -> Any:
         try:
             status, body = self._get(path)
             return json.loads(body) if status == http.client.OK else None

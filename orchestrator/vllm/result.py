@@ -95,7 +95,7 @@ def _tpot_trend(itls: list[list[float]]) -> float | None:
     return statistics.fmean(times[-third:]) / before if before else None
 
 
-def _figure(data: dict[str, Any], metric: Metric) -> Any:  # noqa: ANN401 - the model checks it
+def _figure(data: dict[str, Any], metric: Metric) -> Any:
     keys = KEYS.get(metric.name, (metric.name,))
     known = next((key for key in keys if key in data), None)
     if known is None and (not metric.always or (metric.of_tokens and not _generates(data))):

@@ -6,12 +6,12 @@ import json
 from typing import Any
 
 
-def canonical_json(value: Any) -> str:  # noqa: ANN401 - any JSON value
+def canonical_json(value: Any) -> str:
     """Return the one JSON text of a value: sorted keys, no spaces, whole floats as integers."""
     return json.dumps(_whole(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
-def _whole(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+def _whole(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, dict):

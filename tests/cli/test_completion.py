@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from unit.samples import a_manifest, a_profile
+from samples import a_manifest, a_profile
 
 from orchestrator.runs.directory import create_run
 

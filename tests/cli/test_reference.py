@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from unit.samples import a_manifest, a_record
+from samples import a_manifest, a_record
 
 import orchestrator
 from orchestrator.cli.reference import MEANINGS, RESERVED, VARIABLES, reference

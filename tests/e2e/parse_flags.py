@@ -13,34 +13,34 @@ import sys
 from typing import Any
 
 
-def plain(value: Any) -> Any:  # noqa: ANN401 - whatever vLLM converts to
+def plain(value: Any) -> Any:
     return vars(value) if hasattr(value, "__dict__") else repr(value)
 
 
 def parsers() -> dict[str, Any]:
     try:
-        from vllm.utils.argparse_utils import FlexibleArgumentParser  # noqa: PLC0415
+        from vllm.utils.argparse_utils import FlexibleArgumentParser
     except ImportError:
-        from vllm.utils import FlexibleArgumentParser  # noqa: PLC0415
-    from vllm.benchmarks.serve import add_cli_args  # noqa: PLC0415
-    from vllm.entrypoints.cli.serve import make_arg_parser  # noqa: PLC0415
+        from vllm.utils import FlexibleArgumentParser
+    from vllm.benchmarks.serve import add_cli_args
+    from vllm.entrypoints.cli.serve import make_arg_parser
 
     bench = FlexibleArgumentParser(prog="vllm bench serve")
     add_cli_args(bench)
     return {"serve": make_arg_parser(FlexibleArgumentParser(prog="vllm serve")), "bench": bench}
 
 
-def answer(parser: Any, case: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - vLLM's own class
+def answer(parser: Any, case: dict[str, Any]) -> dict[str, Any]:
     said = io.StringIO()
     model = ["--model", "m"] if case["program"] == "bench" else []
-    if any(not action.option_strings for action in parser._actions):  # noqa: SLF001
+    if any(not action.option_strings for action in parser._actions):
         model = ["m"]
     try:
         with contextlib.redirect_stderr(said):
             found = vars(parser.parse_args([*model, *case["argv"]]))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a conversion of vLLM may raise anything
         return {"error": f"{said.getvalue()[-300:]} {error!r}"}
-    known = parser._option_string_actions  # noqa: SLF001
+    known = parser._option_string_actions
     return {"values": {flag: found[known[f"--{flag}"].dest] for flag in case["flags"]}}
 
 

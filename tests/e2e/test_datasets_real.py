@@ -27,7 +27,7 @@ def text(source: random.Random, words: int) -> str:
 
 
 def conversations(path: Path) -> Path:
-    source = random.Random(1)  # noqa: S311 - the same file each time
+    source = random.Random(1)
     turns = [
         [{"from": "human", "value": text(source, 12)}, {"from": "gpt", "value": text(source, 8)}] for _ in range(60)
     ]
@@ -36,7 +36,7 @@ def conversations(path: Path) -> Path:
 
 
 def poem(path: Path) -> Path:
-    source = random.Random(2)  # noqa: S311 - the same file each time
+    source = random.Random(2)
     path.write_text("".join(text(source, 6) + "\n" for _ in range(80)), "utf-8")
     return path
 

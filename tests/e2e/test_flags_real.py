@@ -84,7 +84,7 @@ def of_option(option: Option, name: str, number: int) -> tuple[Any, Any] | None:
     return (value, expected) if value is not None and option.kind != "text" else None
 
 
-def agree(said: Any, expected: Any) -> bool:  # noqa: ANN401 - any JSON value
+def agree(said: Any, expected: Any) -> bool:
     """Say whether a parser has what was asked; objects of vLLM have further fields."""
     if isinstance(expected, list):
         return isinstance(said, list) and len(said) == len(expected) and all(map(agree, said, expected))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 VERSIONS = ("0.8.5", "0.32.0")
-HERE = {
+HERE: dict[str, dict[str, Any]] = {
     "container": {
         "pull": "never", "devices": [], "mounts": [], "security_opt": [], "privileged": False, "shm_size": "1G",
         "holds": [], "ipc": None,

@@ -125,7 +125,7 @@ def run_lane(folder: Path, prefix: str, numbers: range, seed: int) -> list[Kill]
     began = time.monotonic()
     orch.ok("run", name)
     whole_s = time.monotonic() - began
-    return [kill_once(orch, name, random.Random(f"{seed}/{number}"), whole_s) for number in numbers]  # noqa: S311
+    return [kill_once(orch, name, random.Random(f"{seed}/{number}"), whole_s) for number in numbers]
 
 
 def kill_once(orch: Orch, name: str, chance: random.Random, whole_s: float) -> Kill:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
 
-def with_prompts(orch: Orch, label: str, **bench: Any) -> tuple[str, Path]:  # noqa: ANN401 - any key
+def with_prompts(orch: Orch, label: str, **bench: Any) -> tuple[str, Path]:
     """Return a profile whose prompts come from a file beside it, and that file."""
     dataset = {"name": "custom", "file": "prompts/p.jsonl", "output_len": 4}
     name = orch.profile(label, bench={"lengths": None, "dataset": dataset, **bench})

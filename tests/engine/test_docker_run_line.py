@@ -110,7 +110,7 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "settings of the kernel": {"sysctls": {"net.core.somaxconn": 1024}, "device_cgroup_rules": "c 226:* rwm"},
     "a log of bounded size": {"log_driver": "json-file", "log_options": {"max-size": "10m", "max-file": 3}},
-    "read-only": {"read_only": True, "tmpfs": ["/tmp:size=64m", "/run/x"]},  # noqa: S108 - in the container
+    "read-only": {"read_only": True, "tmpfs": ["/tmp:size=64m", "/run/x"]},
     "labels": {"labels": ["team=inference"]},
     "the node's users": {"userns": "host", "cgroup_parent": "/orch-c3"},
     "memory on a node with cgroup v1": {"memory": "1g", "memory_swappiness": 10, "oom_kill_disable": True},
@@ -146,7 +146,7 @@ NO_CASE = {
 """Keys of the container that none of the cases is about, and why."""
 FILLED_IN = {f"Config.Labels.{labels.PROFILE_HASH}"}
 """What differs where docker's client and orch each fill in variables: the line knows the profile without them."""
-HOSTS = ("127.0.0.1", "0.0.0.0", "::1", "::")  # noqa: S104 - what profiles may say
+HOSTS = ("127.0.0.1", "0.0.0.0", "::1", "::")
 FLAGS = {"speculative_config": {"method": "mtp", "n": 3}, "x": '$(x) "y"\n', "list": ["a b", -1], "off": False}
 
 
@@ -255,7 +255,7 @@ def differences(by_hand: dict[str, Any], ours: dict[str, Any], ignored: set[str]
     ]
 
 
-def said(value: Any) -> Any:  # noqa: ANN401 - any JSON
+def said(value: Any) -> Any:
     """Return a value with all that means "not said" (null, empty text, list, mapping) as one, and sets in one order.
 
     Of a variable that is given twice, its last value is the one that a process gets; a name alone takes away the
@@ -274,7 +274,7 @@ def said(value: Any) -> Any:  # noqa: ANN401 - any JSON
     return None if value == "" else value
 
 
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - any JSON
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the path and the value of everything in a tree that is not itself a mapping."""
     if not isinstance(value, dict):
         yield path, value
@@ -283,7 +283,7 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: AN
         yield from leaves(item, f"{path}.{key}" if path else key)
 
 
-def filled(value: Any, words: dict[str, str]) -> Any:  # noqa: ANN401 - any JSON
+def filled(value: Any, words: dict[str, str]) -> Any:
     """Return a case with the folder of this test and its like put in."""
     if isinstance(value, dict):
         return {key: filled(item, words) for key, item in value.items()}

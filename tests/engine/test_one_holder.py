@@ -127,7 +127,7 @@ def test_the_hold_lasts_until_a_killed_run_is_cleaned_away(orch: Orch) -> None:
     started = orch.start("run", held)
     started.wait_for("loading weights")
     started.kill()
-    codes = []
+    codes: list[int] = []
     while not codes or codes[-1] == 75:
         codes.append(orch("run", other).returncode)
         if codes[-1] == 0:

@@ -369,7 +369,7 @@ def written_out(made: dict[str, Any]) -> dict[str, Any]:
         host["NetworkMode"] = "bridge"
     for bindings in (host["PortBindings"] or {}).values():
         for binding in bindings:
-            binding["HostIp"] = binding["HostIp"] or "0.0.0.0"  # noqa: S104 - what a line without an address means
+            binding["HostIp"] = binding["HostIp"] or "0.0.0.0"
     return made
 
 

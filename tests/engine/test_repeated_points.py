@@ -59,7 +59,7 @@ def test_a_mean_that_stays_unknown_ends_with_the_budget(orch: Orch) -> None:
 def test_a_run_that_is_killed_again_and_again_comes_out_as_one_that_is_not(orch: Orch) -> None:
     name = orch.profile("killed", server={"env": SLOW}, bench={**TWO_POINTS, "repetitions": NEVER_KNOWN})
     orch.ok("up", name)
-    chance = random.Random(1)  # noqa: S311 - reproducible
+    chance = random.Random(1)
     started = orch.start("bench", "--name", name)
     seen: dict[str, Any] = {}
     for further in (2, 4, 5, 7, 8):

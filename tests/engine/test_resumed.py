@@ -40,7 +40,7 @@ def test_fifty_kills_while_writing_and_each_run_still_comes_out_whole(orch: Orch
 def kill_until_done(orch: Orch, lane: int) -> tuple[int, Path]:
     name = orch.profile(f"lane{lane}", bench=POINTS)
     orch.ok("up", name)
-    chance, kills = random.Random(lane), 0  # noqa: S311 - reproducible
+    chance, kills = random.Random(lane), 0
     started = orch.start("bench", "--name", name)
     while not list(orch.runs.glob(f"*-{name}-????")):
         assert started.process.poll() is None, started.err

@@ -29,7 +29,7 @@ def search(
     label: str,
     env: dict[str, str],
     *options: str,
-    **bench: Any,  # noqa: ANN401 - keys of a sweep
+    **bench: Any,
 ) -> tuple[str, dict[str, Any]]:
     """Return the profile's name, and what a search with the stub's own client says."""
     name = orch.profile(label, server={"env": env}, bench={**SHAPE, **bench})

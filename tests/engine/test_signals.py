@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from engine.kit import containers
@@ -90,7 +90,7 @@ def test_a_signal_to_bench_leaves_the_deployment_up(orch: Orch) -> None:
 
 def test_a_closed_terminal(orch: Orch) -> None:
     ours, its = os.openpty()
-    options = {"launcher": IN_A_TERMINAL, "stdin": its, "stdout": its, "stderr": its}
+    options: dict[str, Any] = {"launcher": IN_A_TERMINAL, "stdin": its, "stdout": its, "stderr": its}
     started = orch.start("run", orch.profile("tty", server={"env": {"STUB_PHASE_HANG": "memory"}}), **options)
     os.close(its)
     shown = b""

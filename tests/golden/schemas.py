@@ -63,7 +63,8 @@ def none_or(schema: Schema) -> Schema:
 
 def of_model(model: type[BaseModel]) -> Schema:
     """Return the schema of a file that a model writes; keys that came later are not in every file."""
-    return _close(model.model_json_schema())
+    schema: Schema = _close(model.model_json_schema())
+    return schema
 
 
 def with_parameters(record: Schema) -> Schema:
@@ -71,7 +72,7 @@ def with_parameters(record: Schema) -> Schema:
     return {**record, "properties": {**record["properties"], "parameters": PARAMETERS}}
 
 
-def _close(schema: Any) -> Any:  # noqa: ANN401 - any part of a schema
+def _close(schema: Any) -> Any:
     if isinstance(schema, list):
         return [_close(item) for item in schema]
     if not isinstance(schema, dict):
@@ -154,11 +155,12 @@ REPEATED = closed(
     thin=TRUTH,
     confidence=NUMBER,
 )
+CELL: Schema = {"type": ["string", "number", "null"]}
 RUN: dict[str, Schema] = {
     "path": TEXT,
     "manifest": {"$ref": f"manifest{SUFFIX}"},
     "results": listed(ROW),
-    "guide": listed(closed(**{key: {"type": ["string", "number", "null"]} for key in GUIDE_COLUMNS})),
+    "guide": listed(closed(**dict.fromkeys(GUIDE_COLUMNS, CELL))),
     "repeated": listed(REPEATED),
 }
 FOUND: dict[str, Schema] = {

@@ -16,7 +16,7 @@ from golden.schemas import FOLDER, KINDS, SUFFIX, schemas, text_of
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from referencing import Registry, Resource
-from unit.samples import RECORDED, a_manifest, a_record, deployment_facts
+from samples import RECORDED, a_manifest, a_record, deployment_facts
 
 import orchestrator
 
@@ -67,10 +67,10 @@ def check_said(text: str) -> str:
     return str(document["kind"])
 
 
-def with_a_new_key(document: Any) -> Iterator[Any]:  # noqa: ANN401 - any JSON
+def with_a_new_key(document: Any) -> Iterator[Any]:
     """Yield a copy of a document for each kind of object in it, with one more key there."""
 
-    def objects(part: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - any JSON
+    def objects(part: Any) -> Iterator[dict[str, Any]]:
         if isinstance(part, dict):
             yield part
             for value in part.values():

@@ -10,7 +10,7 @@ from samples import RECORDED
 
 from orchestrator.deployment.lease import Tenure
 from orchestrator.deployment.registry import Listed
-from orchestrator.engine import Found, State
+from orchestrator.engine import Engine, Found, ImageFacts, State
 from orchestrator.errors import EngineError
 from orchestrator.plan import labels
 
@@ -43,7 +43,7 @@ def deployed(name: str, folder: Path, *, number: int = 1, status: str = "running
 
 
 @dataclass
-class FakeEngine:
+class FakeEngine(Engine):
     """Containers that can be found, removed and created; what it was asked is kept."""
 
     containers: list[Found] = field(default_factory=list)
@@ -67,12 +67,12 @@ class FakeEngine:
     asked: list[tuple[str, ...]] = field(default_factory=list)
     listings: int = 0
 
-    def find(self, wanted: Sequence[str]) -> list[Found]:
+    def find(self, labels: Sequence[str]) -> list[Found]:
         self.listings += 1
         if self.listings in self.late:
             self.containers.append(self.late.pop(self.listings))
         self._refuse()
-        return [container for container in self.containers if all(self._bears(container.labels, w) for w in wanted)]
+        return [container for container in self.containers if all(self._bears(container.labels, w) for w in labels)]
 
     def remove(self, container: str, grace_s: float) -> None:
         self.asked.append(("remove", container, str(grace_s)))
@@ -121,11 +121,25 @@ class FakeEngine:
         return name in known and (not equals or known[name] == value)
 
 
+class Named(Engine):
+    """An engine that says who it is, and what its images are."""
+
+    def __init__(self, image: str = "sha256:" + "1" * 64) -> None:
+        self._image = image
+
+    def version(self) -> str:
+        return "20.10"
+
+    def image(self, reference: str) -> ImageFacts:
+        assert reference
+        return ImageFacts(self._image, ())
+
+
 def exited(code: int, *, oom_killed: bool = False, error: str = "") -> State:
     return State("exited", code, oom_killed, error, "2026-11-24T04:07:00Z")
 
 
-def listed(**fields: Any) -> Listed:  # noqa: ANN401 - whatever a field holds
+def listed(**fields: Any) -> Listed:
     """A deployment as it is found."""
     usual: dict[str, Any] = {
         "name": "tiny",

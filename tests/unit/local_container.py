@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from samples import a_run
 
-from orchestrator.engine import ExecSession
+from orchestrator.deployment.server import Server
+from orchestrator.engine import Engine, ExecSession
 from orchestrator.errors import ServerFailed
 from orchestrator.events import Event, Failed
 from orchestrator.mask import NOTHING_HIDDEN
@@ -67,7 +68,7 @@ def main(args):
 """A benchmark client that behaves as `--behave` says; its TTFT grows with the concurrency."""
 
 
-class LocalContainer:
+class LocalContainer(Engine):
     """An engine with one container, in which `python3` is this one and can import a vLLM of the test's.
 
     Where that is hidden, only a command that puts `site` on its PYTHONPATH can.
@@ -169,7 +170,7 @@ class _Connection:
         self._sock.close()
 
 
-class Server:
+class LocalServer(Server):
     """A server that lives and dies as the test says."""
 
     key = None
@@ -205,21 +206,23 @@ class Server:
     def peak_load(self) -> Load | None:
         return Load(running=4, waiting=2, kv_cache_usage=0.5) if self.tells else None
 
-    def failure(self, client_waits: Callable[[], bool]) -> ServerFailed | None:
+    def check_progress(self, client_waits: Callable[[], bool] = lambda: True) -> None:
         if self.asks_the_client:
             self.client_waited.append(client_waits())
-        return self.fails_during
+        if self.fails_during is not None:
+            raise self.fails_during
 
-    def dead(self) -> bool:
+    def is_dead(self) -> bool:
         return not self.living
 
-    def death(self) -> ServerFailed | None:
-        return self.explain("the server has died") if self.dead() else None
+    def check_alive(self) -> None:
+        if self.is_dead():
+            raise self.diagnosed("the server has died")
 
-    def lost(self) -> ServerFailed | None:
-        return self.death()
+    def check_responding(self) -> None:
+        self.check_alive()
 
-    def explain(self, problem: str) -> ServerFailed:
+    def diagnosed(self, problem: str) -> ServerFailed:
         return ServerFailed(f"{problem}\nbecause", "read the log")
 
     def restart(self) -> None:
@@ -235,9 +238,9 @@ class UnderWay:
         self.steps: list[tuple[int, RunState]] = []
         self.failures: list[str] = []
         self.directory: RunDirectory = a_run(tmp_path / "runs", profile)
-        self.server = Server(container)
+        self.server = LocalServer(container)
         self.bench = profile.bench
-        self.sweep = Sweep(self.server, profile, profile.bench, self.directory, self.tell)  # type: ignore[arg-type]
+        self.sweep = Sweep(self.server, profile, profile.bench, self.directory, self.tell)
 
     def tell(self, event: Event) -> None:
         if isinstance(event, MeasurementBegun | MeasurementEnded):

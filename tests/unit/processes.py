@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -38,6 +38,12 @@ def alive(pid: int) -> bool:
         return False
 
 
+def gone(pid: int) -> bool:
+    return not alive(pid)
+
+
+OF_TESTS = os.pathsep.join(map(str, Path(__file__).parents[:2]))
+"""Where a process of its own finds the modules that tests share."""
 COVERAGE = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE")}
 """What a process with an environment of its own must be given to be measured."""
 
@@ -47,9 +53,9 @@ def python(*words: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def started(argv: list[str], **settings: object) -> Iterator[subprocess.Popen[bytes]]:
+def started(argv: list[str], **settings: Any) -> Iterator[subprocess.Popen[bytes]]:
     """A process in a session of its own, killed with all its kin when the context ends."""
-    with subprocess.Popen(argv, start_new_session=True, **settings) as process:  # type: ignore[call-overload]
+    with subprocess.Popen[bytes](argv, start_new_session=True, **settings) as process:
         try:
             yield process
         finally:

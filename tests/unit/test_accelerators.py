@@ -1,7 +1,5 @@
 """Promise E2: however a card reaches a container, it is held; names that mean the same card exclude each other."""
 
-# ruff: noqa: E501 - a row holds an input and what it gives
-
 from __future__ import annotations
 
 import itertools
@@ -278,7 +276,7 @@ def test_files_of_variables_may_say_anything() -> None:
     assert holding(with_keys(a_profile(), **files), on_nvidia).names == EVERYTHING
 
 
-def with_keys(profile: Any, **keys: object) -> Any:  # noqa: ANN401 - a profile with keys of its container
+def with_keys(profile: Any, **keys: object) -> Any:
     """A profile as it is with further keys of docker in its container section."""
     container = SimpleNamespace(**{**dict(profile.container), **keys})
     return SimpleNamespace(container=container, server=profile.server)

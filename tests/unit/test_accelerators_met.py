@@ -5,8 +5,6 @@ promises that two of them agree: a number of one way is never the same number of
 is then told from what is the same.
 """
 
-# ruff: noqa: E501 - a row holds a way and what it needs
-
 from __future__ import annotations
 
 import itertools
@@ -307,7 +305,7 @@ WAYS: dict[str, list[Way]] = {
 }  # fmt: skip
 
 
-def filled(value: Any, numbers: dict[str, Any]) -> Any:  # noqa: ANN401 - a part of a profile
+def filled(value: Any, numbers: dict[str, Any]) -> Any:
     if isinstance(value, str):
         return value.format(**numbers)
     if isinstance(value, dict):

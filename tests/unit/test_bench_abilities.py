@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from fake_engine import Named
 from local_container import CONTAINER, LocalContainer
 from samples import a_bench, a_client, a_profile
 
@@ -78,32 +79,25 @@ def test_a_dataset_that_is_no_file_of_the_node_has_no_facts(tmp_path: Path) -> N
         dataset_facts(of_file(tmp_path / "gone.jsonl").dataset)
 
 
-class Engine:
-    """An engine that says who it is."""
-
-    def version(self) -> str:
-        return "20.10"
-
-
 def test_a_run_is_resumed_with_its_own_prompts_only(tmp_path: Path, prompts: Path) -> None:
     profile = a_profile(bench={"lengths": None, "dataset": {"name": "custom", "file": str(prompts)}})
-    run = make_run(tmp_path / "runs", profile, Engine())  # type: ignore[arg-type]
+    run = make_run(tmp_path / "runs", profile, Named())
     assert run.manifest().dataset == dataset_facts(of_file(prompts).dataset)
     assert run.manifest().node == node_facts("20.10")
-    check_conditions(run, Engine(), profile)  # type: ignore[arg-type]
+    check_conditions(run, Named(), profile)
     prompts.write_text("{}\n", encoding="utf-8")
     with pytest.raises(UsageError, match=rf"bench\.dataset\.file {prompts}: sha256 \w+ → \w+"):
-        check_conditions(run, Engine(), profile)  # type: ignore[arg-type]
+        check_conditions(run, Named(), profile)
 
 
 def test_the_driver_tells_what_the_prompts_are(container: LocalContainer, prompts: Path) -> None:
-    driver = Driver(container, CONTAINER, Wanted("vllm", str(prompts)), None)  # type: ignore[arg-type]
+    driver = Driver(container, CONTAINER, Wanted("vllm", str(prompts)), None)
     assert driver.client().dataset == SeenFile(hashlib.sha256(prompts.read_bytes()).hexdigest(), 16)
     driver.close()
 
 
 def test_prompts_that_are_not_in_the_container_are_missed_at_once(container: LocalContainer, tmp_path: Path) -> None:
-    driver = Driver(container, CONTAINER, Wanted("vllm", str(tmp_path / "gone")), None)  # type: ignore[arg-type]
+    driver = Driver(container, CONTAINER, Wanted("vllm", str(tmp_path / "gone")), None)
     with pytest.raises(EnvironmentFault, match="gone cannot be read: No such file or directory") as caught:
         driver.client()
     assert "bench.dataset.file" in caught.value.hint
@@ -111,7 +105,7 @@ def test_prompts_that_are_not_in_the_container_are_missed_at_once(container: Loc
 
 
 def test_a_rust_client_that_the_image_lacks_is_never_replaced_by_another(container: LocalContainer) -> None:
-    driver = Driver(container, CONTAINER, Wanted("vllm-rs"), None)  # type: ignore[arg-type]
+    driver = Driver(container, CONTAINER, Wanted("vllm-rs"), None)
     with pytest.raises(
         EnvironmentFault, match="there is no vllm-rs, neither in the vllm package nor on PATH"
     ) as caught:

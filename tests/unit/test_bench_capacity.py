@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def searched(met: Callable[[int], bool], **bounds: Any) -> tuple[CapacitySearch, list[int]]:  # noqa: ANN401 - any bound
+def searched(met: Callable[[int], bool], **bounds: Any) -> tuple[CapacitySearch, list[int]]:
     """Search with a server that meets what it is told to; return the search and the loads in their order."""
     search = CapacitySearch(**{"lowest": 1, "highest": 1024, "repetitions": 1, **bounds})
     loads: list[int] = []
@@ -56,7 +56,7 @@ def test_with_a_steady_server_it_finds_the_boundary(lowest: int, more: int, capa
 
 
 @given(st.data(), st.integers(1, 5))
-def test_with_any_server_at_all_it_ends(data: Any, repetitions: int) -> None:  # noqa: ANN401 - hypothesis's own
+def test_with_any_server_at_all_it_ends(data: Any, repetitions: int) -> None:
     search, loads = searched(lambda _: data.draw(st.booleans()), highest=64, repetitions=repetitions)
     assert max(loads.count(load) for load in set(loads)) <= repetitions
     below, above = search.capacity(), search.limit()
@@ -133,7 +133,7 @@ CAPACITIES = (20, 25, 33, 50, 64, 100, 200)
 
 def noisy(curve: str, capacity: int, noise: float, seed: int) -> tuple[CapacitySearch, list[int]]:
     """Search with latencies that scatter by a part of themselves, normally."""
-    chance = random.Random(f"{curve} {capacity} {seed}")  # noqa: S311 - reproducible
+    chance = random.Random(f"{curve} {capacity} {seed}")
     return searched(
         lambda load: CURVES[curve](load / capacity) * chance.gauss(1.0, noise) <= 1.0, highest=512, repetitions=3
     )

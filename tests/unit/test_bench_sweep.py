@@ -8,13 +8,15 @@ import re
 import signal
 import socket
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from local_container import CONTAINER, SERVE, LocalContainer, Server, UnderWay
+from local_container import CONTAINER, SERVE, LocalContainer, LocalServer, UnderWay
 from processes import eventually
 from samples import a_profile, deployment_facts
 
+from orchestrator.engine import Engine, ExecSession
 from orchestrator.errors import BenchmarkFailed, EngineError, EnvironmentFault, OrchError, ServerFailed
 from orchestrator.events import Event
 from orchestrator.inside import driver as driver_program
@@ -47,13 +49,13 @@ def container(tmp_path: Path) -> Iterator[LocalContainer]:
     made.close()
 
 
-def under_way(tmp_path: Path, container: LocalContainer, *behave: str, **bench: Any) -> UnderWay:  # noqa: ANN401 - any key
+def under_way(tmp_path: Path, container: LocalContainer, *behave: str, **bench: Any) -> UnderWay:
     flags = {"behave": behave[0]} if behave else {}
     return UnderWay(tmp_path, container, a_profile(bench={"client_flags": flags, **bench}))
 
 
 def test_the_driver_tells_what_it_found_in_the_container(container: LocalContainer) -> None:
-    driver = Driver(container, CONTAINER, Wanted("vllm"), None)  # type: ignore[arg-type]
+    driver = Driver(container, CONTAINER, Wanted("vllm"), None)
     client = driver.client()
     assert (client.vllm_version, client.fork, client.reason) == ("0.32.0", True, "")
     assert client.options is not None
@@ -139,7 +141,7 @@ def test_the_client_passes_by_proxies_and_gets_the_key_that_the_server_wants(
     environ: dict[str, str],
     direct: str,
 ) -> None:
-    monkeypatch.setattr(Server, "key", "s3cr3t")
+    monkeypatch.setattr(LocalServer, "key", "s3cr3t")
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         if name in environ:
@@ -172,7 +174,7 @@ def test_a_server_that_dies_is_started_again_and_the_sweep_goes_on(tmp_path: Pat
     going = under_way(tmp_path, container, num_prompts=[2, 4, 6], warmup=3)
     take = going.sweep._take  # noqa: SLF001 - the moment at which the server dies
 
-    def dies_in_the_second(measurement: Any, index: int, total: int, **rest: Any) -> object:  # noqa: ANN401 - passed through
+    def dies_in_the_second(measurement: Any, index: int, total: int, **rest: Any) -> object:
         if index == 2 and not going.server.restarts:
             going.server.fails_during = ServerFailed("the server has died: out of memory\ndetails")
         return take(measurement, index, total, **rest)
@@ -306,7 +308,7 @@ def test_a_driver_that_does_not_say_whether_its_client_waits_is_taken_to_wait(
     container: LocalContainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "ASK_S", 0.1)
-    driver = Driver(container, CONTAINER, Wanted("vllm"), None)  # type: ignore[arg-type]
+    driver = Driver(container, CONTAINER, Wanted("vllm"), None)
     driver.client()
     os.kill(container.sessions[0].process.pid, signal.SIGSTOP)
     assert driver.client_waits() is True
@@ -380,20 +382,20 @@ def test_an_image_without_vllm_is_said_to_have_none(tmp_path: Path, container: L
     for path in (tmp_path / "site").glob("*.dist-info/METADATA"):
         path.unlink()
         path.parent.rmdir()
-    driver = Driver(container, CONTAINER, Wanted("vllm"), None)  # type: ignore[arg-type]
+    driver = Driver(container, CONTAINER, Wanted("vllm"), None)
     with pytest.raises(EnvironmentFault, match="the container's python3 has no vLLM: PackageNotFoundError"):
         driver.client()
     driver.close()
 
 
-class Says:
+class Says(Engine):
     """A container whose python3 does something else."""
 
     def __init__(self, container: LocalContainer, program: str) -> None:
         self._container = container
         self._program = program
 
-    def run_session(self, container: str, argv: list[str]) -> object:
+    def run_session(self, container: str, argv: Sequence[str]) -> ExecSession:
         return self._container.run_session(container, [*argv[: argv.index("-c") + 1], self._program])
 
 
@@ -408,7 +410,7 @@ class Says:
 def test_a_python_that_cannot_run_the_driver_is_told_in_its_own_words(
     container: LocalContainer, program: str, words: str
 ) -> None:
-    driver = Driver(Says(container, program), CONTAINER, Wanted("vllm"), None)  # type: ignore[arg-type]
+    driver = Driver(Says(container, program), CONTAINER, Wanted("vllm"), None)
     eventually(driver.ready, "it has said what it has to say")
     for _ in range(2):
         with pytest.raises(BenchmarkFailed, match=words):
@@ -419,7 +421,7 @@ def test_a_python_that_cannot_run_the_driver_is_told_in_its_own_words(
 def test_a_container_that_is_frozen_is_noticed(container: LocalContainer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "PREPARE_S", 0.1)
     monkeypatch.setattr(session, "LOOK_S", 0.01)
-    driver = Driver(Says(container, "import time; time.sleep(600)"), CONTAINER, Wanted("vllm"), None)  # type: ignore[arg-type]
+    driver = Driver(Says(container, "import time; time.sleep(600)"), CONTAINER, Wanted("vllm"), None)
     with pytest.raises(BenchmarkFailed, match="did not answer within 0 s"):
         driver.client()
     driver.close()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 BENCH: dict[str, Any] = {"lengths": [[64, 16]], "num_prompts": [4], "warmup": 0}
 
 
-def a_plan(**fields: Any) -> SearchPlan:  # noqa: ANN401 - whatever a field holds
+def a_plan(**fields: Any) -> SearchPlan:
     usual: dict[str, Any] = {
         "over": "concurrency",
         "objectives": (parse_objective("mean_ttft_ms<52"),),

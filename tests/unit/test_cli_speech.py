@@ -9,7 +9,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from processes import COVERAGE, python
+from processes import COVERAGE, OF_TESTS, python
 from samples import a_record, result_bytes
 
 from orchestrator.cli.live import Live, TimeLeft, outcome_text
@@ -55,10 +55,9 @@ ESCAPE = b"\x1b["
 
 def spoken(program: str, environ: Mapping[str, str], *, terminal: bool) -> tuple[bytes, bytes]:
     """What a program writes to standard output and standard error, to a terminal or to pipes."""
-    here = os.path.dirname(__file__)  # noqa: PTH120 - a text is wanted
     env = {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": here,
+        "PYTHONPATH": OF_TESTS,
         "TERM": "xterm-256color",
         "COLUMNS": "200",
         **COVERAGE,

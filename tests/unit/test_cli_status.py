@@ -30,7 +30,7 @@ def everybodys() -> Iterator[Path]:
 
 
 def facts(folder: Path) -> dict[str, Any]:
-    found = status(FakeEngine(), listed(folder=folder))  # type: ignore[arg-type]
+    found = status(FakeEngine(), listed(folder=folder))
     for fault in found.unreadable:
         say(fault.message)
     return _facts(found)

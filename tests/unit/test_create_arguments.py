@@ -39,7 +39,7 @@ def test_the_container_is_asked_for_with_its_name_its_command_and_its_labels(api
     asked = arguments(api, {"env": {"A": "1 = 2"}, "user": 1000})
     assert (asked["name"], asked["image"], asked["user"]) == ("orch-mine", "vllm:0.8.5", "1000")
     assert asked["entrypoint"] == ["vllm"]
-    assert asked["command"] == ["serve", "/models/tiny", "--host", "0.0.0.0", "--port", "8000"]  # noqa: S104 - in the container
+    assert asked["command"] == ["serve", "/models/tiny", "--host", "0.0.0.0", "--port", "8000"]
     assert asked["environment"] == ["A=1 = 2"]
     assert asked["labels"]["orch.launch"] == "0a1b2c3d"
 

@@ -7,7 +7,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from samples import a_profile
+from samples import a_profile, from_node
 
 from orchestrator.engine import ImageFacts
 from orchestrator.errors import EnvironmentFault
@@ -131,7 +131,7 @@ def test_the_question_is_asked_with_the_profile_s_devices_and_environment_and_wi
     )
     spec = asking_spec(profile, IMAGE, IDENTITY)
     assert spec.image == IMAGE.id
-    assert [device.source for device in spec.devices] == ["/dev/null"]
+    assert [device.source for device in from_node(spec.devices)] == ["/dev/null"]
     assert [(mount.source, mount.read_only) for mount in spec.mounts] == [("/etc", True), (IDENTITY.folder, True)]
     assert (spec.privileged, spec.ipc, spec.security_opt, spec.cap_add) == (False, None, (), ())
     assert (spec.network, spec.publish, spec.group_add, spec.memory, spec.secrets) == ("none", None, (), MEMORY, ())

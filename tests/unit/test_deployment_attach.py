@@ -117,37 +117,37 @@ def served_at(port: int) -> Profile:
 
 def test_a_healthy_deployment_is_joined(folder: Path) -> None:
     with answering(VLLM) as port:
-        found = attach(Engine(), listed(folder=folder), served_at(port))  # type: ignore[arg-type]
+        found = attach(Engine(), listed(folder=folder), served_at(port))
     assert (found.identity.name, found.identity.launch, found.container) == ("tiny", "0a1b2c3d", "c" * 64)
     assert (found.image.id, found.vllm_version, found.max_model_len) == ("sha256:1", "0.32.0", 2048)
 
 
 def test_a_deployment_that_does_not_answer_is_not_joined(folder: Path) -> None:
     with pytest.raises(ServerFailed, match=r"the deployment tiny is not healthy \(container running\)"):
-        attach(Engine(), listed(folder=folder), served_at(free_port()))  # type: ignore[arg-type]
+        attach(Engine(), listed(folder=folder), served_at(free_port()))
 
 
 def test_a_deployment_that_has_ended_is_not_joined(folder: Path) -> None:
     with answering(VLLM) as port, pytest.raises(ServerFailed, match=r"\(container exited, exit code 137\)"):
-        attach(Engine(ended=exited(137)), listed(folder=folder), served_at(port))  # type: ignore[arg-type]
+        attach(Engine(ended=exited(137)), listed(folder=folder), served_at(port))
 
 
 def test_a_deployment_whose_port_another_server_has_is_not_joined(folder: Path) -> None:
     foreign = {**VLLM, "/v1/models": {"data": [{"id": "foreign"}]}}
     with answering(foreign) as port, pytest.raises(ServerFailed, match="offers foreign, not tiny"):
-        attach(Engine(), listed(folder=folder), served_at(port))  # type: ignore[arg-type]
+        attach(Engine(), listed(folder=folder), served_at(port))
 
 
 def test_the_whole_log_of_a_deployment_can_be_had(folder: Path) -> None:
     engine = Engine(output=[b"one\n", b"two\n"])
     with answering(VLLM) as port:
-        found = attach(engine, listed(folder=folder), served_at(port))  # type: ignore[arg-type]
-    assert whole_log(engine, found) == b"one\ntwo\n"  # type: ignore[arg-type]
+        found = attach(engine, listed(folder=folder), served_at(port))
+    assert whole_log(engine, found) == b"one\ntwo\n"
 
 
 @pytest.mark.parametrize(
     ("host", "asked"),
-    [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("10.0.0.1", "10.0.0.1")],  # noqa: S104 - not bound
+    [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("10.0.0.1", "10.0.0.1")],
 )
 def test_a_server_on_all_addresses_is_asked_on_this_node_s_own(host: str, asked: str) -> None:
     assert server_api(a_profile(server={"host": host}), {}).host == asked
@@ -155,9 +155,9 @@ def test_a_server_on_all_addresses_is_asked_on_this_node_s_own(host: str, asked:
 
 def test_a_name_is_used_once(folder: Path) -> None:
     engine = Engine([deployed("tiny", folder)])
-    found = find_up(engine, "tiny")  # type: ignore[arg-type]
+    found = find_up(engine, "tiny")
     assert found is not None
     with pytest.raises(Busy, match=r"the deployment tiny exists \(running, owner unknown\)"):
-        refuse_if_up(engine, "tiny")  # type: ignore[arg-type]
-    assert find_up(engine, "other") is None  # type: ignore[arg-type]
-    refuse_if_up(engine, "other")  # type: ignore[arg-type]
+        refuse_if_up(engine, "tiny")
+    assert find_up(engine, "other") is None
+    refuse_if_up(engine, "other")

@@ -22,7 +22,7 @@ LATEST = b"INFO 11-24 04:06:57 [x.py:1] vLLM API server version 0.8.5\n" + FAULT
 
 
 def told(tmp_path: Path, engine: FakeEngine) -> str:
-    return server_failed(engine, "c" * 64, tmp_path, "serving", tmp_path / "server.log").message  # type: ignore[arg-type]
+    return server_failed(engine, "c" * 64, tmp_path, "serving", tmp_path / "server.log").message
 
 
 def test_after_a_restart_lines_are_those_of_the_file_that_holds_both_starts(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_of_a_huge_log_the_end_is_looked_at_and_its_lines_keep_their_numbers(
 
 
 @pytest.mark.parametrize("followed", [True, False])
-def test_advice_that_the_profile_follows_already_is_left_out(tmp_path: Path, followed: bool) -> None:  # noqa: FBT001
+def test_advice_that_the_profile_follows_already_is_left_out(tmp_path: Path, followed: bool) -> None:
     profile = a_profile(server={"flags": {"enforce-eager": followed}})
     (tmp_path / PROFILE).write_text(dump_profile(profile), encoding="utf-8")
     assert ("enforce-eager: true" in told(tmp_path, FakeEngine(output=[LATEST], ended=exited(1)))) is not followed

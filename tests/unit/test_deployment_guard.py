@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
-from processes import alive, eventually, python
+from processes import OF_TESTS, alive, eventually, python
 
 from orchestrator.deployment.lease import Tenure, read_tenure
 
@@ -68,7 +69,7 @@ TORN_DOWN = {"containers": 0, "folder": False, "watchdogs": 0}
 def run(tmp_path: Path, body: str, after: str = "") -> dict[str, object]:
     """Run a body under guard; return how it ended and what was left."""
     program = PROGRAM.replace("{body}", body.strip().replace("\n", "\n            ")).replace("{after}", after)
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "DOCKER_HOST": f"unix://{tmp_path}/no.sock"}
+    env = {**os.environ, "PYTHONPATH": OF_TESTS, "DOCKER_HOST": f"unix://{tmp_path}/no.sock"}
     done = subprocess.run(
         python("-W", "ignore::ResourceWarning", "-c", program, str(tmp_path / "deployments" / "folder")),
         env=env,
@@ -81,6 +82,10 @@ def run(tmp_path: Path, body: str, after: str = "") -> dict[str, object]:
     return {**json.loads(done.stdout), "watchdogs": watchdogs}
 
 
+def decided(pid: int, log: Path) -> bool:
+    return not alive(pid) or "launch" in log.read_text(encoding="utf-8")
+
+
 def end_watchdogs(tmp_path: Path) -> int:
     """End the watchdogs that have something to do for the launch of this test; return how many there were."""
     log = tmp_path / "log"
@@ -90,7 +95,7 @@ def end_watchdogs(tmp_path: Path) -> int:
         if str(tmp_path / "deployments" / "folder") in " ".join(process.info["cmdline"] or ())
     ]
     for process in found:
-        eventually(lambda pid=process.pid: not alive(pid) or "launch" in log.read_text(encoding="utf-8"), "it decides")  # type: ignore[misc]
+        eventually(partial(decided, process.pid, log), "it decides")
     at_work = [process for process in found if alive(process.pid)]
     for process in at_work:
         process.kill()

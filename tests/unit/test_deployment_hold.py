@@ -77,8 +77,12 @@ def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "POLL_S", 0.01)
 
 
+def unwanted(event: Event) -> None:
+    pytest.fail(f"nothing is to be told, but {event} was")
+
+
 def take_at_once(folder: Path, *names: str, engine: FakeEngine | None = None) -> Hold:
-    return take(names, folder, engine or FakeEngine(), "me, pid 1", None, pytest.fail)  # type: ignore[arg-type]
+    return take(names, folder, engine or FakeEngine(), "me, pid 1", None, unwanted)
 
 
 def test_what_is_held_is_not_held_twice_until_it_is_let_go(tmp_path: Path) -> None:
@@ -255,7 +259,7 @@ def test_one_who_queues_is_told_once_why_and_gets_it_when_it_is_free(tmp_path: P
         told.append(event.reason)
         first.release()
 
-    take(("accelerators",), tmp_path, FakeEngine(), "me", 60.0, tell).release()  # type: ignore[arg-type]
+    take(("accelerators",), tmp_path, FakeEngine(), "me", 60.0, tell).release()
     assert len(told) == 1
     assert told[0].startswith("accelerators is held by me, pid 1")
 
@@ -263,7 +267,7 @@ def test_one_who_queues_is_told_once_why_and_gets_it_when_it_is_free(tmp_path: P
 def test_one_who_queues_in_vain_is_told_who_was_in_the_way(tmp_path: Path) -> None:
     first = take_at_once(tmp_path, "accelerators")
     with pytest.raises(Busy, match="held by me, pid 1"):
-        take(("accelerators",), tmp_path, FakeEngine(), "other", 0.05, unheard)  # type: ignore[arg-type]
+        take(("accelerators",), tmp_path, FakeEngine(), "other", 0.05, unheard)
     first.release()
 
 

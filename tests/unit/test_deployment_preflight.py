@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from processes import python
+from processes import OF_TESTS, python
 from samples import a_bench, a_profile
 from unprivileged import closed_folder, ordinary_user
 
 from orchestrator.deployment.groups import with_known_groups
-from orchestrator.engine import ImageFacts
+from orchestrator.engine import Engine, ImageFacts
 from orchestrator.errors import EnvironmentFault, ExitCode, ImageMissing, PortTaken, UsageError
-from orchestrator.events import unheard
+from orchestrator.events import Event, unheard
 from orchestrator.images.pull import ensure_image
 from orchestrator.node import preflight
 from orchestrator.node.preflight import check_node, check_port
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 Usage = namedtuple("Usage", "total used free")  # noqa: PYI024 - as shutil has it
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - bound for a moment, by a test
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
 def test_a_port_that_somebody_listens_at_is_taken(host: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -136,7 +136,7 @@ except EnvironmentFault as fault:
 
 
 def test_a_folder_that_we_may_not_write_is_noticed_beforehand() -> None:
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    env = {**os.environ, "PYTHONPATH": OF_TESTS}
     run = subprocess.run(python("-c", NOBODY), env=env, capture_output=True, text=True, check=True)
     assert "/etc/orch/runs cannot be written" in run.stdout
 
@@ -194,7 +194,7 @@ FACTS = ImageFacts("sha256:1", ())
 
 
 @dataclass
-class Images:
+class Images(Engine):
     """An engine that knows images."""
 
     local: bool
@@ -205,7 +205,9 @@ class Images:
             raise ImageMissing(f"the image {reference} is not on this node", f"docker pull {reference}")
         return FACTS
 
-    def pull(self, reference: str, deadline_s: float, progress: Callable[[str], None], platform: str | None) -> None:
+    def pull(
+        self, reference: str, deadline_s: float, progress: Callable[[str], None], platform: str | None = None
+    ) -> None:
         self.pulled.append(f"{platform} {reference}" if platform else reference)
         progress(f"{deadline_s:.0f}")
         self.local = True
@@ -216,9 +218,9 @@ class Images:
     [("missing", True, []), ("missing", False, ["vllm:0.8.5"]), ("always", True, ["vllm:0.8.5"]), ("never", True, [])],
 )
 def test_an_image_is_pulled_as_the_profile_says(pull: str, *, local: bool, pulled: list[str]) -> None:
-    engine, told = Images(local), list[str]()
+    engine, told = Images(local), list[Event]()
     container = a_profile(container={"pull": pull}).container
-    assert ensure_image(engine, container, 60.0, told.append) == FACTS  # type: ignore[arg-type]
+    assert ensure_image(engine, container, 60.0, told.append) == FACTS
     assert engine.pulled == pulled
     assert told == [PhaseReached(Phase.IMAGE, detail) for detail in (container.image, *["60"] * len(pulled))]
 
@@ -226,7 +228,7 @@ def test_an_image_is_pulled_as_the_profile_says(pull: str, *, local: bool, pulle
 def test_an_image_is_pulled_for_the_platform_that_the_profile_names() -> None:
     engine = Images(local=False)
     container = a_profile(container={"platform": "linux/arm64"}).container
-    ensure_image(engine, container, 60.0, unheard)  # type: ignore[arg-type]
+    ensure_image(engine, container, 60.0, unheard)
     assert engine.pulled == ["linux/arm64 vllm:0.8.5"]
 
 
@@ -237,27 +239,27 @@ def test_a_volume_need_not_be_there_beforehand() -> None:
 def test_an_image_that_is_never_pulled_must_be_there() -> None:
     container = a_profile(container={"pull": "never"}).container
     with pytest.raises(ImageMissing, match="is not on this node") as caught:
-        ensure_image(Images(local=False), container, 60.0, unheard)  # type: ignore[arg-type]
+        ensure_image(Images(local=False), container, 60.0, unheard)
     assert "docker load" in caught.value.hint
 
 
 @dataclass
-class Files:
+class Files(Engine):
     """An engine that can read a file of an image."""
 
     text: bytes
     read: list[tuple[str, str]] = field(default_factory=list)
 
-    def read_image_file(self, image: str, path: str, labels: Mapping[str, str]) -> bytes:
+    def read_image_file(self, reference: str, path: str, labels: Mapping[str, str]) -> bytes:
         assert (labels["orch.deployment"], labels["orch.launch"]) == ("tiny", "0a1b2c3d"), "teardown and gc find it"
-        self.read.append((image, path))
+        self.read.append((reference, path))
         return self.text
 
 
 def groups(engine: Files, *wanted: str | int) -> tuple[str, ...]:
     profile = a_profile(container={"group_add": list(wanted)})
     spec = container_spec(profile, Identity("tiny", "0a1b2c3d", "/state"))
-    return with_known_groups(engine, spec).group_add  # type: ignore[arg-type]
+    return with_known_groups(engine, spec).group_add
 
 
 def test_a_group_that_the_image_knows_keeps_its_name() -> None:

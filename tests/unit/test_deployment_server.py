@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,7 @@ class Watched:
             max_model_len=2048,
         )
         log = tmp_path / "server.log"
-        self.server = Server(self.engine, profile, deployment, log, self.tell, 60.0)  # type: ignore[arg-type]
+        self.server = Server(self.engine, profile, deployment, log, self.tell, 60.0)
 
     def tell(self, event: Event) -> None:
         assert isinstance(event, PhaseReached)
@@ -66,9 +67,10 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
 
 
 def test_a_healthy_server_has_not_failed(watched: Watched) -> None:
-    assert not watched.server.dead()
+    assert not watched.server.is_dead()
     watched.server.resume_watch()
-    assert watched.server.failure() is None
+    watched.server.check_progress()
+    watched.server.check_alive()
     assert watched.server.key == "s3cr3t"
     assert watched.server.peak_load() is None
 
@@ -76,8 +78,8 @@ def test_a_healthy_server_has_not_failed(watched: Watched) -> None:
 def test_a_server_that_died_is_explained_from_its_container_and_its_log(watched: Watched) -> None:
     watched.answers["/health"] = 503
     watched.engine.ended = exited(1)
-    assert watched.server.dead()
-    failure = watched.server.explain("the server says that its engine is dead")
+    assert watched.server.is_dead()
+    failure = watched.server.diagnosed("the server says that its engine is dead")
     assert "ValueError: no" in str(failure.message)
     assert "serving" in failure.message
 
@@ -87,9 +89,9 @@ def test_a_server_that_does_not_answer_in_time_is_not_dead(
     watched: Watched, monkeypatch: pytest.MonkeyPatch, health: Health, *, dead: bool
 ) -> None:
     monkeypatch.setattr(Api, "health", lambda _: health)
-    assert watched.server.dead() is dead
+    assert watched.server.is_dead() is dead
     watched.engine.ended = exited(137)
-    assert watched.server.dead(), "it does not answer in time, but its container has ended"
+    assert watched.server.is_dead(), "it does not answer in time, but its container has ended"
 
 
 @pytest.mark.parametrize(
@@ -100,23 +102,24 @@ def test_a_server_that_does_not_answer_in_time_is_not_dead(
         ([Health.SILENT], "the server hangs: it has not answered for 0 s"),
     ],
 )
-def test_a_server_that_never_answers_is_lost_and_a_busy_one_is_not(
+def test_a_server_that_never_answers_hangs_and_a_busy_one_does_not(
     watched: Watched, monkeypatch: pytest.MonkeyPatch, said: list[Health], problem: str | None
 ) -> None:
     monkeypatch.setattr(module, "SILENT_S", 0.01)
     looks = iter(said)
     monkeypatch.setattr(Api, "health", lambda _: next(looks, said[-1]))
-    lost = watched.server.lost()
-    assert lost.message.startswith(problem) if lost and problem else lost is problem, lost
+    with pytest.raises(ServerFailed, match=f"^{problem}") if problem else contextlib.nullcontext():
+        watched.server.check_responding()
 
 
 def test_a_watched_server_that_dies_has_failed(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchestrator.deployment.watch.LOOK_S", 0.0)
     watched.server.resume_watch()
     watched.answers["/health"] = 503
-    failure = watched.server.failure()
-    assert failure is not None
-    assert failure.message.startswith("the server says that its engine is dead")
+    with pytest.raises(ServerFailed, match=r"^the server says that its engine is dead"):
+        watched.server.check_progress()
+    with pytest.raises(ServerFailed, match=r"^the server has died"):
+        watched.server.check_alive()
 
 
 def test_a_server_is_started_again_and_waited_for(watched: Watched) -> None:
@@ -135,9 +138,9 @@ def test_the_log_of_a_server_that_is_started_again_is_kept_whole_and_read_from_t
     watched.server.restart()
     watched.engine.over.set()
     assert watched.told == [Phase.CONTAINER, Phase.READY]
-    assert (tmp_path / "server.log").read_bytes() == b"".join([*watched.engine.earlier, *watched.engine.output])
+    assert (tmp_path / "server.log").read_bytes() == b"".join((*watched.engine.earlier, b"ValueError: no\n"))
     watched.engine.ended = exited(1)
-    failure = watched.server.explain("the server says that its engine is dead")
+    failure = watched.server.diagnosed("the server says that its engine is dead")
     assert "ValueError: no" in failure.message
     assert "the first death" not in failure.message
 

@@ -76,7 +76,7 @@ HOSTILE = (
 Place = tuple[Any, ...]
 
 
-def strings(data: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:  # noqa: ANN401 - any plain data
+def strings(data: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
     """Yield each string of plain data with its place; the keys of mappings are not among them."""
     if isinstance(data, str):
         yield place, data
@@ -173,7 +173,7 @@ def test_hostile_text_in_any_string_arrives_exactly_or_is_refused(place: Place) 
     st.booleans(),
 )
 @settings(max_examples=400)
-def test_any_text_in_any_string_arrives_exactly_or_is_refused(place: Place, text: str, behind: bool) -> None:  # noqa: FBT001
+def test_any_text_in_any_string_arrives_exactly_or_is_refused(place: Place, text: str, behind: bool) -> None:
     check(place, dict(strings(WHOLE))[place] + text if behind else text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import statistics
 import sys
 from functools import cache
@@ -207,6 +208,18 @@ def test_a_program_for_the_container_needs_nothing_but_the_standard_library_and_
     for module in programs:
         at_once = (part for part in ast.parse(SOURCES[module].read_bytes()).body if isinstance(part, ast.Import))
         assert {alias.name for part in at_once for alias in part.names} <= sys.stdlib_module_names
+
+
+def test_exceptions_from_the_linter_are_few_and_give_their_reasons() -> None:
+    """What a rule has against many lines is answered once, in pyproject.toml."""
+    found = {
+        f"{module}:{number}": line
+        for module, path in SOURCES.items()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if "# noqa" in line
+    }
+    assert len(found) < 25
+    assert {place: line for place, line in found.items() if not re.search("# noqa: [A-Z]+[0-9]+ - .", line)} == {}
 
 
 def test_no_two_files_of_tests_have_one_name() -> None:

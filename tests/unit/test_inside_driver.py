@@ -14,10 +14,11 @@ import socket
 import subprocess
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from processes import alive, eventually, program, python, started
+from processes import alive, eventually, gone, program, python, started
 
 from orchestrator.inside import driver
 
@@ -242,7 +243,7 @@ def test_when_orch_is_gone_the_running_client_is_killed(ready: Driven, *, deaf_p
     ready.hang_up()
     assert ready.process.wait(timeout=30) == 1
     for pid in map(int, pids.read_text(encoding="utf-8").split()):
-        eventually(lambda pid=pid: not alive(pid), "the client is gone")  # type: ignore[misc]
+        eventually(partial(gone, pid), "the client is gone")
 
 
 def test_when_orch_is_gone_an_idle_driver_ends(ready: Driven) -> None:

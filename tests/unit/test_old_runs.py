@@ -46,7 +46,7 @@ REFUSED: dict[str, Callable[[dict[str, Any]], object]] = {
 }
 
 
-def walked(data: Any, keys: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], object]]:  # noqa: ANN401 - any data
+def walked(data: Any, keys: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], object]]:
     """Yield everything in plain data with the keys that lead to it."""
     items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
     for key, value in items:
@@ -54,7 +54,7 @@ def walked(data: Any, keys: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[
         yield from walked(value, (*keys, key))
 
 
-def put(data: Any, keys: tuple[str | int, ...], value: object, *, gone: bool) -> None:  # noqa: ANN401 - any data
+def put(data: Any, keys: tuple[str | int, ...], value: object, *, gone: bool) -> None:
     """Put a value in the place of what the keys lead to, or take that away."""
     *above, last = keys
     for key in above:
@@ -213,7 +213,7 @@ junk = st.recursive(
 def test_whatever_stands_in_a_profile_on_record_its_run_is_shown(
     place: tuple[str | int, ...],
     value: object,
-    gone: bool,  # noqa: FBT001 - drawn
+    gone: bool,
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         directory = a_run(Path(folder) / "runs", PROFILE, deployment=deployment_facts(), state=RunState.INTERRUPTED)

@@ -17,10 +17,10 @@ from orchestrator.vllm.client import client_dialect, dialect_of
     [
         ("bridge", "127.0.0.1", "127.0.0.1"),
         ("bridge", "10.0.0.1", "127.0.0.1"),
-        ("bridge", "0.0.0.0", "127.0.0.1"),  # noqa: S104 - never bound
+        ("bridge", "0.0.0.0", "127.0.0.1"),
         ("host", "127.0.0.1", "127.0.0.1"),
         ("host", "10.0.0.1", "10.0.0.1"),
-        ("host", "0.0.0.0", "127.0.0.1"),  # noqa: S104 - never bound
+        ("host", "0.0.0.0", "127.0.0.1"),
         ("host", "::", "::1"),
     ],
 )
@@ -41,7 +41,7 @@ def test_the_client_reaches_the_server_where_it_listens(network: str, host: str,
 def test_the_client_asks_for_the_model_that_the_server_serves(
     flags: dict[str, Any],
     served: str,
-    trusted: bool,  # noqa: FBT001 - a parameter of the case
+    trusted: bool,
 ) -> None:
     target = client_target(a_profile(server={"flags": flags}))
     assert (target.model, target.served_model, target.trust_remote_code) == ("/models/tiny", served, trusted)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import a_profile
+from samples import a_profile, from_node
 
 from orchestrator.inside import entrance, program_text, supervisor
 from orchestrator.plan import labels
@@ -43,7 +43,7 @@ SUPERVISED = ["python3", "-IS", "-c", program_text(supervisor)]
 words = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 
 
-def spec_of(**sections: Any) -> ContainerSpec:  # noqa: ANN401 - sections of a profile
+def spec_of(**sections: Any) -> ContainerSpec:
     return container_spec(a_profile(**sections), IDENTITY)
 
 
@@ -55,7 +55,7 @@ def test_the_guide_s_container_is_the_guide_s_command() -> None:
         ("/opt/hyhal", True),
         ("/usr/local/hyhal", True),
     }
-    assert [device.source for device in spec.devices] == ["/dev/kfd", "/dev/mkfd", "/dev/dri"]
+    assert [device.source for device in from_node(spec.devices)] == ["/dev/kfd", "/dev/mkfd", "/dev/dri"]
     assert (spec.ipc, spec.network, spec.shm_size, spec.privileged) == ("host", "host", 64 * 2**30, True)
     assert (spec.security_opt, spec.group_add) == (("seccomp=unconfined",), ("video",))
 
@@ -169,7 +169,7 @@ def test_a_supervised_container_sees_its_folder_read_only() -> None:
 @pytest.mark.parametrize("network", ["bridge", "mine"])
 def test_in_a_network_of_its_own_the_server_listens_everywhere_and_is_published_where_asked(network: str) -> None:
     profile = a_profile(container={"network": network}, server={"port": 8010})
-    assert server_argv(profile)[3:] == ["--host", "0.0.0.0", "--port", "8010"]  # noqa: S104 - in the container
+    assert server_argv(profile)[3:] == ["--host", "0.0.0.0", "--port", "8010"]
     assert container_spec(profile, IDENTITY).publish == ("127.0.0.1", 8010, 8010)
 
 
@@ -198,7 +198,7 @@ def test_the_server_s_command_is_what_one_would_type() -> None:
 
 
 def test_supervisor_sourced_files_environment_and_server_hand_over_to_each_other() -> None:
-    server = ["vllm", "serve", "/models/tiny", "--host", "0.0.0.0", "--port", "8000"]  # noqa: S104 - in the container
+    server = ["vllm", "serve", "/models/tiny", "--host", "0.0.0.0", "--port", "8000"]
     env = ["env", "A=1", "B=x y"]
     source = ["bash", "-c", SOURCE_AND_RUN, "orch", "/opt/dtk/env.sh", "/b.sh", "--"]
     sections: dict[str, Any] = {"server": {"env": {"A": "1", "B": "x y", "C": None}}}

@@ -120,7 +120,7 @@ def test_a_label_is_given_for_each_label() -> None:
 
 
 @given(words.map(lambda text: text.replace("\r", "").replace("$", "")), st.booleans())
-def test_a_mount_keeps_its_paths_whatever_they_hold(name: str, read_only: bool) -> None:  # noqa: FBT001 - a drawn value
+def test_a_mount_keeps_its_paths_whatever_they_hold(name: str, read_only: bool) -> None:
     mount = {"source": f"/data/{name}", "target": f"/mnt/{name}", "read_only": read_only}
     (text, _) = values(spec_of({"mounts": [mount]}), "--mount")
     (fields,) = csv.reader(io.StringIO(text, newline=""))  # as the docker client reads it

@@ -138,7 +138,7 @@ def expanded(section: dict[str, Any]) -> list[dict[str, Any]]:
     return [*kept, *section.get("include", ())]
 
 
-def by_hand(entry: dict[str, Any]) -> Any:  # noqa: ANN401 - a profile
+def by_hand(entry: dict[str, Any]) -> Any:
     flags = {key.rpartition(".")[2]: entry[key] for key in (SEQS, BATCHED) if entry.get(key) is not None}
     env = {"A": entry[ENV]} if entry.get(ENV) is not None else {}
     container = {"image": entry[IMAGE]} if IMAGE in entry else {}

@@ -58,7 +58,7 @@ class Queue:
         self.directory.write_record(a_record(taken, metrics=read_metrics(result)))
 
 
-def searched(queue: Queue, step_s: float | None = None, objective: str = "p99_ttft_ms<1000", **fields: Any) -> Found:  # noqa: ANN401 - whatever a field holds
+def searched(queue: Queue, step_s: float | None = None, objective: str = "p99_ttft_ms<1000", **fields: Any) -> Found:
     usual: dict[str, Any] = {
         "over": RATE,
         "objectives": (parse_objective(objective),),
@@ -126,7 +126,7 @@ def test_what_bounds_from_below_must_be_met_at_the_load_that_is_found(tmp_path: 
     assert short in told["statement"]
 
 
-def queue_grows_above(rate: float) -> Any:  # noqa: ANN401 - a look
+def queue_grows_above(rate: float) -> Any:
     def look(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
         asked = record.parameters["request_rate"]
         return Reason(OVERLOAD, "the queue grew") if isinstance(asked, str) or asked > rate else None

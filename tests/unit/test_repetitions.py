@@ -78,7 +78,7 @@ COVERED = {(0.02, 3): 0.95, (0.03, 3): 0.95, (0.05, 3): 0.93, (0.08, 3): 0.91, (
 
 def stopped(scatter: float, at_least: int) -> list[tuple[bool, bool]]:
     """Simulate points of a true mean of 100; say of each whether it was held, and whether the interval was narrow."""
-    rule, chance = Precision(at_least=at_least), random.Random(7)  # noqa: S311 - reproducible
+    rule, chance = Precision(at_least=at_least), random.Random(7)
     found = []
     for _ in range(4000):
         values: list[float] = []
@@ -101,7 +101,7 @@ def test_a_point_that_scatters_too_much_and_ends_early_is_wrong_every_fifth_time
     assert sum(early) / len(early) == pytest.approx(0.80, abs=0.03)
 
 
-def record(bench: Bench, index: int, repetition: int, throughput: float, **fields: Any) -> MeasurementRecord:  # noqa: ANN401 - fields of a record
+def record(bench: Bench, index: int, repetition: int, throughput: float, **fields: Any) -> MeasurementRecord:
     metrics = read_metrics(result_bytes(output_throughput=throughput))
     return a_record(measurement(bench, points(bench)[index], repetition), **{"metrics": metrics, **fields})
 

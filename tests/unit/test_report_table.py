@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import a_profile, a_record, a_run, deployment_facts, result_bytes
+from samples import a_bench, a_profile, a_record, a_run, deployment_facts, result_bytes
 
 from orchestrator.plan.sweep import sweep
 from orchestrator.report.table import GUIDE_COLUMNS, guide_csv, guide_rows, summary_csv, wide_row, wide_rows, write_csv
@@ -104,7 +104,7 @@ def test_numbers_keep_their_full_precision(run: RunDirectory) -> None:
 
 
 def test_a_batch_is_the_concurrency_or_all_prompts_at_once(run: RunDirectory) -> None:
-    measurement = sweep(a_profile(bench={"concurrency": [3]}).bench)[0]  # type: ignore[arg-type]
+    measurement = sweep(a_bench(concurrency=[3]))[0]
     manifest = run.manifest()
     assert wide_row(manifest, a_record(measurement), None)["batch"] == 3
     assert wide_row(manifest, a_record(MEASUREMENTS[0]), None)["batch"] == 2

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fake_engine import Named
 from samples import a_place, a_profile, a_record, a_run, deployment_facts
 
-from orchestrator.engine import ImageFacts
 from orchestrator.errors import Interrupted, ServerFailed, UsageError
 from orchestrator.jobs.record import make_run, recorded
 from orchestrator.measuring.resume import check_client, check_conditions, check_profile
@@ -24,20 +24,6 @@ if TYPE_CHECKING:
 
 PROFILE = a_profile()
 MEASUREMENTS = sweep(bench_of(PROFILE))
-
-
-class Engine:
-    """An engine that says who it is."""
-
-    def __init__(self, image: str = "sha256:" + "1" * 64) -> None:
-        self._image = image
-
-    def version(self) -> str:
-        return "20.10"
-
-    def image(self, reference: str) -> ImageFacts:
-        assert reference == PROFILE.container.image
-        return ImageFacts(self._image, ())
 
 
 @pytest.fixture
@@ -98,11 +84,11 @@ def test_a_run_that_is_opened_knows_its_conditions(tmp_path: Path) -> None:
     profile = a_profile(
         container={"privileged": True}, server={"flags": {"tensor_parallel_size": 8, "dtype": "float16"}}
     )
-    manifest = make_run(tmp_path, profile, Engine()).manifest()  # type: ignore[arg-type]
+    manifest = make_run(tmp_path, profile, Named()).manifest()
     assert (manifest.state, manifest.tensor_parallel_size, manifest.dtype) == (RunState.PLANNED, 8, "float16")
     assert manifest.warnings[0].startswith("privileged")
     assert manifest.node == node_facts("20.10")
-    assert make_run(tmp_path, PROFILE, Engine()).manifest().dtype == "auto"  # type: ignore[arg-type]
+    assert make_run(tmp_path, PROFILE, Named()).manifest().dtype == "auto"
 
 
 def test_a_profile_without_a_sweep_cannot_be_benchmarked() -> None:
@@ -128,9 +114,9 @@ def test_a_run_is_resumed_with_its_own_profile_only(run: RunDirectory) -> None:
 
 def test_a_run_is_resumed_on_its_own_image_only(run: RunDirectory) -> None:
     run.update(node=node_facts("19.03"), deployment=deployment_facts())
-    check_conditions(run, Engine(), PROFILE)  # type: ignore[arg-type]
+    check_conditions(run, Named(), PROFILE)
     with pytest.raises(UsageError, match=r"image vllm:0.8.5: sha256:1+ → sha256:2"):
-        check_conditions(run, Engine("sha256:2"), PROFILE)  # type: ignore[arg-type]
+        check_conditions(run, Named("sha256:2"), PROFILE)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +140,7 @@ def test_a_run_is_resumed_with_its_own_client_only(run: RunDirectory, change: di
 
 def test_a_run_that_never_had_a_server_is_resumed_on_any_image(run: RunDirectory) -> None:
     run.update(node=node_facts("20.10"))
-    check_conditions(run, Engine("sha256:2"), PROFILE)  # type: ignore[arg-type]
+    check_conditions(run, Named("sha256:2"), PROFILE)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +150,7 @@ def test_a_run_is_resumed_on_its_own_hardware_only(run: RunDirectory, change: di
     run.update(node=node_facts("20.10").model_copy(update=change))
     (name,) = change
     with pytest.raises(UsageError, match=rf"node\.{name}"):
-        check_conditions(run, Engine(), PROFILE)  # type: ignore[arg-type]
+        check_conditions(run, Named(), PROFILE)
 
 
 def test_a_node_without_a_list_of_its_processors_is_described_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

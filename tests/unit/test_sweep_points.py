@@ -187,6 +187,7 @@ def test_no_two_measurements_share_prompts(bench: Bench) -> None:
 
 @given(benches)
 def test_measurements_are_told_apart_by_point_and_repetition(bench: Bench) -> None:
+    assert isinstance(bench.repetitions, int)
     names = [(item.point.id, item.repetition) for item in sweep(bench)]
     assert len(set(names)) == len(names) == len(points(bench)) * bench.repetitions
 

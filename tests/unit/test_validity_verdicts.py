@@ -260,7 +260,7 @@ def test_a_doubt_makes_figures_suspect_and_keeps_them(doubt: str) -> None:
 @pytest.mark.parametrize("burstiness", [0.5, 1.0, 4.0])
 @pytest.mark.parametrize("requests", [2, 16, 200])
 def test_a_rate_is_rarely_missed_by_chance_alone(requests: int, burstiness: float) -> None:
-    draw = random.Random(f"{requests}/{burstiness}")  # noqa: S311 - the same numbers each time
+    draw = random.Random(f"{requests}/{burstiness}")
     point = {"request_rate": 2.0, "burstiness": burstiness}
 
     def measured() -> MeasurementRecord:
@@ -275,7 +275,7 @@ def test_a_rate_is_rarely_missed_by_chance_alone(requests: int, burstiness: floa
     [(24, 0.8, 0), (100, 0.8, 0), (400, 0.95, 5), (100, 2.0, 200), (400, 1.5, 200), (24, 4.0, 200)],
 )
 def test_a_queue_that_grows_is_told_from_one_that_comes_and_goes(requests: int, load: float, doubts: int) -> None:
-    draw = random.Random(f"{requests}/{load}")  # noqa: S311 - the same numbers each time
+    draw = random.Random(f"{requests}/{load}")
     found = 0
     for _ in range(200):
         arrival, free, starts, ttfts = 0.0, [0.0] * 8, [], []
@@ -287,8 +287,8 @@ def test_a_queue_that_grows_is_told_from_one_that_comes_and_goes(requests: int, 
             ttfts.append(begun - arrival + draw.uniform(0.04, 0.06))
         details = read_details(result_bytes(start_times=starts, ttfts=ttfts))
         point = {"request_rate": 10.0 * load}
-        fields = {"ttft_thirds_ms": details.ttft_thirds_ms, "figures": {"completed": requests}}
-        found += "queue-grows" in ids(alone(record(point=point, **fields)))  # type: ignore[arg-type]
+        fields: dict[str, Any] = {"ttft_thirds_ms": details.ttft_thirds_ms, "figures": {"completed": requests}}
+        found += "queue-grows" in ids(alone(record(point=point, **fields)))
     assert found >= 190 if doubts == 200 else found <= doubts
 
 

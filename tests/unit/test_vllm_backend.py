@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 TARGET = Target("127.0.0.1", 8000, "/models/m", "/models/m", trust_remote_code=False)
 SCRIPT = "/s/benchmark_serving.py"
-INPUT = {"lengths": {"input": [64]}}
+INPUT: dict[str, Any] = {"lengths": {"input": [64]}}
 
 
 def a_pooling_result(**keys: object) -> bytes:
@@ -43,12 +43,12 @@ def a_pooling_result(**keys: object) -> bytes:
     return json.dumps({**usual, **keys}).encode()
 
 
-def one(**bench: Any) -> Point:  # noqa: ANN401 - any key
+def one(**bench: Any) -> Point:
     (point,) = points(a_bench(**{"num_prompts": 8, **bench}))
     return point
 
 
-def argv_of(client: str = VLLM, version: str = "0.32.0", **bench: Any) -> list[str]:  # noqa: ANN401 - any key
+def argv_of(client: str = VLLM, version: str = "0.32.0", **bench: Any) -> list[str]:
     return client_argv(client, dialect_of(client, version), TARGET, Measurement(one(**bench), 1, 7), "/results")
 
 
@@ -286,7 +286,7 @@ def test_a_client_that_ignores_ends_by_itself_is_told_otherwise_in_the_body_of_e
     assert json.loads(asked[asked.index("--extra_body") + 1]) == {"min_tokens": 2, "ignore_eos": False}
     for old in (argv_of(version="0.10.2", ignore_eos=False), argv_of(SCRIPT, "0.8.5", ignore_eos=False)):
         assert not {"--ignore-eos", "--extra-body"} & set(old)
-    file = {"lengths": None, "dataset": {"name": "sharegpt", "path": "/d/s.json"}}
+    file: dict[str, Any] = {"lengths": None, "dataset": {"name": "sharegpt", "path": "/d/s.json"}}
     assert "--ignore-eos" not in argv_of(**file)
     assert "--ignore-eos" in argv_of(ignore_eos=True, **file)
     assert one(ignore_eos=True, **file).id != one(**file).id
@@ -371,7 +371,10 @@ def test_an_objective_on_what_does_not_exist_is_refused(objective: str) -> None:
 
 
 def test_a_name_on_the_hub_is_told_to_the_client_and_not_looked_for_in_the_container() -> None:
-    hub = {"lengths": None, "dataset": {"name": "hf", "path": "org/set", "split": "train", "output_len": 5}}
+    hub: dict[str, Any] = {
+        "lengths": None,
+        "dataset": {"name": "hf", "path": "org/set", "split": "train", "output_len": 5},
+    }
     profile = a_profile(bench=hub)
     assert profile.bench is not None
     assert wanted(profile, profile.bench).dataset is None

@@ -11,7 +11,8 @@ from samples import a_profile
 from orchestrator.lint.lint import lint
 from orchestrator.plan.container import server_argv
 from orchestrator.profile.flags import warnings
-from orchestrator.vllm.command import SERVER_MODULE, command_problem, command_remark, with_model
+from orchestrator.vllm.command import command_problem, command_remark, with_model
+from orchestrator.vllm.command_words import SERVER_MODULE
 
 SHELL = 'export A=1; exec vllm serve "$@"'
 

@@ -17,7 +17,7 @@ RAMP = {"strategy": "exponential", "from": 1, "to": 8}
 CUSTOM = {"name": "custom", "path": "/d/p.jsonl"}
 
 
-def argv_of(client: str = VLLM, version: str = "0.32.0", known: set[str] | None = None, **bench: Any) -> list[str]:  # noqa: ANN401 - any key
+def argv_of(client: str = VLLM, version: str = "0.32.0", known: set[str] | None = None, **bench: Any) -> list[str]:
     (point,) = points(a_bench(**{"num_prompts": 20, **bench}))
     options = None if known is None else frozenset(known)
     return client_argv(client, dialect_of(client, version), TARGET, Measurement(point, 1, 7), "/results", options)
@@ -78,7 +78,7 @@ def test_each_dataset_is_described_in_flags_of_its_own(bench: dict[str, Any], ex
 
 
 def test_a_flag_that_had_another_name_is_told_by_the_name_that_the_client_knows() -> None:
-    bench = {"lengths": None, "dataset": {**CUSTOM, "output_len": 5, "skip_chat_template": True}}
+    bench: dict[str, Any] = {"lengths": None, "dataset": {**CUSTOM, "output_len": 5, "skip_chat_template": True}}
     assert "--skip-chat-template" in argv_of(known={"--skip-chat-template", "--custom-skip-chat-template"}, **bench)
     assert "--custom-skip-chat-template" in argv_of(known={"--custom-skip-chat-template"}, **bench)
 

@@ -90,7 +90,12 @@ def test_short_names_that_a_version_lacks_are_those_of_later_versions() -> None:
     assert short_since("-ep", None) is None
 
 
-NESTED = {"use_inductor": True, "backend": None, "sizes": [1, 2], "inner": {"é": 'it\'s "so"', "off": False}}
+NESTED: dict[str, Any] = {
+    "use_inductor": True,
+    "backend": None,
+    "sizes": [1, 2],
+    "inner": {"é": 'it\'s "so"', "off": False},
+}
 
 
 @pytest.mark.parametrize("version", ["0.8.0", "0.8.5", "0.8.5.post1", "0.8.5+das.opt1"])

@@ -25,7 +25,7 @@ json_values = st.recursive(
 )
 
 
-def parsed(argv: list[str], **options: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever argparse takes
+def parsed(argv: list[str], **options: Any) -> dict[str, Any]:
     """What a parser like vLLM's reads, with a flag `--value` of the given kind and others to be mistaken for."""
     parser = argparse.ArgumentParser(exit_on_error=False, add_help=False)
     parser.add_argument("--value", **options)
@@ -80,12 +80,12 @@ def test_text_reaches_the_parser_as_it_is(text: str) -> None:
 
 
 @given(st.dictionaries(hostile, json_values) | st.lists(st.dictionaries(hostile, json_values), min_size=1, max_size=3))
-def test_nested_values_reach_the_parser_as_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
+def test_nested_values_reach_the_parser_as_json(value: Any) -> None:
     assert parsed(to_argv({"value": value}), type=json.loads) == {"value": value}
 
 
 @given(st.lists(hostile.filter(lambda text: not text.startswith("-")), min_size=1, max_size=4))
-def test_each_item_of_a_list_is_an_argument_of_its_own(items: list[str]) -> None:
+def test_each_item_of_a_list_is_an_argument_of_its_own(items: list[Any]) -> None:
     assert parsed(to_argv({"value": items}), nargs="+") == {"value": items}
 
 

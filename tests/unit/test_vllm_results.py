@@ -78,7 +78,8 @@ def test_a_result_without_a_figure_that_all_versions_write_is_refused(name: str)
 
 @pytest.mark.parametrize("name", REQUIRED)
 def test_a_result_whose_figure_is_no_number_is_refused(name: str) -> None:
-    for value in (None, "many", [1], {}):
+    values: tuple[Any, ...] = (None, "many", [1], {})
+    for value in values:
         with pytest.raises(UnreadableResultError):
             read_metrics(result_bytes(**{name: value}))
 

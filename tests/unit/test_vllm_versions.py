@@ -11,9 +11,10 @@ from orchestrator.lint.lint import lint
 from orchestrator.profile.flags import refused
 from orchestrator.profile.reading.load import load_profile
 from orchestrator.vllm.backends import LACKED_UP_TO
-from orchestrator.vllm.client import VLLM, Target, client_argv, client_dialect, parse_version
+from orchestrator.vllm.client import VLLM, Target, client_argv, client_dialect
 from orchestrator.vllm.parser import ImageParsers
-from orchestrator.vllm.serve_flags import SERVE_FLAGS, absence, deprecation
+from orchestrator.vllm.serve_flags import SERVE_FLAGS, ServeFlag, absence, deprecation
+from orchestrator.vllm.versions import parse_version
 from orchestrator.workload.backend import BACKENDS
 
 ROOT = Path(__file__).parents[2]
@@ -26,8 +27,8 @@ TARGET = Target("127.0.0.1", 8000, "/models/m", "alias", trust_remote_code=True)
 
 @pytest.mark.parametrize("version", ANSWERS)
 @pytest.mark.parametrize("flag", SERVE_FLAGS, ids=lambda flag: flag.name)
-def test_a_serve_flag_is_known_to_just_the_versions_that_the_table_says(version: str, flag: object) -> None:
-    name = flag.name  # type: ignore[attr-defined]
+def test_a_serve_flag_is_known_to_just_the_versions_that_the_table_says(version: str, flag: ServeFlag) -> None:
+    name = flag.name
     known = f"--{name}" in ANSWERS[version].serve.by_name
     assert known == (absence(name, version) is None)
 

@@ -30,7 +30,7 @@ def answering(answers: Mapping[str, Answer]) -> Iterator[int]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             answer = answers.get(self.path, 404)
-            answer = answer(self.headers) if callable(answer) else answer
+            answer = answer(dict(self.headers)) if callable(answer) else answer
             body = (
                 answer if isinstance(answer, bytes) else b"" if isinstance(answer, int) else json.dumps(answer).encode()
             )

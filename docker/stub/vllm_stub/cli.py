@@ -22,12 +22,12 @@ def main(argv: list[str] | None = None) -> int:
         print(f"vllm stub: {error}", file=sys.stderr)
         return FAULT_ERROR
     if words[:1] == ["serve"]:
-        from vllm_stub.serve import serve  # noqa: PLC0415 - each command imports its own half
+        from vllm_stub.serve import serve
 
         dev_mode = os.environ.get("VLLM_SERVER_DEV_MODE") == "1"
         return serve(parse_serve(words[1:], faults, style), faults, style, dev_mode=dev_mode)
     if words[:2] == ["bench", "serve"]:
-        from vllm_stub.client import bench  # noqa: PLC0415 - each command imports its own half
+        from vllm_stub.client import bench
 
         parser = FlexibleArgumentParser(prog="vllm", allow_abbrev=False)
         add_bench_args(parser, style)

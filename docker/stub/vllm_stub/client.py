@@ -146,7 +146,7 @@ async def _first_answer(plan: Plan, timeout_s: float) -> Outcome:
 
 def _plan(args: argparse.Namespace, target: Target) -> Plan:
     """The prompts and times of `args`: the same seed gives the same prompts, fewer of them a subset."""
-    draw = random.Random(args.seed)  # noqa: S311 - reproducible prompts
+    draw = random.Random(args.seed)
     prefix = [f"t{draw.randrange(_VOCABULARY)}" for _ in range(args.random_prefix_len)]
     offsets = [draw.randrange(_VOCABULARY) for _ in range(args.num_prompts)]
     prompts = []

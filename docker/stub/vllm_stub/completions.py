@@ -84,7 +84,7 @@ class Answer:
             self.engine.answered += 1
 
     def _fails(self, number: int) -> bool:
-        draw = random.Random(f"fail:{self.faults.seed}:{number}").random()  # noqa: S311 - reproducible
+        draw = random.Random(f"fail:{self.faults.seed}:{number}").random()
         return _every(self.faults.fail_every, number) or draw < self.faults.fail_rate
 
     async def _refuse(self, message: str) -> None:
@@ -104,7 +104,7 @@ class Answer:
         shape, kept = Shape(asked, sequence.number), []
         comments = http1.comments(self.faults.comments_per_token)
 
-        async def send(value: Any, before: bytes = b"") -> None:  # noqa: ANN401 - whatever json takes
+        async def send(value: Any, before: bytes = b"") -> None:
             if self.faults.buffer_stream:
                 kept.append(before + http1.event(value))
             else:

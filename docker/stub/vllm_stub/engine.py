@@ -73,7 +73,7 @@ class Engine:
         output_tokens = min(max_tokens, self.faults.short_output or max_tokens)
         if not ignore_eos:
             output_tokens = min(output_tokens, EOS_TOKENS)
-        pace = random.Random(f"{self.faults.seed}:{self.arrived}")  # noqa: S311 - a reproducible latency
+        pace = random.Random(f"{self.faults.seed}:{self.arrived}")
         slow = 1.0 + self.faults.drift * (self.arrived - 1)
         slow *= _COLD if self.arrived <= self.faults.cold_requests else 1.0
         ttft, tpot = (slow * max(0.1, pace.gauss(1.0, self.faults.jitter)) for _ in range(2))

@@ -96,7 +96,7 @@ def parse_serve(argv: Sequence[str], faults: Faults, style: Style) -> ServeConfi
     return ServeConfig(
         model=model,
         served=(faults.model_id,) if faults.model_id else tuple(args.served_model_name or (model,)),
-        host=args.host or "0.0.0.0",  # noqa: S104 - vLLM's default
+        host=args.host or "0.0.0.0",
         port=8000 if args.port is None else args.port,
         max_model_len=args.max_model_len or 4096,
         max_num_seqs=args.max_num_seqs or 256,

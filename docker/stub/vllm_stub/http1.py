@@ -96,7 +96,7 @@ def whole(status: int, body: bytes, content_type: str = JSON_TYPE) -> bytes:
     return head(status, content_type, f"content-length: {len(body)}") + body
 
 
-def as_json(status: int, value: Any) -> bytes:  # noqa: ANN401 - whatever json takes
+def as_json(status: int, value: Any) -> bytes:
     """A complete answer with `value` as JSON."""
     return whole(status, json.dumps(value).encode())
 
@@ -111,7 +111,7 @@ def comments(number: int) -> bytes:
     return chunk(b": ping\n\n" * number) if number else b""
 
 
-def event(value: Any) -> bytes:  # noqa: ANN401 - whatever json takes
+def event(value: Any) -> bytes:
     """One server-sent event, framed as a chunk; a string is sent as it is."""
     text = value if isinstance(value, str) else json.dumps(value)
     return chunk(f"data: {text}\n\n".encode())

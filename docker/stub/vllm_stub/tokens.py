@@ -14,7 +14,7 @@ def tokenize_with(path: str | None) -> Tokenize:
     """What splits a text into tokens: the tokenizer.json at `path`, or without one the spaces in the text."""
     if path is None:
         return str.split
-    from tokenizers import Tokenizer  # noqa: PLC0415 - only images with real vLLM have the package
+    from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(path)
     return lambda text: [str(token) for token in tokenizer.encode(text, add_special_tokens=False).ids]

@@ -15,7 +15,7 @@ from orchestrator.profile.checking.ways.lookup import way_out
 from orchestrator.profile.schema import values
 from orchestrator.profile.schema.dataset.kinds import OTHER
 from orchestrator.profile.schema.keys import file_keys, homes
-from orchestrator.profile.schema.together import UP, Lacking
+from orchestrator.profile.schema.problems import UP, Lacking
 from orchestrator.profile.text.names import did_you_mean, nearest
 from orchestrator.profile.text.tree import Fault, Keys, Mark, Node, entry_at, fault, is_at
 

@@ -97,7 +97,7 @@ def _name_left_out(sections: Schema) -> None:
     dataset["anyOf"] = [*kinds, unnamed]
 
 
-def _remove(value: Any, reference: str) -> None:  # noqa: ANN401 - any part of a schema
+def _remove(value: Any, reference: str) -> None:
     """Take a kind of value out of all choices within a part of a schema."""
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         _remove(inner, reference)

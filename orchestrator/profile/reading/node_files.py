@@ -65,10 +65,10 @@ class _Reader:
     def whole(self, text: str, node: Node, place: Keys) -> str:
         if not text or VARIABLE.search(text):
             return text
-        path = Path(node.mark.file).parent / os.path.expanduser(text)  # noqa: PTH111 - pathlib raises for ~unknown
-        if text.startswith("~") and not os.path.expanduser(text).startswith("/"):  # noqa: PTH111 - see above
+        expanded = os.path.expanduser(text)  # noqa: PTH111 - pathlib raises for ~unknown
+        if text.startswith("~") and not expanded.startswith("/"):
             return text
-        meant = _whole(path)
+        meant = _whole(Path(node.mark.file).parent / expanded)
         if not text.startswith("/"):
             self.found.append(ReadPath(show_keys(place), text, meant))
             return meant

@@ -48,7 +48,7 @@ class _MisfitError(Exception):
     """The data are of another type."""
 
 
-def read_model(model: type[_Model], data: Any) -> tuple[_Model, tuple[Aside, ...]]:  # noqa: ANN401 - whatever was written down
+def read_model(model: type[_Model], data: Any) -> tuple[_Model, tuple[Aside, ...]]:
     """Return a model made of plain data, and what of the data is not in it.
 
     An absent key has its default; a required one that is absent is empty text, an empty section or None.
@@ -77,18 +77,18 @@ def _model(model: type[BaseModel], data: Mapping[str, Any], keys: Keys) -> _Read
     return _Read(model.model_construct(**values), tuple(asides))
 
 
-def _nothing(field: FieldInfo) -> Any:  # noqa: ANN401 - a value of any type
+def _nothing(field: FieldInfo) -> Any:
     kind = _bare(field.annotation)
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return _model(kind, {}, ()).value
     return "" if kind is str else None
 
 
-def _bare(annotation: Any) -> Any:  # noqa: ANN401 - any type expression
+def _bare(annotation: Any) -> Any:
     return _bare(get_args(annotation)[0]) if get_origin(annotation) is Annotated else annotation
 
 
-def _any(annotation: Any, data: Any, keys: Keys) -> _Read:  # noqa: ANN401 - any type expression, any data
+def _any(annotation: Any, data: Any, keys: Keys) -> _Read:
     """Return data as a value of a type; raise _MisfitError if they are of another one."""
     if annotation in (Any, JsonValue):
         return _Read(data)
@@ -103,7 +103,7 @@ def _any(annotation: Any, data: Any, keys: Keys) -> _Read:  # noqa: ANN401 - any
     return read(arguments, data, keys)
 
 
-def _plain(kind: type, data: Any, keys: Keys) -> _Read:  # noqa: ANN401 - any data
+def _plain(kind: type, data: Any, keys: Keys) -> _Read:
     if not issubclass(kind, BaseModel):
         return _SCALARS[kind](data)
     if not isinstance(data, Mapping):
@@ -111,7 +111,7 @@ def _plain(kind: type, data: Any, keys: Keys) -> _Read:  # noqa: ANN401 - any da
     return _model(kind, data, keys)
 
 
-def _kinds(arguments: tuple[Any, ...], data: Any) -> tuple[Any, ...]:  # noqa: ANN401 - any data
+def _kinds(arguments: tuple[Any, ...], data: Any) -> tuple[Any, ...]:
     """Return the types that an annotated one may be; of several told apart by a function, first the one it names."""
     told = next((item.discriminator for item in arguments[1:] if isinstance(item, Discriminator)), None)
     if not callable(told):
@@ -120,11 +120,11 @@ def _kinds(arguments: tuple[Any, ...], data: Any) -> tuple[Any, ...]:  # noqa: A
     return tuple(sorted(get_args(arguments[0]), key=lambda kind: tag not in get_args(kind)))
 
 
-def _literal(allowed: tuple[Any, ...], data: Any, _keys: Keys) -> _Read:  # noqa: ANN401 - any data
+def _literal(allowed: tuple[Any, ...], data: Any, _keys: Keys) -> _Read:
     return _scalar(any(type(one) is type(data) and one == data for one in allowed), data)
 
 
-def _best(kinds: Iterable[Any], data: Any, keys: Keys) -> _Read:  # noqa: ANN401 - any data
+def _best(kinds: Iterable[Any], data: Any, keys: Keys) -> _Read:
     """Return data as the first of several types that has a place for most of them."""
     found: list[_Read] = []
     for kind in kinds:
@@ -137,7 +137,7 @@ def _best(kinds: Iterable[Any], data: Any, keys: Keys) -> _Read:  # noqa: ANN401
     return min(found, key=lambda read: (read.misshapen, type(read.value) is not type(data)))
 
 
-def _tuple(kinds: tuple[Any, ...], data: Any, keys: Keys) -> _Read:  # noqa: ANN401 - any data
+def _tuple(kinds: tuple[Any, ...], data: Any, keys: Keys) -> _Read:
     if kinds[-1] is not Ellipsis:
         if not isinstance(data, list | tuple) or len(data) != len(kinds):
             raise _MisfitError
@@ -158,7 +158,7 @@ def _tuple(kinds: tuple[Any, ...], data: Any, keys: Keys) -> _Read:  # noqa: ANN
     return _Read(tuple(items), tuple(asides))
 
 
-def _mapping(kinds: tuple[Any, ...], data: Any, keys: Keys) -> _Read:  # noqa: ANN401 - any data
+def _mapping(kinds: tuple[Any, ...], data: Any, keys: Keys) -> _Read:
     if not isinstance(data, Mapping):
         raise _MisfitError
     values, asides = {}, []
@@ -173,35 +173,35 @@ def _mapping(kinds: tuple[Any, ...], data: Any, keys: Keys) -> _Read:  # noqa: A
     return _Read(values, tuple(asides))
 
 
-def _scalar(fits: bool, value: Any) -> _Read:  # noqa: ANN401, FBT001 - any value, and whether it is of the type
+def _scalar(fits: bool, value: Any) -> _Read:
     if not fits:
         raise _MisfitError
     return _Read(value)
 
 
-def _text(data: Any) -> _Read:  # noqa: ANN401 - any data
+def _text(data: Any) -> _Read:
     if isinstance(data, int | float) and not isinstance(data, bool):
         return _Read(str(data))
     return _scalar(isinstance(data, str), data)
 
 
-def _whole(data: Any) -> _Read:  # noqa: ANN401 - any data
+def _whole(data: Any) -> _Read:
     if isinstance(data, float) and data.is_integer():
         return _Read(int(data))
     return _scalar(isinstance(data, int) and not isinstance(data, bool), data)
 
 
-def _number(data: Any) -> _Read:  # noqa: ANN401 - any data
+def _number(data: Any) -> _Read:
     if isinstance(data, bool) or not isinstance(data, int | float):
         raise _MisfitError
     return _Read(float(data))
 
 
-def _truth(data: Any) -> _Read:  # noqa: ANN401 - any data
+def _truth(data: Any) -> _Read:
     return _scalar(isinstance(data, bool), data)
 
 
-def _null(data: Any) -> _Read:  # noqa: ANN401 - any data
+def _null(data: Any) -> _Read:
     return _scalar(data is None, data)
 
 

@@ -39,14 +39,14 @@ def as_written(node: Node, keys: Keys = ()) -> Node:
     return replace(node, value=entries)
 
 
-def _at(node: Node, keys: Keys, axis: bool) -> Node:  # noqa: FBT001 - one of two places
+def _at(node: Node, keys: Keys, axis: bool) -> Node:
     """Return what stands at keys as it is written; of an axis, each of its values stands there."""
     if axis and isinstance(node.value, tuple):
         return replace(node, value=tuple(as_written(item, keys) for item in node.value))
     return as_written(node, keys)
 
 
-def _usual(number: Any) -> tuple[str, str]:  # noqa: ANN401 - a node's value
+def _usual(number: Any) -> tuple[str, str]:
     """Return a number as a flag gets it, and as a dump of the profile has it: neither says more than the number."""
     text = str(number)
     return text, text if "." in text else text.replace("e", ".0e")

@@ -7,20 +7,20 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 
-def as_list(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+def as_list(value: Any) -> Any:
     """Return a single value as a list of it."""
     return [value] if isinstance(value, int | float | str) and not isinstance(value, bool) else value
 
 
-def _rate(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+def _rate(value: Any) -> Any:
     if value in ("inf", ".inf", float("inf")):
         return "inf"
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("must be requests per second, or inf to send everything at once")  # noqa: TRY004 - pydantic expects it
+        raise ValueError("must be requests per second, or inf to send everything at once")
     return value
 
 
-def _rate_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
+def _rate_kind(value: Any) -> str:
     return "<inf>" if value == "inf" else "<number>"
 
 

@@ -33,8 +33,8 @@ from orchestrator.profile.schema.bench_kinds import (
 from orchestrator.profile.schema.dataset.kinds import AnyDataset, Dataset, RandomDataset
 from orchestrator.profile.schema.flag_names import check_flags
 from orchestrator.profile.schema.precision import Repetitions, Until
+from orchestrator.profile.schema.problems import UP, checked, raise_all
 from orchestrator.profile.schema.quantities import Duration
-from orchestrator.profile.schema.together import UP, checked, raise_all
 from orchestrator.profile.schema.values import Count, Flags, Grown
 from orchestrator.workload.arrival import POISSON, RampUp
 from orchestrator.workload.backend import BACKENDS, COMPLETIONS, backend_of
@@ -102,10 +102,10 @@ class Bench(Grown):
     @classmethod
     def _own_keys_stay_out_of_flags(
         cls,
-        flags: Any,  # noqa: ANN401 - a validator sees whatever the file holds
+        flags: Any,
         handler: ValidatorFunctionWrapHandler,
         info: ValidationInfo,
-    ) -> Any:  # noqa: ANN401
+    ) -> Any:
         own = owned_by_keys(info)
         return checked(flags, lambda value: check_flags(value, handler, own, "bench"), flag_problems(flags, info))
 
@@ -126,7 +126,7 @@ class Bench(Grown):
 
     @field_validator("ignore_eos")
     @classmethod
-    def _eos_can_be_ignored(cls, ignore_eos: bool | None, info: ValidationInfo) -> bool | None:  # noqa: FBT001 - pydantic calls it
+    def _eos_can_be_ignored(cls, ignore_eos: bool | None, info: ValidationInfo) -> bool | None:
         backend = info.data.get("backend")
         if ignore_eos and backend is not None and not BACKENDS[backend].samples:
             raise ValueError(f"{backend} has no ignore_eos; leave it out")
@@ -134,7 +134,7 @@ class Bench(Grown):
 
     @field_validator("greedy")
     @classmethod
-    def _tokens_are_drawn(cls, greedy: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic calls it
+    def _tokens_are_drawn(cls, greedy: bool, info: ValidationInfo) -> bool:
         backend = info.data.get("backend")
         if not greedy and backend is not None and not BACKENDS[backend].samples:
             raise ValueError(f"{backend} has no temperature; leave it out")
@@ -151,12 +151,12 @@ class Bench(Grown):
 
     @field_validator("ramp_up", mode="wrap")
     @classmethod
-    def _arrivals_fit_together(cls, ramp_up: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    def _arrivals_fit_together(cls, ramp_up: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
         return checked(ramp_up, handler, arrival_problems(ramp_up, info))
 
     @field_validator("prompts_per_concurrency", mode="wrap")
     @classmethod
-    def _counts_fit_together(cls, factor: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    def _counts_fit_together(cls, factor: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
         return checked(factor, handler, count_problems(factor, info))
 
     @field_validator("dataset")

@@ -10,7 +10,7 @@ from pydantic import ValidationInfo
 from orchestrator.profile.schema.bench_kinds import LengthProduct
 from orchestrator.profile.schema.dataset.kinds import Dataset
 from orchestrator.profile.schema.flag_names import ORCH
-from orchestrator.profile.schema.together import UP, Lacking, Place, Problem, given
+from orchestrator.profile.schema.problems import UP, Lacking, Place, Problem, given
 from orchestrator.vllm.client import EXTRA_BODY, extra_body, is_rust
 from orchestrator.vllm.dataset import owned_flags, said_of_dataset
 from orchestrator.vllm.flags import lookup

@@ -23,13 +23,13 @@ class LengthProduct(Section):
     """Output lengths in tokens; left out for a backend whose requests generate nothing."""
 
 
-def _read_pair(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+def _read_pair(value: Any) -> Any:
     if not isinstance(value, list | tuple) or len(value) != 2:  # noqa: PLR2004 - a pair
         raise ValueError("write an input and an output length, such as [512, 512]")
     return value
 
 
-def _lengths_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
+def _lengths_kind(value: Any) -> str:
     return "<combined>" if isinstance(value, LengthProduct | Mapping) else "<pairs>"
 
 
@@ -47,7 +47,7 @@ Counts = Annotated[
 ]
 
 
-def _read_prompts(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+def _read_prompts(value: Any) -> Any:
     counts = as_list(value)
     if isinstance(counts, list | tuple) and any(item == ALL_PROMPTS for item in counts):
         raise ValueError(
@@ -68,7 +68,7 @@ Percentiles = Annotated[
 EndpointPath = Annotated[str, Field(pattern=ABSOLUTE_PATH_PATTERN)]
 
 
-def _read_backend(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+def _read_backend(value: Any) -> Any:
     if not isinstance(value, str) or value in BACKENDS:
         return value
     meant = [OTHER_NAMES[value]] if value in OTHER_NAMES else nearest(value, BACKENDS)
@@ -90,7 +90,7 @@ class Estimate(Section):
     """Expected time per further output token."""
 
 
-def _warmup_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
+def _warmup_kind(value: Any) -> str:
     return "<auto>" if isinstance(value, str) else "<requests>"
 
 
@@ -100,7 +100,7 @@ Warmup = Annotated[
 ]
 
 
-def _client_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
+def _client_kind(value: Any) -> str:
     return "<path>" if isinstance(value, str) and value.startswith("/") else "<name>"
 
 

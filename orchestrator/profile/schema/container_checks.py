@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestrator.profile.schema.together import Problem
+from orchestrator.profile.schema.problems import Problem
 from orchestrator.profile.schema.values import mount_targets
 from orchestrator.units import parse_size
 
 
-def misfits(container: Any) -> Iterator[Problem]:  # noqa: ANN401 - sees whatever the file holds
+def misfits(container: Any) -> Iterator[Problem]:
     """Yield what does not go together in a container section, be its values right or wrong."""
     if not isinstance(container, Mapping):
         return
@@ -55,5 +55,5 @@ def _mounted_over(container: Mapping[str, Any]) -> Iterator[Problem]:
         if target and target in targets:
             yield ("tmpfs", number), f"a mount, or another tmpfs, takes the place of {target}"
         targets.add(target)
-    if container.get("read_only") is True and "/tmp" not in targets:  # noqa: S108 - in the container
+    if container.get("read_only") is True and "/tmp" not in targets:
         yield ("read_only",), "the benchmark client writes to /tmp, so with read_only add tmpfs: [/tmp]"

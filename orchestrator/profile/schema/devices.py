@@ -43,7 +43,7 @@ class CdiDevice(Section):
     """Vendor, class and name, as the engine's CDI specifications have it."""
 
 
-def _read_device(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+def _read_device(value: Any) -> Any:
     """Return a device from text as docker reads it: `source[:target][:permissions]`, or a CDI name."""
     if not isinstance(value, str):
         return value
@@ -64,7 +64,7 @@ def _clean(path: str) -> str:
     return posixpath.normpath(path).replace("//", "/", 1) if path.startswith("/") else path
 
 
-def _device_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
+def _device_kind(value: Any) -> str:
     named = isinstance(value, CdiDevice) or (isinstance(value, Mapping) and "cdi" in value)
     return "<cdi>" if named else "<node>"
 
@@ -103,7 +103,7 @@ GpuId = Annotated[
 GpuIds = Annotated[tuple[GpuId, ...], Field(min_length=1)]
 
 
-def _count_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
+def _count_kind(value: Any) -> str:
     return "<all>" if value in (-1, "all") and not isinstance(value, bool) else "<count>"
 
 
@@ -141,7 +141,7 @@ PLAIN = "must be all, a number of devices, or a list of device ids"
 HOW = f"{PLAIN}, or what docker's --gpus takes, such as device=0,2 or driver=nvidia,count=2"
 
 
-def _read_gpus(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+def _read_gpus(value: Any) -> Any:
     """Return what a text means to docker's `--gpus`, in the plainest form that says all of it."""
     if isinstance(value, Mapping):
         return _from_mapping(value)
@@ -157,7 +157,7 @@ def _read_gpus(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever t
     return request["device_ids"] if set(request) == {"device_ids"} else request
 
 
-def _from_mapping(value: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever the file holds
+def _from_mapping(value: Mapping[str, Any]) -> Any:
     if {"deploy", "resources", "reservations", "devices"} & set(value):
         raise ValueError(f"a deploy section of compose is not read here; {HOW}")
     return value
@@ -185,7 +185,7 @@ def _from_text(text: str) -> dict[str, Any]:
     return found
 
 
-def _said(key: str, words: str, text: str) -> Any:  # noqa: ANN401 - the value of one of docker's keys
+def _said(key: str, words: str, text: str) -> Any:
     if key == "count":
         if not _is_count(words):
             raise ValueError(PLAIN if words == text else f"'{words}' in '{text}' is no count; {HOW}")
@@ -204,7 +204,7 @@ def _is_count(word: str) -> bool:
     return word == "all" or re.fullmatch(r"[+-]?\d+", word, re.ASCII) is not None
 
 
-def _gpus_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
+def _gpus_kind(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "<ids>"
     if isinstance(value, Mapping | GpuRequest):
@@ -225,7 +225,7 @@ Gpus = Annotated[
 ]
 
 
-def _holds_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
+def _holds_kind(value: Any) -> str:
     return "<auto>" if isinstance(value, str) else "<names>"
 
 

@@ -36,7 +36,7 @@ LABEL_PREFIX = "orch."
 """Labels of this beginning are orch's own; `orchestrator.plan.labels` names them."""
 
 
-def _hosts(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+def _hosts(value: Any) -> Any:
     """Read compose's mapping of names to addresses as docker's list."""
     if not isinstance(value, Mapping):
         return listed(value)

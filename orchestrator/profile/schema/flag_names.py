@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidatorFunctionWrapHandler
 
-from orchestrator.profile.schema.together import Problem, checked
+from orchestrator.profile.schema.problems import Problem, checked
 from orchestrator.vllm.flag_forms import Program, form_of
 from orchestrator.vllm.flag_kinds import KNOWN
 from orchestrator.vllm.flag_names import FlagName, read_name
@@ -41,11 +41,11 @@ _PLAIN = re.compile(r"[\w./:@+-]+")
 
 
 def check_flags(
-    flags: Any,  # noqa: ANN401 - a validator sees whatever the file holds
+    flags: Any,
     handler: ValidatorFunctionWrapHandler,
     owned: Mapping[str, str],
     program: Program = "serve",
-) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+) -> Any:
     """Return the flags; raise what is wrong with each.
 
     Args:
@@ -89,7 +89,7 @@ def _refusal(name: FlagName, value: object) -> str:
     return REFUSED.get(name.flag, "")
 
 
-def _odd_values(text: str, name: FlagName, value: Any, program: Program) -> Iterator[Problem]:  # noqa: ANN401 - sees whatever the file holds
+def _odd_values(text: str, name: FlagName, value: Any, program: Program) -> Iterator[Problem]:
     if (name.level is not None and value not in (None, True)) or (name.negates and value is False):
         way = f"write true, or O: {name.level}" if name.negates is False else f"write {name.flag}: true"
         yield (text,), f"'{text}' says it all and takes no value; {way}"

@@ -27,7 +27,7 @@ LONG_KEYS = {
 """The fields of docker's `--mount`, by the keys that they are here."""
 
 
-def read_mount(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+def read_mount(value: Any) -> Any:
     """Return a mount as the mapping of its model; raise ValueError for a text that is none."""
     if isinstance(value, str):
         _refuse_variables(value)
@@ -42,7 +42,7 @@ def read_mount(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever t
     return value
 
 
-def target_of(mount: Any) -> Any:  # noqa: ANN401 - sees whatever the file holds
+def target_of(mount: Any) -> Any:
     """Return where something is mounted, well-formed or not; None if that cannot be told."""
     if isinstance(mount, Mapping):
         return mount.get("target")
@@ -54,7 +54,7 @@ def target_of(mount: Any) -> Any:  # noqa: ANN401 - sees whatever the file holds
     return mount.split(":")[1] if ":" in mount else None
 
 
-def with_source(mount: str, change: Any) -> str:  # noqa: ANN401 - a function of text to text
+def with_source(mount: str, change: Any) -> str:
     """Return a mount's text with another source; what has none, or a variable in it, stays."""
     if VARIABLE.search(mount) or COMMAND.search(mount):
         return mount

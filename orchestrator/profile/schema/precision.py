@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo,
 
 from orchestrator.metrics.catalogue import usual
 from orchestrator.metrics.objectives import METRIC_PATTERN, bounded
-from orchestrator.profile.schema.together import Lacking
+from orchestrator.profile.schema.problems import Lacking
 from orchestrator.profile.schema.values import Section, Text
 
 
@@ -50,13 +50,13 @@ class Until(Section):
     """When a point has been measured often enough."""
 
 
-def _repetitions(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+def _repetitions(value: Any) -> Any:
     if isinstance(value, str) and value != "auto":
         raise ValueError("must be a whole number, or auto")
     return {"auto": {}} if value == "auto" else value
 
 
-def _repetitions_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
+def _repetitions_kind(value: Any) -> str:
     return "<until>" if isinstance(value, Until | Mapping) else "<times>"
 
 

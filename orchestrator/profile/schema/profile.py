@@ -30,8 +30,8 @@ from orchestrator.profile.schema.docker_options import DockerOptions
 from orchestrator.profile.schema.flag_names import check_flags
 from orchestrator.profile.schema.pairs import PLAIN
 from orchestrator.profile.schema.patterns import ADDRESS_PATTERN, NETWORK_PATTERN, ULIMIT_PAIR_PATTERN
+from orchestrator.profile.schema.problems import Problem, checked, raise_all
 from orchestrator.profile.schema.quantities import Duration, Size
-from orchestrator.profile.schema.together import Problem, checked, raise_all
 from orchestrator.profile.schema.values import (
     CAPABILITY_PATTERN,
     IMAGE_PATTERN,
@@ -144,13 +144,13 @@ class Container(DockerOptions):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _settings_go_together(cls, data: Any, handler: ModelWrapValidatorHandler[Container]) -> Container:  # noqa: ANN401 - a validator sees whatever the file holds
+    def _settings_go_together(cls, data: Any, handler: ModelWrapValidatorHandler[Container]) -> Container:
         made: Container = checked(data, handler, misfits(data))
         return made
 
     @field_validator("mounts", mode="wrap")
     @classmethod
-    def _no_mount_target_twice(cls, mounts: Any, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    def _no_mount_target_twice(cls, mounts: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         return checked(mounts, handler, mounted_twice(mounts))
 
 
@@ -191,7 +191,7 @@ class Server(Grown):
     @property
     def reached_at(self) -> str:
         """Return the address at which it is reached from where it listens; on all addresses it also is on loopback."""
-        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - recognised, not bound
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # recognised, not bound
 
     @field_validator("host")
     @classmethod
@@ -212,7 +212,7 @@ class Server(Grown):
 
     @field_validator("flags", mode="wrap")
     @classmethod
-    def _own_keys_stay_out_of_flags(cls, flags: Any, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    def _own_keys_stay_out_of_flags(cls, flags: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         return check_flags(flags, handler, OWNED)
 
 
@@ -256,7 +256,7 @@ class Profile(Section):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _sections_fit_together(cls, data: Any, handler: ModelWrapValidatorHandler[Profile]) -> Profile:  # noqa: ANN401 - a validator sees whatever the file holds
+    def _sections_fit_together(cls, data: Any, handler: ModelWrapValidatorHandler[Profile]) -> Profile:
         problems = [*_mount_over_the_dataset(data), *_secrets_without_the_supervisor(data)]
         problems += [*_network_of_the_server(data), *_inherited_elsewhere(data)]
         made: Profile = checked(data, handler, problems)
@@ -270,7 +270,7 @@ def _unreported_objectives(objectives: tuple[str, ...], bench: Bench) -> Iterato
             yield (number,), problem
 
 
-def _at(data: Any, *keys: str) -> Any:  # noqa: ANN401 - whatever a profile's data holds
+def _at(data: Any, *keys: str) -> Any:
     """Return what stands at keys; None where there is no such place, be it only because a mapping is none."""
     for key in keys:
         data = data.get(key) if isinstance(data, Mapping) else None

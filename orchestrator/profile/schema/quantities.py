@@ -9,15 +9,15 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from orchestrator.units import DURATION_PATTERN, LONGEST_S, SIZE_PATTERN, parse_duration, parse_size
 
 
-def _read_size(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+def _read_size(value: Any) -> Any:
     return parse_size(value) if isinstance(value, str) else value
 
 
-def _read_size_or_unlimited(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+def _read_size_or_unlimited(value: Any) -> Any:
     return UNLIMITED if value == str(UNLIMITED) else _read_size(value)
 
 
-def _read_duration(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+def _read_duration(value: Any) -> Any:
     return parse_duration(value) if isinstance(value, str) else value
 
 

@@ -36,7 +36,7 @@ from orchestrator.profile.schema.patterns import (
     MOUNT_TEXT_PATTERN,
     PAIR_PATTERN,
 )
-from orchestrator.profile.schema.together import Problem
+from orchestrator.profile.schema.problems import Problem
 
 ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 FLAG_NAME = re.compile(r"-{0,2}[A-Za-z0-9][A-Za-z0-9_.-]*\+?")
@@ -78,7 +78,7 @@ Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1, le=10**9, strict=True)]
 
 
-def _number_text(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+def _number_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
@@ -118,7 +118,7 @@ class _OrOne:
         return {"anyOf": [whole["items"], whole]}
 
 
-def listed(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+def listed(value: Any) -> Any:
     """Return a list, or one value as a list of it."""
     if isinstance(value, Mapping) and value and all(str(key).isdecimal() for key in value):
         raise ValueError("must be a list; its items have no keys, so give the whole list")
@@ -137,7 +137,7 @@ class OrPairs:
         self.form = form
         self.pattern = pattern
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401 - any type
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(
             lambda value: as_mapping(value, self.form), handler(source)
         )
@@ -176,7 +176,7 @@ class FromFile(Section):
 SecretRef = FromEnv | FromFile
 
 
-def _no_number(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+def _no_number(value: Any) -> Any:
     """Return a value that is no number, which Python takes for true or false."""
     return value if isinstance(value, bool) or not isinstance(value, int | float) else str(value)
 
@@ -189,30 +189,30 @@ class Inherit(Section):
     docker: without the image's own value too. `false` takes the image's own value away wherever it is started."""
 
 
-def _env_text(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+def _env_text(value: Any) -> Any:
     if isinstance(value, bool):
-        raise ValueError('an environment variable is text: write "1", "0", "true" or "false" in quotes')  # noqa: TRY004 - pydantic expects it
+        raise ValueError('an environment variable is text: write "1", "0", "true" or "false" in quotes')
     return _number_text(value)
 
 
-def _env_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
+def _env_kind(value: Any) -> str:
     for name, kind in (("from_file", FromFile), ("inherit", Inherit)):
         if isinstance(value, kind) or (isinstance(value, Mapping) and name in value):
             return f"<{name}>"
     return "<from_env>" if isinstance(value, FromEnv | Mapping) else "<text>"
 
 
-def is_secret(value: Any) -> bool:  # noqa: ANN401 - sees whatever the file holds
+def is_secret(value: Any) -> bool:
     """Say whether a variable is set to a secret, be it a well-formed one or not."""
     return _env_kind(value) in ("<from_env>", "<from_file>")
 
 
-def is_inherited(value: Any) -> bool:  # noqa: ANN401 - sees whatever the file holds
+def is_inherited(value: Any) -> bool:
     """Say whether a variable is passed on from the shell that runs orch, or taken away from the image."""
     return _env_kind(value) == "<inherit>"
 
 
-def is_told_at_start(value: Any) -> bool:  # noqa: ANN401 - sees whatever the file holds
+def is_told_at_start(value: Any) -> bool:
     """Say whether only the shell that runs orch tells what a variable is."""
     said = value.inherit if isinstance(value, Inherit) else value.get("inherit") if isinstance(value, Mapping) else None
     return is_inherited(value) and said is not False
@@ -272,7 +272,7 @@ class MountSpec(Grown):
 
     @field_validator("propagation", "no_copy")
     @classmethod
-    def _option_is_of_the_type(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - text or a boolean
+    def _option_is_of_the_type(cls, value: Any, info: ValidationInfo) -> Any:
         if value and info.data.get("type") == ("volume" if info.field_name == "propagation" else "bind"):
             kind = "a path of the node" if info.field_name == "propagation" else "a volume"
             raise ValueError(f"only {kind} can have it")
@@ -290,7 +290,7 @@ MountText = Annotated[str, Field(pattern=MOUNT_TEXT_PATTERN)]
 Mount = Annotated[MountSpec, BeforeValidator(read_mount, json_schema_input_type=MountText | MountSpec)]
 
 
-def mount_targets(mounts: Any) -> Iterator[tuple[int, str]]:  # noqa: ANN401 - sees whatever the file holds
+def mount_targets(mounts: Any) -> Iterator[tuple[int, str]]:
     """Yield where each mount that has a target is mounted, by its place in the list."""
     for number, mount in enumerate(mounts if isinstance(mounts, list | tuple) else [mounts]):
         target = _target(mount)
@@ -298,11 +298,11 @@ def mount_targets(mounts: Any) -> Iterator[tuple[int, str]]:  # noqa: ANN401 - s
             yield number, target.rstrip("/")
 
 
-def _target(mount: Any) -> Any:  # noqa: ANN401 - sees whatever the file holds
+def _target(mount: Any) -> Any:
     return mount.target if isinstance(mount, MountSpec) else target_of(mount)
 
 
-def mounted_twice(mounts: Any) -> Iterator[Problem]:  # noqa: ANN401 - sees whatever the file holds
+def mounted_twice(mounts: Any) -> Iterator[Problem]:
     """Yield the mounts whose target another one before them has."""
     seen: set[str] = set()
     for number, target in mount_targets(mounts):
@@ -311,7 +311,7 @@ def mounted_twice(mounts: Any) -> Iterator[Problem]:  # noqa: ANN401 - sees what
         seen.add(target)
 
 
-def _read_ulimit(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+def _read_ulimit(value: Any) -> Any:
     if not isinstance(value, int | str):
         return value
     soft, colon, hard = value.partition(":") if isinstance(value, str) else (value, "", value)

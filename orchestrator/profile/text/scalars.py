@@ -56,7 +56,7 @@ add_resolvers(Composer)
 class Dumper(yaml.SafeDumper):
     """Quotes what these patterns, or those of YAML 1.1, would take for something other than text."""
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ANN401, ARG002 - PyYAML's signature
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature
         """Return true: a value that occurs twice is written twice."""
         return True
 

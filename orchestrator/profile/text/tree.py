@@ -110,7 +110,7 @@ def nested(path: Sequence[str], entry: Entry) -> Node:
     return node
 
 
-def marked(data: Any, mark: Mark) -> Node:  # noqa: ANN401 - whatever a profile holds
+def marked(data: Any, mark: Mark) -> Node:
     """Return the tree of plain data, all of it at one place."""
     if isinstance(data, Mapping):
         return Node(mark, {key: Entry(mark, marked(item, mark)) for key, item in data.items()})
@@ -119,7 +119,7 @@ def marked(data: Any, mark: Mark) -> Node:  # noqa: ANN401 - whatever a profile 
     return Node(mark, data)
 
 
-def plain(node: Node) -> Any:  # noqa: ANN401 - whatever the file holds
+def plain(node: Node) -> Any:
     """Return the data without its places."""
     if isinstance(node.value, Mapping):
         return {key: plain(entry.node) for key, entry in node.value.items()}

@@ -120,7 +120,7 @@ class Orch:
         *args: str | Path,
         launcher: Sequence[str] = (),
         timeout_s: float = PATIENCE_S,
-        **options: Any,  # noqa: ANN401 - options of Popen
+        **options: Any,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, by a launcher if one is given."""
         options = {"env": self.environ(), "cwd": self.folder, "stdin": subprocess.DEVNULL, **options}
@@ -133,17 +133,17 @@ class Orch:
             check=False,
         )
 
-    def ok(self, *args: str | Path, **options: Any) -> str:  # noqa: ANN401 - options of Popen
+    def ok(self, *args: str | Path, **options: Any) -> str:
         """Run a command that must succeed and return its standard output."""
         done = self(*args, **options)
         assert done.returncode == 0, f"orch {' '.join(map(str, args))} ended with {done.returncode}:\n{done.stderr}"
         return done.stdout
 
-    def json(self, *args: str | Path, **options: Any) -> dict[str, Any]:  # noqa: ANN401 - options of Popen
+    def json(self, *args: str | Path, **options: Any) -> dict[str, Any]:
         """Run a command that must succeed with `--json` and return what it says."""
         return dict(json.loads(self.ok(*args, "--json", **options)))
 
-    def start(self, *args: str | Path, launcher: Sequence[str] = (), **options: Any) -> Started:  # noqa: ANN401 - options of Popen
+    def start(self, *args: str | Path, launcher: Sequence[str] = (), **options: Any) -> Started:
         """Run a command beside the test, by a launcher if one is given."""
         number = next(iter(self._count))
         out_path, err_path = self.folder / f"{number}.out", self.folder / f"{number}.err"
@@ -229,7 +229,7 @@ def open_to_all(folder: Path) -> bool:
 def free_port() -> int:
     """Return a port that nobody listens on, outside the range that the kernel gives to outgoing connections."""
     while True:
-        port = random.randint(20000, 30000)  # noqa: S311 - not a secret
+        port = random.randint(20000, 30000)
         with socket.socket() as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -53,7 +53,7 @@ class Stage:
         self._orch = orch
         self._session = session
 
-    def begin(self, moment: str, label: str = "", **options: Any) -> Run:  # noqa: ANN401 - options of Popen
+    def begin(self, moment: str, label: str = "", **options: Any) -> Run:
         """Start a run and return when it has come to a moment."""
         name, proxy = f"{label}{moment.replace(' ', '-')}", None
         if moment == "getting the image":

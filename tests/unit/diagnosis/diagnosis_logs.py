@@ -3,8 +3,6 @@
 The forms are those of the releases' log statements; models, paths, numbers and errors are our own.
 """
 
-# ruff: noqa: E501 - rows hold lines of logs as they are
-
 from __future__ import annotations
 
 from dataclasses import dataclass

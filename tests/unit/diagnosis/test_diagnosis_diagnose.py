@@ -1,7 +1,5 @@
 """What a failure is called, from whatever is known of it."""
 
-# ruff: noqa: E501 - rows hold lines of logs as they are
-
 from __future__ import annotations
 
 from pathlib import Path

@@ -3,24 +3,37 @@
 Every kind of log is crossed with the forms of many versions of vLLM and with every ending of a server.
 """
 
-# ruff: noqa: E501 - rows hold lines of logs as they are
-
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 from diagnosis_fixtures import FIXTURES, Fixture
-from diagnosis_logs import FORMS, RAY, V0, V012, V085, failed_start, healthy, logged, ready, shutdown, start, uncaught
+from diagnosis_logs import (
+    FORMS,
+    RAY,
+    V0,
+    V012,
+    V085,
+    Form,
+    failed_start,
+    healthy,
+    logged,
+    ready,
+    shutdown,
+    start,
+    uncaught,
+)
 
 from orchestrator.diagnosis import Evidence, diagnose
 from orchestrator.diagnosis.rule import Strength
 from orchestrator.diagnosis.rules import RULES
 
 if TYPE_CHECKING:
-    from diagnosis_logs import Form
-
     from orchestrator.diagnosis import Diagnosis
+
+Lines = Callable[[Form], list[str]]
 
 ENDINGS = {
     "exit 0": Evidence(exit_code=0),
@@ -53,7 +66,7 @@ def test_an_unknown_error_of_a_worker_is_the_root_in_every_form_and_ending(form:
     assert (found.cause, found.root_line, found.process) == ("unknown", ERROR[0], form.worker_name)
 
 
-SURVIVED_AT_START = {
+SURVIVED_AT_START: dict[str, Lines] = {
     "warm-up of the chat template": lambda form: logged(
         form, form.api, "serving.py:217", "Chat template warmup failed", ["KeyError: 'plumage'"], "warmup"
     ),
@@ -69,7 +82,7 @@ SURVIVED_AT_START = {
     ],
     "programs that libraries look for": lambda _: ["sh: 1: lspci: not found", "/bin/sh: line 1: lspci: command not found"],
 }  # fmt: skip
-SURVIVED_LATER = {
+SURVIVED_LATER: dict[str, Lines] = {
     "a request that was refused": lambda form: [
         *logged(form, form.api, "serving_chat.py:200", "Error in preprocessing prompt inputs", ["ValueError: the prompt is empty"], "create"),
         f'{form.api}INFO:     10.3.0.9:51024 - "POST /v1/chat/completions HTTP/1.1" 400 Bad Request',
@@ -90,7 +103,7 @@ SURVIVED_LATER = {
         form, form.api, "serving_completion.py:411", "", ["OSError: [Errno 28] No space left on device"], "create_completion"
     ),
 }  # fmt: skip
-HEALTHY = {
+HEALTHY: dict[str, tuple[Lines, Lines]] = {
     "nothing": (lambda _: [], lambda _: []),
     **{name: (lines, lambda _: []) for name, lines in SURVIVED_AT_START.items()},
     **{name: (lambda _: [], lines) for name, lines in SURVIVED_LATER.items()},

@@ -1,10 +1,8 @@
 """F5: what only points elsewhere is followed to what it points to, in the forms of several versions."""
 
-# ruff: noqa: E501 - rows hold lines of logs as they are
-
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from diagnosis_logs import (
@@ -38,8 +36,8 @@ def named(form: Form) -> str:
 some_forms = pytest.mark.parametrize("form", [V085, V010, V012, V016, V024], ids=named)
 
 
-def diagnosed(lines: list[str], exit_code: int | None = 1, **more: object) -> Diagnosis:
-    return diagnose(Evidence(exit_code=exit_code, log="\n".join(lines), **more))  # type: ignore[arg-type]
+def diagnosed(lines: list[str], exit_code: int | None = 1, **more: Any) -> Diagnosis:
+    return diagnose(Evidence(exit_code=exit_code, log="\n".join(lines), **more))
 
 
 def inspection(form: Form, subprocess: list[str]) -> list[str]:

@@ -1,7 +1,5 @@
 """A log is read line by line: whose each is, how grave, and what it says without its prefixes."""
 
-# ruff: noqa: E501 - rows hold lines of logs as they are
-
 from __future__ import annotations
 
 import pytest

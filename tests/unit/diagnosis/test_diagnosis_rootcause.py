@@ -1,7 +1,5 @@
 """The root cause is the first real error, whichever process raised it and whatever came after it."""
 
-# ruff: noqa: E501 - rows hold lines of logs as they are
-
 from __future__ import annotations
 
 from textwrap import dedent

@@ -1,7 +1,5 @@
 """`orch profile`: data on standard output, everything else on standard error, exit code 2 for faults alone."""
 
-# ruff: noqa: E501 - a row holds an input and the exact text that it gives
-
 from __future__ import annotations
 
 import json

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 END = "\nserver: {model: /m}\n"
 
 
-def options(**container: Any) -> list[str]:  # noqa: ANN401 - settings of a container
+def options(**container: Any) -> list[str]:
     return docker_run_argv(container_spec(a_profile(container=container), Identity("n", "l", "/state")))
 
 

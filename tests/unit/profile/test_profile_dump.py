@@ -1,7 +1,5 @@
 """S2: a resolved profile written out loads back to an equal one, every text byte for byte."""
 
-# ruff: noqa: E501 - a row holds an input and the exact text that it gives
-
 from __future__ import annotations
 
 import tempfile

@@ -1,7 +1,5 @@
 """F4: every fault of a profile at once, each with its place, its key and the nearest valid name."""
 
-# ruff: noqa: E501 - a row holds an input and the exact text that it gives
-
 from __future__ import annotations
 
 import json

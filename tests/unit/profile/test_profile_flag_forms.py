@@ -1,7 +1,5 @@
 """Promise E3: a flag is one flag in whatever form a profile and its bases name it; what is said twice is a fault."""
 
-# ruff: noqa: E501 - a row holds an input and the exact text that it gives
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -111,7 +109,7 @@ TWICE: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-def a_profile(flags: dict[str, Any], image: str = "vllm:0.8.5", **server: Any) -> Profile:  # noqa: ANN401 - any key
+def a_profile(flags: dict[str, Any], image: str = "vllm:0.8.5", **server: Any) -> Profile:
     bench = {"lengths": [[8, 8]], "num_prompts": 700, "repetitions": 2}
     whole = {"model": "/m", "flags": flags, **server}
     return Profile.model_validate({"name": "p", "container": {"image": image}, "server": whole, "bench": bench})

@@ -10,7 +10,7 @@ from orchestrator.profile.schema.profile import Profile
 from orchestrator.vllm.parser import ImageParsers, Option, Parser
 
 
-def option(name: str, *, kind: Any = "text", deprecated: bool = False) -> Option:  # noqa: ANN401 - one of four words
+def option(name: str, *, kind: Any = "text", deprecated: bool = False) -> Option:
     return Option(names=(f"--{name}",), nargs=None, choices=None, kind=kind, deprecated=deprecated)
 
 
@@ -28,7 +28,7 @@ BROKEN = Parser(problem="ImportError: no module", options=())
 ASKED = ImageParsers(python="3.11.2", vllm="0.32.0", serve=SERVE, bench=BENCH)
 
 
-def a_profile(image: str = "x/vllm:0.32.0", client: str = "vllm", **flags: Any) -> Profile:  # noqa: ANN401 - any flag
+def a_profile(image: str = "x/vllm:0.32.0", client: str = "vllm", **flags: Any) -> Profile:
     client_flags = flags.pop("client_flags", {})
     bench = {"lengths": [[8, 8]], "num_prompts": 8, "client": client, "client_flags": client_flags}
     names = {name.replace("_", "-"): value for name, value in flags.items()}

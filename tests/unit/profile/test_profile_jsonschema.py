@@ -1,7 +1,5 @@
 """C4: the committed JSON Schema and the reference page are what the models say, and accept what orch accepts."""
 
-# ruff: noqa: E501 - a row holds an input and the exact text that it gives
-
 from __future__ import annotations
 
 import json

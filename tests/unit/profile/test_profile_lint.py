@@ -1,7 +1,5 @@
 """What a careful engineer is told about a valid profile."""
 
-# ruff: noqa: E501 - a row holds an input and the exact text that it gives
-
 from __future__ import annotations
 
 from typing import Any
@@ -69,7 +67,7 @@ ONE_NODE = (
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"server": {"host": "0.0.0.0"}}, ["server.host: with 0.0.0.0, whoever reaches the node can use the server"]),  # noqa: S104 - what is warned of
+        ({"server": {"host": "0.0.0.0"}}, ["server.host: with 0.0.0.0, whoever reaches the node can use the server"]),
         ({"server": {"host": "::"}}, ["server.host: with ::, whoever reaches the node can use the server"]),
         ({"server": {"flags": {"tensor-parallel-size": 2}}}, ["container.shm_size: 2 workers talk through /dev/shm, which is 64 MB unless set"]),
         ({"server": {"flags": {"api_key": "x"}}}, ["server.flags.api-key: stands in the container's definition; set VLLM_API_KEY from a secret"]),

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from profile_folder import SHIPPED
+from samples import from_node
 
 from orchestrator.lint.lint import lint
 from orchestrator.plan.sweep import points
@@ -58,7 +59,7 @@ def test_ds_671b_awq_has_the_guides_container() -> None:
         ("/opt/hyhal", "/opt/hyhal", True),
         ("/usr/local/hyhal", "/usr/local/hyhal", True),
     ]
-    assert [(device.source, device.target, device.permissions) for device in container.devices] == [
+    assert [(device.source, device.target, device.permissions) for device in from_node(container.devices)] == [
         ("/dev/kfd", "/dev/kfd", "rwm"),
         ("/dev/mkfd", "/dev/mkfd", "rwm"),
         ("/dev/dri", "/dev/dri", "rwm"),

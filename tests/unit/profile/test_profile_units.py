@@ -1,7 +1,5 @@
 """Sizes and durations as people write them."""
 
-# ruff: noqa: E501 - a row holds an input and the exact text that it gives
-
 from __future__ import annotations
 
 import pytest

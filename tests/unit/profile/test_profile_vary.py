@@ -1,7 +1,5 @@
 """F4: faults of a `vary` section, and of what its variants come to, are told at once, each at the value to blame."""
 
-# ruff: noqa: E501 - a row holds an input and the exact text that it gives
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

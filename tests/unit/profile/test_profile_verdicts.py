@@ -1,7 +1,5 @@
 """Promise C4: orch and the JSON Schema judge alike; rules that a schema cannot say are listed with the reason."""
 
-# ruff: noqa: E501 - a row holds a whole fragment
-
 from __future__ import annotations
 
 import json
@@ -118,9 +116,9 @@ def judged(folder: Folder, text: str, base: str = "") -> Judged:
     return Judged(text, tuple(fault.partition(" — ")[2] for fault in faults), VALIDATOR.is_valid(plain(root)))
 
 
-def put(value: Any, *keys: str, sweep: dict[str, Any] | None = None) -> dict[str, Any]:  # noqa: ANN401 - any value
+def put(value: Any, *keys: str, sweep: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return a whole profile with a value at some keys."""
-    data = json.loads(json.dumps({**HEAD, "bench": sweep} if sweep else HEAD))
+    data: dict[str, Any] = json.loads(json.dumps({**HEAD, "bench": sweep} if sweep else HEAD))
     inner = data
     for key in keys[:-1]:
         inner[key] = inner[key] if isinstance(inner.get(key), dict) else {}
@@ -159,7 +157,7 @@ def profiles() -> Iterator[dict[str, Any]]:
         yield from _of_datasets(value)
 
 
-def _inner(value: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - any value
+def _inner(value: Any) -> Iterator[dict[str, Any]]:
     """Yield profiles with a value at each key of the mappings within sections."""
     for place, models, beside in INNER:
         keys, listed = place.removesuffix("[]").split("."), place.endswith("[]")
@@ -168,8 +166,9 @@ def _inner(value: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - any value
             yield put([made] if listed else made, *keys, sweep=SWEEP if keys[0] == "bench" else None)
 
 
-def _of_datasets(value: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - any value
-    for name, model in {**NAMED, "timed_trace": OtherDataset}.items():
+def _of_datasets(value: Any) -> Iterator[dict[str, Any]]:
+    models: dict[str, type[BaseModel]] = {**NAMED, "timed_trace": OtherDataset}
+    for name, model in models.items():
         drawn = name.startswith("random") or name == "sonnet"
         sweep = {"num_prompts": 20, **({"lengths": [[64, 16]]} if drawn else {}), **SENT_BY.get(name, {})}
         for key in keys_of(model):
@@ -243,7 +242,7 @@ POINTS = "container: {image: i}\nserver: {model: m}\nbench: {num_prompts: 5, len
         ("container: {image: i}\nserver: {model: m}\nvary: {axes: {server.port: [1, 2]}, linked: [[server.port]]}\n", False),
     ],
 )  # fmt: skip
-def test_both_judge_alike(folder: Folder, text: str, taken: bool) -> None:  # noqa: FBT001 - a verdict
+def test_both_judge_alike(folder: Folder, text: str, taken: bool) -> None:
     item = judged(folder, text)
     assert (not item.problems, item.valid) == (taken, taken), item.problems
 

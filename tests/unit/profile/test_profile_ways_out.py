@@ -1,7 +1,5 @@
 """Promise F4: what orch does not take is refused with what to write instead, from one place."""
 
-# ruff: noqa: E501 - a row holds an input and the exact text that it gives
-
 from __future__ import annotations
 
 import re

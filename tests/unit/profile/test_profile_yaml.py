@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def read(text: str) -> Any:  # noqa: ANN401 - whatever the text holds
+def read(text: str) -> Any:
     document = parse(text, "f")
     assert document.faults == ()
     assert document.root is not None

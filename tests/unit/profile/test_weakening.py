@@ -1,7 +1,5 @@
 """S3: every setting that weakens the container's isolation is named, and nothing else."""
 
-# ruff: noqa: E501 - a row holds an input and the exact text that it gives
-
 from __future__ import annotations
 
 from typing import Any

@@ -54,7 +54,7 @@ class Reply:
     status: int
     body: bytes
 
-    def json(self) -> Any:  # noqa: ANN401 - whatever the server says
+    def json(self) -> Any:
         return json.loads(self.body)
 
     def events(self) -> list[Any]:
@@ -154,7 +154,7 @@ class Serving:
         self.servers.append(server)
         return server
 
-    def __call__(self, *flags: object, **settings: Any) -> Server:  # noqa: ANN401 - those of `start`
+    def __call__(self, *flags: object, **settings: Any) -> Server:
         """Start a server and wait until it is healthy."""
         return self.start(*flags, **settings).wait_healthy()
 

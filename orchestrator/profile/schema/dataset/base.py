@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
 
-from orchestrator.profile.schema.together import Lacking, Problem, checked, given
+from orchestrator.profile.schema.problems import Lacking, Problem, checked, given
 from orchestrator.profile.schema.values import AbsolutePath, Grown, NodeFile, Text
 from orchestrator.profile.text.names import did_you_mean, nearest
 
@@ -22,7 +22,7 @@ NAMES = (
 """The datasets that have keys of their own."""
 
 
-def _in_the_container(path: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+def _in_the_container(path: Any) -> Any:
     if isinstance(path, str) and path and not path.startswith("/"):
         raise ValueError(f"must be an absolute path in the container; of a file of the node write file: {path}")
     return path
@@ -51,7 +51,7 @@ class Dataset(Grown):
 
     @field_validator("name", mode="before")
     @classmethod
-    def _name_is_not_mistyped(cls, name: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    def _name_is_not_mistyped(cls, name: Any) -> Any:
         if isinstance(name, str) and (meant := mistyped(name)):
             raise ValueError(f"unknown dataset{did_you_mean(meant)}")
         return name
@@ -120,7 +120,7 @@ class FileDataset(Dataset):
 
     @field_validator("path", mode="wrap")
     @classmethod
-    def _one_place(cls, path: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    def _one_place(cls, path: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
         return checked(path, handler, cls._misplaced(path, info))
 
     @classmethod
@@ -133,7 +133,7 @@ class FileDataset(Dataset):
             yield (), Lacking(text, "bench.dataset.file", "bench.dataset.path")
 
 
-def json_lines(file: Any, handler: ValidatorFunctionWrapHandler, name: str) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+def json_lines(file: Any, handler: ValidatorFunctionWrapHandler, name: str) -> Any:
     """Return the file of a dataset that is JSON Lines; its name says so, or is a fault."""
     wrong = isinstance(file, str) and not file.endswith(JSON_LINES)
     problem = f"the file of a {name} dataset is JSON Lines, and its name must end in {JSON_LINES}"

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, StrictBool, ValidationInfo
 
 from orchestrator.profile.schema.dataset.base import FileDataset
-from orchestrator.profile.schema.together import Lacking, Problem, given
+from orchestrator.profile.schema.problems import Lacking, Problem, given
 from orchestrator.profile.schema.values import Count, Text
 
 

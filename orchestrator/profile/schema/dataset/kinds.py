@@ -75,7 +75,7 @@ class CustomDataset(FileDataset):
 
     @field_validator("file", "path", mode="wrap")
     @classmethod
-    def _json_lines(cls, file: Any, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    def _json_lines(cls, file: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         return json_lines(file, handler, "custom")
 
 
@@ -97,7 +97,7 @@ class CustomMediaDataset(FileDataset):
 
     @field_validator("file", "path", mode="wrap")
     @classmethod
-    def _json_lines(cls, file: Any, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+    def _json_lines(cls, file: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         return json_lines(file, handler, "custom")
 
 
@@ -125,7 +125,7 @@ class OtherDataset(FileDataset):
     """Name of the dataset as the client knows it, such as `burstgpt` or `timed_trace`."""
 
 
-def _kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
+def _kind(value: Any) -> str:
     if isinstance(value, Dataset):
         name = value.name
     else:

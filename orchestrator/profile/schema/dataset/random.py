@@ -11,7 +11,7 @@ from orchestrator.profile.schema.dataset.base import Dataset, Length
 from orchestrator.profile.schema.values import Count, Section
 
 
-def _ratio(value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+def _ratio(value: Any) -> Any:
     if isinstance(value, int | float) and value >= 1:
         raise ValueError(
             "must be less than 1, and 0 for exact lengths; a script that draws lengths from X·r to X is told its own: "
@@ -36,7 +36,7 @@ class RangeRatio(Section):
     """Of outputs."""
 
 
-def _ratio_kind(value: Any) -> str:  # noqa: ANN401 - sees whatever the file holds
+def _ratio_kind(value: Any) -> str:
     return "<each>" if isinstance(value, RangeRatio | Mapping) else "<both>"
 
 
@@ -115,7 +115,7 @@ class RandomRerankDataset(_Drawn):
 
     @field_validator("reranker")
     @classmethod
-    def _batch_holds_the_query(cls, reranker: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic calls it
+    def _batch_holds_the_query(cls, reranker: bool, info: ValidationInfo) -> bool:
         if not reranker and info.data.get("batch_size") == 1:
             raise ValueError("without a reranker batch_size counts the query too, and must be 2 or more")
         return reranker

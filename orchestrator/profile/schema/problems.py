@@ -28,7 +28,7 @@ class Lacking(ValueError):
         self.keys = tuple(tuple(path.split(".")) for path in paths)
 
 
-def checked(value: Any, handler: Callable[[Any], Any], problems: Iterable[Problem]) -> Any:  # noqa: ANN401 - a validator sees whatever the file holds
+def checked(value: Any, handler: Callable[[Any], Any], problems: Iterable[Problem]) -> Any:
     """Return what the inner validators make of a value; raise ValidationError with their faults and these problems."""
     try:
         made = handler(value)

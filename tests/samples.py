@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.deployment.folder import Record
 from orchestrator.deployment.hold import Holds
+from orchestrator.engine import Engine
 from orchestrator.events import Listener, unheard
 from orchestrator.folders import folders
 from orchestrator.interruption import Interruption
@@ -14,6 +16,7 @@ from orchestrator.jobs.places import Place
 from orchestrator.measuring.driver import Client
 from orchestrator.plan.sweep import sweep
 from orchestrator.profile.schema.bench import Bench
+from orchestrator.profile.schema.devices import CdiDevice, DeviceSpec
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.runs.directory import RunDirectory, create_run
 from orchestrator.runs.journal import Journal
@@ -198,6 +201,20 @@ def a_client(**fields: object) -> Client:
     return Client(**{**usual, **fields})
 
 
-def a_place(listener: Listener = unheard, engine: object = None) -> Place:
+def from_node(devices: Sequence[DeviceSpec | CdiDevice]) -> list[DeviceSpec]:
+    """Devices that are all files of the node."""
+    found = [device for device in devices if isinstance(device, DeviceSpec)]
+    assert len(found) == len(devices)
+    return found
+
+
+class NoEngine(Engine):
+    """An engine that nobody asks for anything."""
+
+    def __init__(self) -> None:
+        self.url = ""
+
+
+def a_place(listener: Listener = unheard, engine: Engine | None = None) -> Place:
     """A place where jobs are done, on no engine unless one is given."""
-    return Place(folders({}), engine, Holds(), Interruption(), listener, Journal())  # type: ignore[arg-type]
+    return Place(folders({}), engine or NoEngine(), Holds(), Interruption(), listener, Journal())

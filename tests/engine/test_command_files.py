@@ -1,4 +1,4 @@
-"""S1 and C3: the container's command is short, its programs are files that stay as long as it can be started again."""
+"""The container's command is short, its programs are files that stay as long as it can be started again."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_command_is_short_and_starts_again_as_long_as_the_container_is_there
     for _ in range(2):
         containers.docker("restart", "--time", "3", f"orch-{name}")
         answers_at(orch.json("plan", name)["profile"]["server"]["port"])
-    assert orch.json("status", name)["state"] == "healthy"
+    assert orch.json("status", name)["healthy"]
     orch.ok("down", name)
     assert not folder_of(made).exists()
 
@@ -64,7 +64,7 @@ def test_a_deployment_whose_folder_has_no_programs_is_measured_judged_and_ended(
     folder = folder_of(containers.inspect(f"orch-{name}"))
     for program in PROGRAMS:
         (folder / program).unlink()
-    assert orch.json("status", name)["state"] == "healthy"
+    assert orch.json("status", name)["healthy"]
     assert orch.json("bench", "--name", name)["results"][0]["completed"] == 4
     assert name in orch.ok("ps")
     assert orch.ok("down", name) == f"{name} is down\n"
@@ -81,7 +81,7 @@ def test_a_user_of_the_container_reads_them_whatever_the_umask_and_with_a_root_t
         orch.ok("up", name)
     finally:
         os.umask(before)
-    assert orch.json("status", name)["state"] == "healthy"
+    assert orch.json("status", name)["healthy"]
     orch.ok("down", name)
 
 

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import click
 
 from orchestrator import __version__
-from orchestrator.cli.lazy import LazyGroup
+from orchestrator.cli.commands import deployments, files, jobs
 from orchestrator.cli.output import say
 from orchestrator.errors import ExitCode, Interrupted, OrchError, OutputError
 
@@ -26,7 +26,7 @@ GARBAGE = 100_000
 """Objects made and not dropped before garbage is looked for; Python's own 700 is for programs that start with few."""
 
 
-class Orch(LazyGroup):
+class Orch(click.Group):
     """The group of all commands; a reader that goes away ends it as it ends other programs."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # noqa: ANN401 - click's signature
@@ -60,26 +60,7 @@ def _no_more_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-COMMANDS = {
-    "run": ("orchestrator.cli.run:run", "Bring a deployment up, benchmark it and take it down again."),
-    "up": ("orchestrator.cli.up:up", "Start a container with a vLLM server and wait until it is healthy."),
-    "bench": ("orchestrator.cli.bench:bench", "Run a benchmark sweep inside the deployment that is up."),
-    "down": ("orchestrator.cli.down:down", "End a deployment: stop its server and remove its container."),
-    "status": ("orchestrator.cli.status:status", "Say how one deployment is: container, health, model, who wants it."),
-    "ps": ("orchestrator.cli.ps:ps", "List the deployments on this node: what is up, whose it is, what it holds."),
-    "logs": ("orchestrator.cli.logs:logs", "Write the server's log to standard output, its secrets masked."),
-    "gc": ("orchestrator.cli.gc:gc", "Remove deployments whose owner is dead or whose time is up."),
-    "plan": ("orchestrator.cli.plan:plan", "Show what a profile comes to; nothing is started."),
-    "search": ("orchestrator.cli.search:search", "Find the highest load that meets all objectives."),
-    "profile": ("orchestrator.cli.profile:profile", "List, show and check profiles."),
-    "results": ("orchestrator.cli.results:results", "List runs, show their results, write them as CSV."),
-}
-"""Where each command is, and what the list of commands says of it."""
-
-
-@click.group(
-    cls=Orch, commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
-)
+@click.group(cls=Orch, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="orch")
 @click.option("--debug", is_flag=True, envvar="ORCH_DEBUG", help="Show a traceback with every error.")
 def orch(debug: bool) -> None:
@@ -90,6 +71,11 @@ def orch(debug: bool) -> None:
     orch up ds-671b-awq && orch bench         the same in steps
     """  # noqa: D301 - click wants the control character
     click.get_current_context().meta["debug"] = debug
+
+
+for command in (jobs.run, jobs.up, jobs.bench, deployments.down, deployments.status, deployments.ps, deployments.logs,
+                deployments.gc, files.plan, jobs.search, files.profile, files.results):  # fmt: skip
+    orch.add_command(command)
 
 
 def main() -> None:

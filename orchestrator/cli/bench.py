@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import click
-
-from orchestrator.cli import options
 from orchestrator.cli.loading import load
 from orchestrator.cli.plan import show_plan
 from orchestrator.cli.session import session
@@ -14,15 +11,6 @@ from orchestrator.jobs import attached, going_on
 from orchestrator.plan.variants import only_variant
 
 
-@click.command()
-@options.optional_profile_argument
-@options.name
-@options.resume
-@options.wait
-@options.sets
-@options.dry_run
-@options.quiet
-@options.json_output
 def bench(
     profile: str | None,
     name: str | None,
@@ -33,14 +21,7 @@ def bench(
     quiet: bool,
     as_json: bool,
 ) -> int:
-    """Run a benchmark sweep inside the deployment that is up.
-
-    Without PROFILE the sweep is the one of the profile that the deployment was made from. With PROFILE its own sweep
-    is run, provided that its container and server are those of the deployment.
-
-    With --resume the measurements that a run, or a study, has not done are taken, under the conditions it was begun
-    under: in the deployment that is up if it fits, else in one that is made for it and torn down again.
-    """
+    """Run a benchmark sweep inside the deployment that is up."""
     if resume is not None and dry_run:
         raise UsageError("--dry-run does not go with --resume", f"What {resume} has: orch results show {resume}")
     if resume is not None and sets and profile is None:

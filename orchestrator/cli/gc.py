@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import click
-
-from orchestrator.cli import options
 from orchestrator.cli.output import emit, emit_json
 from orchestrator.cli.settings import settings
 from orchestrator.deployment.registry import collect_garbage
 from orchestrator.engine import connect
 
 
-@click.command()
-@options.json_output
 def gc(as_json: bool) -> None:
     """Remove deployments whose owner is dead or whose time is up, and nothing else."""
     here = settings()

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import click
-
-from orchestrator.cli import options
 from orchestrator.cli.loading import load, read_paths
 from orchestrator.cli.output import emit, emit_json
 from orchestrator.cli.settings import settings
@@ -17,19 +14,8 @@ from orchestrator.profile.schema.profile import Profile
 from orchestrator.report.plans import plan_data, plan_lines
 
 
-@click.command()
-@options.profile_argument
-@options.name
-@options.sets
-@options.json_output
 def plan(profile: str, name: str | None, sets: tuple[str, ...], as_json: bool) -> None:
-    """Show what a profile comes to; nothing is started and no engine is needed.
-
-    The docker run line, the server's command, each point with its benchmark command, settings that weaken the
-    container's isolation, and an estimate of the time. The printed line makes the same container as orch does.
-
-    Of a profile that varies its server: how many servers are started, and all of this for each of them.
-    """
+    """Show what a profile comes to; nothing is started and no engine is needed."""
     resolved = load(profile, sets)
     show_plan(resolved, name, as_json=as_json, paths=read_paths(profile, sets))
 

@@ -6,11 +6,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import click
 from rich import box
 from rich.table import Table
 
-from orchestrator.cli import options
 from orchestrator.cli.output import emit, emit_json, emit_table
 from orchestrator.cli.settings import settings
 from orchestrator.deployment.registry import deployments
@@ -18,8 +16,6 @@ from orchestrator.engine import connect
 from orchestrator.units import format_duration
 
 
-@click.command()
-@options.json_output
 def ps(as_json: bool) -> None:
     """List the deployments on this node: what is up, whose it is, since when and until when, what it holds and why."""
     found = deployments(connect(settings().environ))

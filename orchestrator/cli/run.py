@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import click
-
-from orchestrator.cli import options
 from orchestrator.cli.loading import load
 from orchestrator.cli.plan import show_plan
 from orchestrator.cli.session import session
@@ -15,14 +12,6 @@ from orchestrator.plan.suits import bench_of
 from orchestrator.plan.variants import variants
 
 
-@click.command()
-@options.profile_argument
-@options.name
-@options.wait
-@options.sets
-@options.dry_run
-@options.quiet
-@options.json_output
 def run(
     profile: str,
     name: str | None,
@@ -32,13 +21,7 @@ def run(
     quiet: bool,
     as_json: bool,
 ) -> int:
-    """Bring a deployment up, benchmark it and take it down again.
-
-    Whatever happens on the way, nothing is left running; what was measured until then is kept.
-
-    A profile that varies its server is a study: one server after the other is brought up, benchmarked and taken down,
-    and one table shows all of them. A server that does not start does not end the others; the exit code is 1 then.
-    """
+    """Bring a deployment up, benchmark it and take it down again."""
     resolved = load(profile, sets, to_start=not dry_run)
     chosen = variants(resolved)
     for variant in chosen:

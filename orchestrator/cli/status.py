@@ -5,9 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import click
-
-from orchestrator.cli import options
 from orchestrator.cli.output import emit, emit_json, say
 from orchestrator.cli.settings import settings
 from orchestrator.deployment.registry import choose, deployments
@@ -16,9 +13,6 @@ from orchestrator.errors import ExitCode
 from orchestrator.jobs import state
 
 
-@click.command()
-@options.deployment_argument
-@options.json_output
 def status(name: str | None, as_json: bool) -> int:
     """Say how one deployment is: container, health, model, who wants it. Exit code 1 if it is not healthy."""
     engine = connect(settings().environ)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import click
-
-from orchestrator.cli import options
 from orchestrator.cli.loading import load
 from orchestrator.cli.output import emit, emit_json
 from orchestrator.cli.plan import show_plan
@@ -13,15 +10,6 @@ from orchestrator.jobs import deployments
 from orchestrator.plan.variants import only_variant
 
 
-@click.command()
-@options.profile_argument
-@options.name
-@options.ttl
-@options.wait
-@options.sets
-@options.dry_run
-@options.quiet
-@options.json_output
 def up(
     profile: str,
     name: str | None,
@@ -32,11 +20,7 @@ def up(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Start a container with a vLLM server and wait until it is healthy.
-
-    The deployment stays until `orch down`, or until its --ttl is over. If the same deployment is up and healthy
-    already, nothing is done but to begin its --ttl anew.
-    """
+    """Start a container with a vLLM server and wait until it is healthy."""
     resolved = only_variant(load(profile, sets, to_start=not dry_run))
     name = name or resolved.name
     if dry_run:

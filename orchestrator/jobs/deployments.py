@@ -13,7 +13,7 @@ from orchestrator.deployment.registry import Listed, choose, deployments
 from orchestrator.deployment.running import server_api
 from orchestrator.deployment.teardown import teardown
 from orchestrator.engine import Engine
-from orchestrator.errors import Busy, UsageError
+from orchestrator.errors import Busy
 from orchestrator.jobs.events import AlreadyUp
 from orchestrator.jobs.places import Place
 from orchestrator.plan import labels
@@ -76,7 +76,7 @@ def to_end(found: Sequence[Listed], name: str | None, *, everything: bool, force
     Args:
         found: Those that there are.
         name: Which one; the only one unless given.
-        everything: All that no living orch owns.
+        everything: All that no living orch owns, whatever the name.
         force: Also those that one owns.
 
     Raises:
@@ -99,11 +99,8 @@ def down(
     """End deployments; return those that there were, and those that were ended. See `to_end` for which.
 
     Raises:
-        UsageError: When a name and all of them are asked for.
         TeardownIncomplete: When something may still be there.
     """
-    if everything and name is not None:
-        raise UsageError(f"--all ends every deployment, {name} names one", "Give one or the other.")
     found = deployments(engine)
     chosen = to_end(found, name, everything=everything, force=force)
     for deployment in chosen:

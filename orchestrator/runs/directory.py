@@ -5,6 +5,7 @@ profile.yaml                      the resolved profile
 points/<id>/r<n>/record.json      one measurement; result.json is vLLM's own, byte for byte; client.log
 warmup/                           the same for the warm-up
 logs/server.log                   the server's output
+events.jsonl                      what happened, a line for each event; see `orchestrator.runs.journal`
 summary.csv                       the table, derived
 """
 

@@ -40,9 +40,9 @@ class Journal:
     @contextlib.contextmanager
     def of(self, directory: RunDirectory) -> Iterator[None]:
         """Write into a run while the context lasts, first what came before it."""
-        with (directory.path / FILE).open("a", encoding="utf-8") as file:
-            with self._lock:
-                self._file = file
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(OSError), self._lock:
+                self._file = stack.enter_context((directory.path / FILE).open("a", encoding="utf-8"))
                 for line in self._early:
                     self._write(line)
                 self._early.clear()

@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-import click
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.cli import options
 from orchestrator.cli.output import emit_json, emit_table, say
 from orchestrator.cli.settings import settings
 from orchestrator.profile.text.find import ProfileSummary, list_profiles
 
 
-@click.command("list")
-@options.json_output
 def list_command(as_json: bool) -> None:
     """List the profiles that go by name, first match first."""
     search = settings().profiles

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import click
-
 from orchestrator.cli.output import emit
 from orchestrator.profile.docs.jsonschema import schema_text
 
 
-@click.command("schema")
 def schema_command() -> None:
     """Print the JSON Schema of a profile's file, for editors."""
     emit(schema_text().removesuffix("\n"))

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
-
-from orchestrator.cli import options
 from orchestrator.cli.loading import load
 from orchestrator.cli.output import emit, emit_json, say
 from orchestrator.cli.settings import settings
@@ -16,16 +13,8 @@ from orchestrator.profile.text.document import read_text
 from orchestrator.profile.text.find import find_profile
 
 
-@click.command("show")
-@options.profile_argument
-@click.option("--resolved", is_flag=True, help="Show what comes out: bases merged, defaults filled.")
-@options.sets
-@options.json_output
 def show_command(profile: str, resolved: bool, sets: tuple[str, ...], as_json: bool) -> None:
-    """Show a profile as it is written, or resolved.
-
-    The resolved profile is itself a profile: saved to a file, it loads to the same.
-    """
+    """Show a profile as it is written, or resolved."""
     if sets and not resolved:
         raise UsageError("--set changes what comes out, not what is written", "add --resolved")
     path = find_profile(profile, settings().profiles)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from orchestrator.cli import options
 from orchestrator.cli.output import say
 from orchestrator.cli.settings import settings
 from orchestrator.report.remarks import ending
@@ -12,9 +11,6 @@ from orchestrator.report.table import guide_csv, study_csv, study_guide_csv, sum
 from orchestrator.runs.study import Study, find
 
 
-@click.command("csv")
-@options.run_argument
-@click.option("--guide", is_flag=True, help="Only the ten columns of the DCU guide, under its names and in its order.")
 def csv_(run: str | None, guide: bool) -> None:
     """Write the results of a run or a study as CSV, everything in one wide table."""
     found = find(settings().runs, run)

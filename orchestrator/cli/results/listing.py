@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import click
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.cli import options
 from orchestrator.cli.output import emit, emit_json, emit_table
 from orchestrator.cli.settings import settings
 from orchestrator.plan.variants import label
@@ -18,8 +16,6 @@ from orchestrator.report.data import runs_data
 from orchestrator.runs.directory import list_runs
 
 
-@click.command("list")
-@options.json_output
 def list_(as_json: bool) -> None:
     """List the runs, newest last."""
     rows = runs_data(list_runs(settings().runs))

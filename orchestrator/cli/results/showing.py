@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import click
-
-from orchestrator.cli import options
 from orchestrator.cli.output import say
 from orchestrator.cli.settings import settings
 from orchestrator.cli.show import show as show_results
@@ -12,9 +9,6 @@ from orchestrator.report.remarks import ending
 from orchestrator.runs.study import Study, find
 
 
-@click.command()
-@options.run_argument
-@options.json_output
 def show(run: str | None, as_json: bool) -> None:
     """Show the results of a run, or of a study in one table."""
     found = find(settings().runs, run)

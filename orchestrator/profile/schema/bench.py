@@ -33,9 +33,9 @@ from orchestrator.profile.schema.bench_kinds import (
 from orchestrator.profile.schema.dataset.kinds import AnyDataset, Dataset, RandomDataset
 from orchestrator.profile.schema.flag_names import check_flags
 from orchestrator.profile.schema.precision import Repetitions, Until
+from orchestrator.profile.schema.quantities import Duration
 from orchestrator.profile.schema.together import UP, checked, raise_all
 from orchestrator.profile.schema.values import Count, Flags, Grown
-from orchestrator.units import Duration
 from orchestrator.workload.arrival import POISSON, RampUp
 from orchestrator.workload.backend import BACKENDS, COMPLETIONS, backend_of
 

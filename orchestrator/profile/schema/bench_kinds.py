@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 
 from orchestrator.profile.schema.arrival import as_list
+from orchestrator.profile.schema.quantities import Duration
 from orchestrator.profile.schema.values import ABSOLUTE_PATH_PATTERN, AbsolutePath, Count, Section, Text
 from orchestrator.profile.text.names import did_you_mean, nearest
-from orchestrator.units import Duration
 from orchestrator.workload.backend import BACKENDS, OTHER_NAMES
 
 

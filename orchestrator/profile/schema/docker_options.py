@@ -16,6 +16,7 @@ from orchestrator.profile.schema.patterns import (
     HOST_NAME_PATTERN,
     HOST_TEXT_PATTERN,
 )
+from orchestrator.profile.schema.quantities import Size, SizeOrUnlimited
 from orchestrator.profile.schema.values import (
     CGROUP_RULE_PATTERN,
     HOST_PATTERN,
@@ -30,7 +31,6 @@ from orchestrator.profile.schema.values import (
     Text,
     listed,
 )
-from orchestrator.units import Size, SizeOrUnlimited
 
 LABEL_PREFIX = "orch."
 """Labels of this beginning are orch's own; `orchestrator.plan.labels` names them."""

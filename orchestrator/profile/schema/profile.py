@@ -30,6 +30,7 @@ from orchestrator.profile.schema.docker_options import DockerOptions
 from orchestrator.profile.schema.flag_names import check_flags
 from orchestrator.profile.schema.pairs import PLAIN
 from orchestrator.profile.schema.patterns import ADDRESS_PATTERN, NETWORK_PATTERN, ULIMIT_PAIR_PATTERN
+from orchestrator.profile.schema.quantities import Duration, Size
 from orchestrator.profile.schema.together import Problem, checked, raise_all
 from orchestrator.profile.schema.values import (
     CAPABILITY_PATTERN,
@@ -59,7 +60,6 @@ from orchestrator.profile.schema.values import (
     mounted_twice,
 )
 from orchestrator.profile.schema.vary import Vary
-from orchestrator.units import Duration, Size
 from orchestrator.vllm.command import command_problem
 from orchestrator.vllm.command_spelling import spelling_problem
 

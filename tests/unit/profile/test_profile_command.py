@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from fake_engine import FakeEngine
 from profile_folder import GOOD, SHIPPED
 
-from orchestrator.cli.profile import profile as command
+from orchestrator.cli.commands.files import profile as command
 from orchestrator.errors import ProfileError, UsageError
 from orchestrator.profile.docs.jsonschema import schema_text
 from orchestrator.profile.reading.load import load_profile

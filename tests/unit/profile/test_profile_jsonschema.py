@@ -20,7 +20,7 @@ import orchestrator.profile
 from orchestrator.profile.docs.jsonschema import json_schema, schema_text
 from orchestrator.profile.docs.reference import reference
 from orchestrator.profile.schema.profile import Profile
-from orchestrator.units import Duration, Size
+from orchestrator.profile.schema.quantities import Duration, Size
 
 PACKAGE = Path(orchestrator.profile.__file__).parent
 COMMITTED = PACKAGE / "docs" / "profile.schema.json"

@@ -54,7 +54,8 @@ VARIABLES = {
     "configuration folder (`~/.config`) and the profiles that come with orch.",
     "ORCH_DEBUG": "Not empty: the same as `--debug`.",
     "DOCKER_HOST": "Docker engine to use, with `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH` as docker knows them. "
-    "Without it `/var/run/docker.sock`.",
+    "It must be this machine's own: `unix://…`, or `tcp://` to an address of this machine. Without it "
+    "`/var/run/docker.sock`.",
     "NO_COLOR": "Not empty: no colours.",
     "XDG_DATA_HOME": "Takes the place of `~/.local/share`.",
     "XDG_CACHE_HOME": "Takes the place of `~/.cache`, where `orch/parsers` keeps what images said of their flags.",

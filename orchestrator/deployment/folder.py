@@ -1,4 +1,4 @@
-"""A deployment's folder on the node: lease, record, secrets and resolved profile, seen read-only by the container."""
+"""A deployment's folder on the node: lease, programs, record, secrets and profile, seen read-only by the container."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from orchestrator.errors import EnvironmentFault
 from orchestrator.files import make_folder, may_exist, write_atomic
+from orchestrator.inside import FILES
 from orchestrator.mask import Mask
 from orchestrator.plan.container import Identity
 from orchestrator.profile.dump import dump_profile
@@ -62,10 +63,16 @@ def new_identity(state: Path, name: str) -> Identity:
 
 
 def make_deployment_folder(state: Path, identity: Identity, profile: Profile, values: Mapping[str, str]) -> Path:
-    """Make the folder of a deployment, with the values of its secrets readable by its owner alone."""
+    """Make the folder of a deployment, with the values of its secrets readable by its owner alone.
+
+    The programs of the container's command are copies: a container starts again with what it was made with, whatever
+    becomes of this installation of orch.
+    """
     make_state_folder(state)
     folder = make_folder(Path(identity.folder), 0o755)
     folder.chmod(0o755)
+    for program in FILES:
+        write_atomic(folder / program.name, program.read_bytes())
     write_atomic(folder / PROFILE, dump_profile(profile))
     if values:
         owner = _secrets_owner(profile.container.user)

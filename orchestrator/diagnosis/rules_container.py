@@ -164,16 +164,18 @@ RULES = (
         log=texts(
             r"exec: (?P<command>[\w./+-]+): (?:command )?not found$",
             (
-                r"^(?:orch|bash|sh|/bin/sh|/bin/bash): line \d+: (?!/opt/dtk|\S*(?:nvcc|hipcc|clang|gcc|\+\+|cc"
-                r"|ninja):)(?P<command>[\w./+-]+): (?:command )?not found$"
+                r"^(?:orch|/run/orch/source\.sh|bash|sh|/bin/sh|/bin/bash): line \d+: "
+                r"(?!/opt/dtk|\S*(?:nvcc|hipcc|clang|gcc|\+\+|cc|ninja):)"
+                r"(?P<command>[\w./+-]+): (?:command )?not found$"
             ),
             (
                 r"^(?:/bin/)?sh: \d+: (?!/opt/dtk|\S*(?:nvcc|hipcc|clang|gcc|\+\+|/cc"
                 r"|ninja):)(?P<command>[\w./+-]+): not found$"
             ),
             (
-                r"^(?:orch|bash|sh|/bin/sh|/bin/bash): line \d+: (?!/opt/dtk)(?P<command>/[\w./+-]+): (?:No such "
-                r"file or directory|cannot execute: required file not found)$"
+                r"^(?:orch|/run/orch/source\.sh|bash|sh|/bin/sh|/bin/bash): line \d+: "
+                r"(?!/opt/dtk)(?P<command>/[\w./+-]+): "
+                r"(?:No such file or directory|cannot execute: required file not found)$"
             ),
             r"env: [‘'\"]?(?P<command>[\w./+-]+)[’'\"]?: No such file or directory",
             r"FATAL tini \(\d+\)\] exec (?P<command>\S+) failed: No such file or directory",
@@ -212,6 +214,25 @@ RULES = (
             "If only its variables are wanted, leave the file out and write them in container.env.",
         ),
         log=texts(r"^orch: (?P<file>\S.*) ended the shell that was to go on"),
+        strength=Strength.CERTAIN,
+    ),
+    Rule(
+        id="program-file-missing",
+        title="a program of orch is not in the deployment's folder: {program}",
+        why=(
+            "The container's command starts programs of orch from the deployment's folder on the node, which it sees "
+            "as /run/orch. Something emptied that folder, the lines before a printed docker run were left out, or the "
+            "container's user may not read it."
+        ),
+        advice=(
+            "End the deployment and start it anew: orch down   then: orch up",
+            "By hand: first the lines that orch plan prints before docker run, on a machine that has orch.",
+            "Does something clean up the state folder? Choose another with ORCH_STATE_DIR.",
+        ),
+        log=texts(
+            r"can't open file '(?P<program>/run/orch/[\w.]+)'",
+            r"^bash: (?P<program>/run/orch/[\w.]+): (?:No such file or directory|Permission denied)$",
+        ),
         strength=Strength.CERTAIN,
     ),
     Rule(

@@ -16,6 +16,7 @@ import docker
 import docker.errors
 import docker.utils
 
+from orchestrator.engine.address import HERE, check_is_here
 from orchestrator.engine.create import create_arguments
 from orchestrator.engine.faults import translated
 from orchestrator.engine.session import ExecSession
@@ -293,8 +294,13 @@ class Engine:
 
 
 def connect(environ: Mapping[str, str], timeout_s: int = CALL_S) -> Engine:
-    """Return a connection to the engine that DOCKER_HOST and its kin name; raise EngineError if none answers."""
-    url = environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    """Return a connection to the engine that DOCKER_HOST and its kin name.
+
+    Raises:
+        EngineError: None answers, or it is not on this machine.
+    """
+    url = environ.get("DOCKER_HOST") or HERE
+    check_is_here(url)
     with translated(f"connecting to {url}"):
         settings = docker.utils.kwargs_from_env(environment=dict(environ))
         api = docker.APIClient(**settings, version="auto", timeout=CONNECT_S)

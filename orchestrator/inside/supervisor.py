@@ -1,6 +1,8 @@
 """Runs the server as its child inside the container, and stops it when its owner dies or its time is up.
 
-The text of this module is the container's command (`python3 -c`), so it stands alone and runs on any Python from 3.7.
+This file lies in the deployment's folder, where the container's command starts it (`python3 -IS`): it stands alone and
+runs on any Python from 3.7.
+
 The owner holds an exclusive lock on the lease; however the owner ends, the kernel lets go of it. The lease then says
 until when the server may go on: `null` for good, a time in seconds since the epoch, or nothing at all.
 """

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from orchestrator import __version__
-from orchestrator.inside import entrance, program_text, supervisor
+from orchestrator.inside import SOURCE, SUPERVISOR, entrance, in_container, program_text, shell_text, supervisor
 from orchestrator.plan import labels
 from orchestrator.plan.claims import Held, holding
 from orchestrator.profile.inherited import TAKEN_AWAY
@@ -20,19 +20,11 @@ from orchestrator.vllm.flags import to_argv
 from orchestrator.vllm.versions import version_in_image
 from orchestrator.workload.canonical import canonical_json
 
-SOURCE_AND_RUN = (
-    'orch_files=(); while [ "$1" != -- ]; do orch_files+=("$1"); shift; done; shift; orch_argv=("$@"); set --; '
-    "trap 'echo \"orch: $orch_file ended the shell that was to go on\" >&2' EXIT; "
-    'for orch_file in "${orch_files[@]}"; do [ -r "$orch_file" ] || '
-    '{ trap - EXIT; echo "orch: cannot source $orch_file" >&2; exit 126; }; '
-    '. "$orch_file" </dev/null >&2 || :; done; trap - EXIT; exec "${orch_argv[@]}"'
-)
-"""The only shell text there is: it sources the files before `--` and becomes the command after it.
-
-The files see no positional parameters and no input, cannot change the command, and print to standard error: the
-command's own input and output may be a conversation. What a file's last command returns says nothing about the file,
-so it is not looked at; a file that ends the shell is named.
-"""
+SOURCE_AND_RUN = shell_text()
+"""The only shell program there is, as text."""
+SOURCE_BY_FILE = ("bash", in_container(SOURCE))
+SOURCE_BY_TEXT = ("bash", "-c", SOURCE_AND_RUN, "orch")
+"""How a shell becomes the one that sources files, with the deployment's folder in the container and without."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +36,7 @@ class Identity:
     launch: str
     """One start of it."""
     folder: str
-    """Absolute path on the node of the folder that holds its lease and its secrets."""
+    """Absolute path on the node of the folder that holds its lease, its secrets and the programs of its command."""
 
     @property
     def container(self) -> str:
@@ -178,34 +170,37 @@ def server_argv(profile: Profile) -> list[str]:
 def container_argv(profile: Profile, command: list[str] | None = None) -> list[str]:
     """Return the container's command: supervisor, sourced files, environment, server, each handing over to the next.
 
+    Orch's own programs are files in the deployment's folder. Without a supervisor the container has no such folder, and
+    what sources files is text.
+
     Args:
         profile: The resolved profile.
         command: What takes the server's place, if anything does.
     """
-    argv = in_environment(profile, command or server_argv(profile))
+    argv = command or server_argv(profile)
     if profile.container.supervise:
-        argv = ["python3", "-IS", "-c", program_text(supervisor), *argv]
-    return argv
+        return ["python3", "-IS", in_container(SUPERVISOR), *in_environment(profile, argv, SOURCE_BY_FILE)]
+    return in_environment(profile, argv, SOURCE_BY_TEXT)
 
 
 def beside_server(profile: Profile, command: list[str]) -> list[str]:
     """Return what runs a command in the server's container in the server's environment, secrets and all.
 
     The container's own environment is the engine's business; everything that the server gets on top of it, a command
-    that is started later must be given anew.
+    that is started later must be given anew. All of it is text: another version of orch may have made the container.
     """
-    argv = in_environment(profile, command)
+    argv = in_environment(profile, command, SOURCE_BY_TEXT)
     if profile.secrets():
         argv = ["python3", "-IS", "-c", program_text(entrance), *argv]
     return argv
 
 
-def in_environment(profile: Profile, command: list[str]) -> list[str]:
-    """Return a command behind the sourced files and, after them, the server's own variables."""
+def in_environment(profile: Profile, command: list[str], source: tuple[str, ...]) -> list[str]:
+    """Return a command behind the files that `source` sources and, after them, the server's own variables."""
     environment = plain(profile.server.env)
     argv = ["env", *(f"{name}={value}" for name, value in environment.items()), *command] if environment else command
     if profile.container.source:
-        argv = ["bash", "-c", SOURCE_AND_RUN, "orch", *profile.container.source, "--", *argv]
+        argv = [*source, *profile.container.source, "--", *argv]
     return argv
 
 

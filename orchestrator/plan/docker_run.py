@@ -7,6 +7,7 @@ import io
 import shlex
 from collections.abc import Iterable
 
+from orchestrator.inside import FILES, in_container, supervisor
 from orchestrator.plan.container import ContainerSpec
 from orchestrator.profile.schema.devices import GpuRequest, cdi_names, nodes
 from orchestrator.profile.schema.docker_options import DockerOptions
@@ -22,6 +23,18 @@ def docker_run_line(spec: ContainerSpec) -> str:
     """Return the line as one would paste it into a shell, an option a line."""
     words = [(*_docker(spec), "run", "--detach"), *_options(spec), (spec.image, *spec.command)]
     return " \\\n  ".join(shlex.join(line) for line in words)
+
+
+def folder_lines(spec: ContainerSpec) -> tuple[str, ...]:
+    """Return the lines that make the deployment's folder with the programs of the command, to be run before.
+
+    None where the container sees no such folder.
+    """
+    folder = next((mount.source for mount in spec.mounts if mount.target == supervisor.FOLDER), None)
+    if folder is None:
+        return ()
+    programs = [str(file) for file in FILES if in_container(file) in spec.command]
+    return (shlex.join(["mkdir", "-p", "-m", "755", folder]), shlex.join(["install", "-m", "644", *programs, folder]))
 
 
 def _docker(spec: ContainerSpec) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from orchestrator.plan.bench_command import bench_argv, client_target
 from orchestrator.plan.claims import Held, holding
 from orchestrator.plan.container import BY_HAND, ContainerSpec, Identity, container_spec, server_argv
-from orchestrator.plan.docker_run import docker_run_line
+from orchestrator.plan.docker_run import docker_run_line, folder_lines
 from orchestrator.plan.estimate import Estimated, estimate
 from orchestrator.plan.sweep import sweep, warmups
 from orchestrator.plan.weakening import weakenings
@@ -34,6 +34,8 @@ class Plan:
 
     spec: ContainerSpec
     docker_run: str
+    before_docker_run: tuple[str, ...]
+    """Lines that make the folder which the container mounts."""
     serve: str
     """The server's command alone."""
     vllm_version: str
@@ -67,6 +69,7 @@ def plan(profile: Profile, name: str, folder: str) -> Plan:
     return Plan(
         spec=spec,
         docker_run=docker_run_line(spec),
+        before_docker_run=folder_lines(spec),
         serve=shlex.join(server_argv(profile)),
         vllm_version=version,
         assumed=named is None,

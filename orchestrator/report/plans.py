@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 from orchestrator.lint.server import mistakable
 from orchestrator.plan.docker_run import docker_run_argv
-from orchestrator.plan.labels import FOLDER
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.variants import Variant
 from orchestrator.profile.reading.node_files import ReadPath
@@ -73,6 +71,7 @@ def _as_data(profile: Profile, made: Plan) -> dict[str, object]:
         "profile": profile.model_dump(mode="json"),
         "docker_run": made.docker_run,
         "docker_run_argv": docker_run_argv(made.spec),
+        "before_docker_run": list(made.before_docker_run),
         "serve": made.serve,
         "vllm_version": made.vllm_version,
         "vllm_version_assumed": made.assumed,
@@ -110,9 +109,7 @@ def _mistakable(profile: Profile) -> list[str]:
 
 def _lines(profile: Profile, made: Plan) -> list[str]:
     lines = [f"# Profile {profile.name}: {profile.description}".rstrip(": "), "", "# Container"]
-    if profile.container.supervise:
-        lines.append(shlex.join(["mkdir", "-p", made.spec.labels[FOLDER]]))
-    lines += [made.docker_run, "", "# Server, inside that container", made.serve]
+    lines += [*made.before_docker_run, made.docker_run, "", "# Server, inside that container", made.serve]
     if made.spec.secrets:
         lines += [
             "",

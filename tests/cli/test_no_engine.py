@@ -69,6 +69,21 @@ def test_an_address_that_is_none(away: Orch) -> None:
     assert done.stderr.startswith("orch: no Docker engine answers while connecting to nonsense: ")
 
 
+def test_an_engine_of_another_machine_is_refused_by_what_starts_or_judges_something(away: Orch) -> None:
+    remote = {**away.environ(), "DOCKER_HOST": "ssh://me@gpu2"}
+    problem = (
+        "orch: the Docker engine ssh://gpu2 is not on this machine: orch looks at devices, ports, locks, leases and "
+        "health on the machine that it runs on\n"
+        "      Run orch on that machine, or use the engine of this one: unset DOCKER_HOST, or "
+        "DOCKER_HOST=unix:///var/run/docker.sock\n"
+    )
+    for words, done in together(lambda words: away(*words, env=remote), COMMANDS).items():
+        assert (words, done.returncode, done.stdout, done.stderr) == (words, 3, "", problem)
+    assert not away.runs.exists()
+    for words in (("plan", "stub"), ("profile", "lint", "stub"), ("results", "list"), ("up", "stub", "--dry-run")):
+        assert (words, away(*words, env=remote).returncode) == (words, 0)
+
+
 def test_an_engine_whose_certificates_are_missing(away: Orch) -> None:
     tls = {"DOCKER_HOST": "tcp://127.0.0.1:1", "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(away.folder)}
     done = away("ps", env={**away.environ(), **tls})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from engine.kit import containers
-from engine.kit.command import STUB
+from engine.kit.command import STUB, answers_at
 
 from orchestrator.engine import connect
 from orchestrator.plan import labels
@@ -208,7 +208,9 @@ def test_the_pasted_line_runs_what_orch_runs(orch: Orch) -> None:
     subprocess.run(["bash", "-euc", paste], check=True, capture_output=True, timeout=120)
     by_hand = containers.inspect(f"orch-{name}")
     assert differences(by_hand, json.loads(ours), OF_THE_MOMENT) == []
-    assert orch.json("plan", name)["docker_run"] in paste
+    planned = orch.json("plan", name)
+    assert paste == "\n".join([*planned["before_docker_run"], planned["docker_run"]])
+    answers_at(planned["profile"]["server"]["port"])
     assert "owner unknown" in orch.ok("ps")
     assert name not in orch.ok("gc")
     assert orch.ok("down", name) == f"{name} is down\n"

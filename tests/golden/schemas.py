@@ -191,6 +191,7 @@ PLAN: dict[str, Schema] = {
     "profile": A_PROFILE,
     "docker_run": TEXT,
     "docker_run_argv": listed(TEXT),
+    "before_docker_run": listed(TEXT),
     "serve": TEXT,
     "vllm_version": none_or(TEXT),
     "vllm_version_assumed": TRUTH,

@@ -26,6 +26,7 @@ from orchestrator.deployment.folder import (
     write_record,
 )
 from orchestrator.errors import EnvironmentFault, OutputError
+from orchestrator.inside import FILES
 from orchestrator.profile.reading.load import load_profile
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file away")
@@ -48,10 +49,19 @@ def test_the_folder_holds_the_resolved_profile_and_can_be_read_by_the_container(
         folder = make_deployment_folder(tmp_path / "state", new_identity(tmp_path / "state", "tiny"), a_profile(), {})
     finally:
         os.umask(before)
-    assert [path.name for path in folder.iterdir()] == [PROFILE]
+    assert sorted(path.name for path in folder.iterdir()) == sorted([PROFILE, *(file.name for file in FILES)])
     assert load_profile(str(folder / PROFILE), ()) == a_profile()
     assert [mode(path) for path in (folder, folder.parent, folder.parent.parent)] == [0o755] * 3
-    assert mode(folder / PROFILE) == 0o644
+    assert {mode(path) for path in folder.iterdir()} == {0o644}
+
+
+def test_the_programs_of_the_command_are_in_the_folder_whoever_supervises(tmp_path: Path) -> None:
+    """A profile without a supervisor has its image asked under one."""
+    profile = a_profile(container={"supervise": False})
+    folder = make_deployment_folder(tmp_path, new_identity(tmp_path, "tiny"), profile, {})
+    for file in FILES:
+        assert (folder / file.name).read_bytes() == file.read_bytes()
+        assert not (folder / file.name).is_symlink()
 
 
 def test_secrets_lie_in_a_file_of_their_own_that_only_its_owner_can_read(tmp_path: Path) -> None:

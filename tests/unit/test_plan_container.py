@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import a_profile, from_node
 
-from orchestrator.inside import entrance, program_text, supervisor
+from orchestrator.inside import FILES, SOURCE, entrance, program_text
 from orchestrator.plan import labels
 from orchestrator.plan.container import (
     SOURCE_AND_RUN,
+    SOURCE_BY_TEXT,
     ContainerSpec,
     Identity,
     beside_server,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 PROFILES = Path(__file__).resolve().parents[2] / "profiles"
 IDENTITY = Identity("mine", "0a1b2c3d", "/state/deployments/mine-0a1b2c3d")
-SUPERVISED = ["python3", "-IS", "-c", program_text(supervisor)]
+SUPERVISED = ["python3", "-IS", "/run/orch/supervisor.py"]
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 
@@ -200,15 +201,41 @@ def test_the_server_s_command_is_what_one_would_type() -> None:
 def test_supervisor_sourced_files_environment_and_server_hand_over_to_each_other() -> None:
     server = ["vllm", "serve", "/models/tiny", "--host", "0.0.0.0", "--port", "8000"]
     env = ["env", "A=1", "B=x y"]
-    source = ["bash", "-c", SOURCE_AND_RUN, "orch", "/opt/dtk/env.sh", "/b.sh", "--"]
+    sourced = ["/opt/dtk/env.sh", "/b.sh", "--"]
     sections: dict[str, Any] = {"server": {"env": {"A": "1", "B": "x y", "C": None}}}
     assert container_argv(a_profile()) == [*SUPERVISED, *server]
     assert container_argv(a_profile(**sections)) == [*SUPERVISED, *env, *server]
     sections["container"] = {"source": ["/opt/dtk/env.sh", "/b.sh"]}
-    assert container_argv(a_profile(**sections)) == [*SUPERVISED, *source, *env, *server]
+    assert container_argv(a_profile(**sections)) == [
+        *(*SUPERVISED, "bash", "/run/orch/source.sh"), *sourced, *env, *server
+    ]  # fmt: skip
     sections["container"] = {"source": ["/opt/dtk/env.sh", "/b.sh"], "supervise": False}
-    assert container_argv(a_profile(**sections)) == [*source, *env, *server]
+    assert container_argv(a_profile(**sections)) == [
+        *("bash", "-c", SOURCE_AND_RUN, "orch"), *sourced, *env, *server
+    ]  # fmt: skip
     assert container_argv(a_profile(container={"supervise": False})) == server
+
+
+@pytest.mark.parametrize("source", [[], ["/opt/dtk/env.sh"]])
+def test_no_line_of_a_program_stands_in_the_command_of_a_container(source: list[str]) -> None:
+    spec = spec_of(container={"source": source}, server={"env": {"A": "1"}})
+    assert all("\n" not in word and len(word) < 100 for word in (spec.entrypoint, *spec.command))
+
+
+def test_the_command_runs_with_the_files_of_the_folder_alone(tmp_path: Path) -> None:
+    setup, folder = tmp_path / "setup.sh", tmp_path / "run"
+    setup.write_text("export SOURCED=yes\nset -- lost\n", encoding="utf-8")
+    folder.mkdir()
+    for file in FILES:
+        text = file.read_text(encoding="ascii").replace("/run/orch", str(folder))
+        (folder / file.name).write_text(text, encoding="ascii")
+    (folder / "secrets.json").write_text('{"KEY": "of mine"}', encoding="utf-8")
+    (folder / "json.py").write_text("raise SystemExit('the folder is not where modules come from')", encoding="utf-8")
+    profile = a_profile(container={"source": [str(setup)]}, server={"env": {"A": "x y"}})
+    command = ["sh", "-c", 'printf %s "$SOURCED,$A,$KEY,$1"; exit 7', "sh", "$(z)"]
+    argv = [word.replace("/run/orch", str(folder)) for word in container_argv(profile, command)]
+    done = subprocess.run(argv, capture_output=True, check=False, timeout=60, env={"PATH": os.environ["PATH"]})
+    assert (done.returncode, done.stdout, done.stderr) == (7, b"yes,x y,of mine,$(z)", b"")
 
 
 def test_a_command_beside_the_server_gets_all_that_the_server_gets() -> None:
@@ -226,19 +253,25 @@ def test_a_command_beside_the_server_gets_all_that_the_server_gets() -> None:
 def printed(
     tmp_path: Path, files: dict[str, str], argv: list[str], said: bytes = b""
 ) -> subprocess.CompletedProcess[bytes]:
-    """Source files and become a command, as the container would."""
+    """Source files and become a command, as the container would: the program by its file and as text are one."""
     paths = []
     for name, text in files.items():
         path = tmp_path / name
         path.write_text(text, encoding="utf-8")
         paths.append(str(path))
-    return subprocess.run(
-        ["bash", "-c", SOURCE_AND_RUN, "orch", *paths, "--", *argv],
-        capture_output=True,
-        check=False,
-        env={"PATH": os.environ["PATH"]},
-        input=said,
+    by_file, by_text = (
+        subprocess.run(
+            [*shell, *paths, "--", *argv],
+            capture_output=True,
+            check=False,
+            env={"PATH": os.environ["PATH"]},
+            input=said,
+        )
+        for shell in (("bash", str(SOURCE)), SOURCE_BY_TEXT)
     )
+    assert by_file.stdout == by_text.stdout
+    assert (by_file.returncode == 0) == (by_text.returncode == 0), "with which code bash gives up is its own affair"
+    return by_file
 
 
 def test_sourced_files_set_the_server_s_environment_in_their_order(tmp_path: Path) -> None:
@@ -270,6 +303,11 @@ def test_a_conversation_with_the_command_is_its_own(tmp_path: Path) -> None:
     files = {"a.sh": "echo welcome to the toolkit; read -r SWALLOWED; export SWALLOWED"}
     run = printed(tmp_path, files, ["sh", "-c", 'cat; printf %s "$SWALLOWED"'], b"message")
     assert (run.stdout, run.stderr) == (b"message", b"welcome to the toolkit\n")
+
+
+def test_a_glob_that_fails_in_a_file_is_that_file_s_affair(tmp_path: Path) -> None:
+    run = printed(tmp_path, {"a.sh": "shopt -s failglob\necho /nonexistent/*"}, ["echo", "reached"])
+    assert (run.returncode, run.stdout) == (0, b"reached\n")
 
 
 @pytest.mark.parametrize("strict", ["set -e", "set -euo pipefail", "shopt -s failglob nullglob", "set -f; IFS=:/"])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import shlex
+import stat
 import subprocess
 from pathlib import Path
 
 import pytest
 from samples import a_bench, a_point, a_profile
 
+from orchestrator.inside import SOURCE, SUPERVISOR
 from orchestrator.plan.container import server_argv
 from orchestrator.plan.docker_run import docker_run_line
 from orchestrator.plan.estimate import CLIENT_START_S, UNKNOWN_OUTPUT, estimate, point_seconds
@@ -38,14 +40,47 @@ def test_the_plan_of_the_guide_holds_everything_that_will_run() -> None:
     assert made.spec.name == "orch-mine"
 
 
-def test_the_printed_folder_is_made_whatever_its_name_is(tmp_path: Path) -> None:
-    profile, folder = a_profile(), tmp_path / "it's a blank" / "mine-by-hand"
-    lines = plan_lines(profile, [(Variant(profile, {}), plan(profile, "mine", str(folder)))], [])
-    (line,) = (line for line in lines if line.startswith("mkdir "))
-    subprocess.run(["sh", "-c", line], check=True, cwd=tmp_path)
-    assert folder.is_dir()
-    run = next(line for line in lines if line.startswith("docker run "))
-    assert any(str(folder) in word for word in shlex.split(run))
+@pytest.mark.parametrize("source", [[], ["/opt/dtk/env.sh"]])
+def test_the_printed_folder_is_made_with_the_programs_of_the_command_whatever_its_name_is(
+    tmp_path: Path, source: list[str]
+) -> None:
+    profile, folder = a_profile(container={"source": source}), tmp_path / "it's a blank" / "mine-by-hand"
+    made = plan(profile, "mine", str(folder))
+    text = "\n".join(plan_lines(profile, [(Variant(profile, {}), made)], []))
+    lines = text[text.index("# Container\n") : text.index("docker run ")]
+    assert lines.splitlines()[1:] == list(made.before_docker_run)
+    assert len(made.before_docker_run) == 2
+    subprocess.run(["sh", "-euc", f"umask 077\n{lines}"], check=True, cwd=tmp_path)
+    programs = (SUPERVISOR, SOURCE) if source else (SUPERVISOR,)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+        file.name: file.read_bytes() for file in programs
+    }
+    seen = {oct(stat.S_IMODE(path.stat().st_mode)) for path in (folder, *folder.iterdir())}
+    assert seen == {"0o755", "0o644"}, "any user of the container can read them"
+    words = shlex.split(made.docker_run)
+    assert any(f"source={folder}" in word for word in words)
+    assert {f"/run/orch/{file.name}" for file in programs} == {word for word in words if word.startswith("/run/orch/")}
+
+
+def test_without_the_supervisor_there_is_no_folder_to_make() -> None:
+    profile = a_profile(container={"supervise": False, "source": ["/opt/dtk/env.sh"]})
+    made = plan(profile, "mine", "/state")
+    assert made.before_docker_run == ()
+    assert "/run/orch" not in made.docker_run
+    lines = plan_lines(profile, [(Variant(profile, {}), made)], [])
+    assert not any(line.startswith(("mkdir", "install")) for line in lines)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in PROFILES.glob("[!_]*.yaml")))
+def test_the_printed_line_of_a_shipped_profile_can_be_read(name: str) -> None:
+    """Each line is an option or the short command; no program stands in it."""
+    made = plan(load_profile(name, [PROFILES]), name, "/state")
+    first, *options, last = made.docker_run.split(" \\\n  ")
+    assert first == "docker run --detach"
+    assert all(line.startswith("--") for line in options)
+    assert "\n" not in made.docker_run.replace("\\\n", "")
+    assert " python3 -IS " not in last
+    assert " -IS /run/orch/supervisor.py " in last
 
 
 def test_a_plan_is_the_same_every_time() -> None:

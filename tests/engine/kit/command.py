@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -224,6 +226,20 @@ def somebody_else() -> list[str]:
 def open_to_all(folder: Path) -> bool:
     """Say whether everybody may enter a folder."""
     return bool(folder.stat().st_mode & 0o001)
+
+
+def answers_at(port: int, deadline_s: float = PATIENCE_S) -> None:
+    """Wait until a server says on this machine that it is healthy."""
+    end = time.monotonic() + deadline_s
+    while time.monotonic() < end:
+        with (
+            contextlib.suppress(OSError),
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer,
+        ):
+            assert answer.status == 200
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"nobody is healthy at port {port} within {deadline_s:.0f} s")
 
 
 def free_port() -> int:

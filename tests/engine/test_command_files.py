@@ -1,4 +1,4 @@
-"""The container's command is short, its programs are files that stay as long as it can be started again."""
+"""Promise C3: the container's command is short, its programs are files that stay as long as it can be started again."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_deployment_whose_folder_has_no_programs_is_measured_judged_and_ended(
 def test_a_user_of_the_container_reads_them_whatever_the_umask_and_with_a_root_that_is_read_only(orch: Orch) -> None:
     name = orch.profile(
         "user",
-        container={"user": "1000:1000", "read_only": True, "tmpfs": ["/tmp"]},  # noqa: S108 - in the container
+        container={"user": "1000:1000", "read_only": True, "tmpfs": ["/tmp"]},
     )
     before = os.umask(0o077)
     try:

@@ -46,7 +46,7 @@ def _search_study(
 ) -> ExitCode:
     with session(quiet=quiet, as_json=as_json) as here:
         searched = searches.search_study(here, chosen, plan, name, wait)
-    show_searched_study(searched, plan, as_json=as_json)
+    show_searched_study(searched.study, searched.found, plan, as_json=as_json)
     say(f"study: {searched.study.id}")
     found = searched.found.values()
     if len(found) < len(chosen) or any(item.cut_short for item in found):

@@ -13,7 +13,8 @@ from orchestrator.events import Event
 from orchestrator.interruption import Interruption
 from orchestrator.jobs.events import RunOpened, StudyOpened
 from orchestrator.jobs.places import Place, place
-from orchestrator.measuring.search import Found, SearchCutShort
+from orchestrator.measuring.found import Found
+from orchestrator.measuring.search import SearchCutShort
 from orchestrator.runs.directory import RunDirectory
 from orchestrator.runs.study import Study
 

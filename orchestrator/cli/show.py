@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from orchestrator.cli.output import emit, emit_json, emit_table, say
 from orchestrator.cli.tables import results_tables, searched_study_table, searched_table
 from orchestrator.errors import ExitCode
-from orchestrator.jobs.searches import SearchedStudy
-from orchestrator.measuring.search import Found
+from orchestrator.measuring.found import Found
 from orchestrator.measuring.search_plan import SearchPlan
 from orchestrator.plan.variants import label
 from orchestrator.report.data import run_data, searched_study_data, study_data
@@ -66,12 +67,12 @@ def show_search(found: Found, *, as_json: bool) -> None:
         say(LEGEND)
 
 
-def show_searched_study(searched: SearchedStudy, plan: SearchPlan, *, as_json: bool) -> None:
+def show_searched_study(study: Study, found: Mapping[int, Found], plan: SearchPlan, *, as_json: bool) -> None:
     """Write what the searches of a study came to to standard output."""
     if as_json:
-        emit_json("search-study", searched_study_data(searched.study, searched.found))
+        emit_json("search-study", searched_study_data(study, found))
     else:
-        emit_table(searched_study_table(searched.study, searched.found, plan))
+        emit_table(searched_study_table(study, found, plan))
 
 
 def show(found: RunDirectory | Study, *, as_json: bool) -> None:

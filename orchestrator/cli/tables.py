@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from orchestrator.cli.grid import Grid
-from orchestrator.measuring.search import Found
+from orchestrator.measuring.found import Found
 from orchestrator.measuring.search_plan import SearchPlan
 from orchestrator.metrics.catalogue import CATALOGUE
 from orchestrator.metrics.objectives import marked

@@ -10,8 +10,9 @@ from orchestrator.jobs.places import Place
 from orchestrator.jobs.record import make_run, make_study, opened
 from orchestrator.jobs.serving import Server, a_server
 from orchestrator.jobs.study_under_way import StudyUnderWay, as_study
+from orchestrator.measuring.found import Found
 from orchestrator.measuring.run import under_way
-from orchestrator.measuring.search import Found, SearchCutShort, run_search
+from orchestrator.measuring.search import SearchCutShort, run_search
 from orchestrator.measuring.search_plan import SearchPlan
 from orchestrator.plan.suits import bench_of
 from orchestrator.plan.variants import Variant

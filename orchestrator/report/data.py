@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from orchestrator.errors import UsageError
-from orchestrator.measuring.search import Found
+from orchestrator.measuring.found import Found
 from orchestrator.report.repeated import repeated
 from orchestrator.report.table import guide_rows, wide_rows
 from orchestrator.runs.directory import RunDirectory, settle

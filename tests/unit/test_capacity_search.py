@@ -15,7 +15,8 @@ from orchestrator.events import Event, Listener, unheard
 from orchestrator.measuring import driver as session
 from orchestrator.measuring.capacity import CapacitySearch
 from orchestrator.measuring.events import MeasurementBegun
-from orchestrator.measuring.search import FILE, Found, LoadTried, SearchCutShort, Tried, run_search
+from orchestrator.measuring.found import Found, Tried
+from orchestrator.measuring.search import FILE, LoadTried, SearchCutShort, run_search
 from orchestrator.measuring.search_plan import SearchPlan, point_at
 from orchestrator.metrics.objectives import parse_objective
 from orchestrator.results.validity import Verdict

@@ -9,7 +9,8 @@ import pytest
 from samples import a_bench, a_profile, a_record, a_run, result_bytes
 
 from orchestrator.events import unheard
-from orchestrator.measuring.search import OVERLOAD, run_search
+from orchestrator.measuring.found import OVERLOAD
+from orchestrator.measuring.search import run_search
 from orchestrator.measuring.search_plan import CONCURRENCY, RATE, RATE_STEP_S, SearchPlan, prompts_per_step
 from orchestrator.metrics.objectives import parse_objective
 from orchestrator.results import validity
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from orchestrator.measuring.search import Found
+    from orchestrator.measuring.found import Found
     from orchestrator.metrics.values import Metrics
     from orchestrator.runs.records import MeasurementRecord
     from orchestrator.workload.point import Measurement

@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.cli.grid import Grid
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # every command speaks, few write a table
     from collections.abc import Mapping
 
     from rich.console import Console
 
+    from orchestrator.cli.grid import Grid
+
 SCHEMA_VERSION = 1
 WIDEST = 1000
+UNSTYLED = ("dumb", "unknown")
+"""Terminals that show control characters as they are."""
 
 
 def say(line: str) -> None:
@@ -50,7 +52,7 @@ def emit_table(table: Grid, narrow: Grid | None = None) -> None:
     terminal = sys.stdout.isatty()
     if narrow is not None and terminal and table.width > shutil.get_terminal_size().columns:
         table = narrow
-    styled = terminal and not os.environ.get("NO_COLOR")
+    styled = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") not in UNSTYLED
     click.echo("\n".join(table.lines(styled=styled)), color=styled)
 
 

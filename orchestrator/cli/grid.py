@@ -28,12 +28,12 @@ class Grid:
     @property
     def width(self) -> int:
         """Return how many columns of a terminal the table takes."""
-        gap, margin = (2, 0) if self.bare else (3, 1)
-        return sum(self._widths()) + gap * (len(self.headings) - 1) + 2 * margin
+        return self._span(self._widths())
 
     def lines(self, *, styled: bool) -> Iterator[str]:
         """Yield the table line by line, all of the rows equally long."""
-        widths, width = self._widths(), self.width
+        widths = self._widths()
+        width = self._span(widths)
         bold, italic, plain = (BOLD, ITALIC, PLAIN) if styled else ("", "", "")
         if self.title:
             yield f"{italic}{_shown(self.title)}{plain}"
@@ -46,6 +46,10 @@ class Grid:
             for parts in itertools.zip_longest(*(_shown(cell).split("\n") for cell in row), fillvalue=""):
                 yield self._line(parts, widths)
         yield from blank
+
+    def _span(self, widths: Sequence[int]) -> int:
+        gap, margin = (2, 0) if self.bare else (3, 1)
+        return sum(widths) + gap * (len(widths) - 1) + 2 * margin
 
     def _widths(self) -> list[int]:
         cells = itertools.chain([self.headings], self.rows)

@@ -6,12 +6,13 @@ All of it goes to standard error.
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.cli.output import console, say
+from orchestrator.cli.output import say
 from orchestrator.deployment.launch import FlagDoubted
 from orchestrator.errors import OrchError
 from orchestrator.events import Event, Failed, Waiting
@@ -76,6 +77,7 @@ class Live:
         if self._quiet or not sys.stderr.isatty():
             yield self
             return
+        from rich.console import Console
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
         columns = (
@@ -85,7 +87,9 @@ class Live:
             TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"),
         )
-        progress = Progress(*columns, console=console(stderr=True), transient=True)
+        plain = bool(os.environ.get("NO_COLOR"))
+        terminal = Console(file=sys.stderr, no_color=plain, force_terminal=True, highlight=False)
+        progress = Progress(*columns, console=terminal, transient=True)
         progress.start()
         self._progress = progress
         self._begin()

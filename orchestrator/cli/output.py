@@ -17,12 +17,9 @@ import click
 if TYPE_CHECKING:  # every command speaks, few write a table
     from collections.abc import Mapping
 
-    from rich.console import Console
-
     from orchestrator.cli.grid import Grid
 
 SCHEMA_VERSION = 1
-WIDEST = 1000
 UNSTYLED = ("dumb", "unknown")
 """Terminals that show control characters as they are."""
 
@@ -54,20 +51,3 @@ def emit_table(table: Grid, narrow: Grid | None = None) -> None:
         table = narrow
     styled = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") not in UNSTYLED
     click.echo("\n".join(table.lines(styled=styled)), color=styled)
-
-
-def console(*, stderr: bool) -> Console:
-    """Return a console that wraps and colours only on a terminal."""
-    from rich.console import Console
-
-    stream = sys.stderr if stderr else sys.stdout
-    terminal = stream.isatty()
-    plain = bool(os.environ.get("NO_COLOR")) or not terminal
-    return Console(
-        file=stream,
-        no_color=plain,
-        force_terminal=terminal,
-        width=None if terminal else WIDEST,
-        highlight=False,
-        soft_wrap=not terminal,
-    )

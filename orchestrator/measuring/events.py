@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from orchestrator.events import Event
-from orchestrator.runs.records import MeasurementRecord, RunState
+from orchestrator.runs.records import MeasurementRecord
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,6 @@ class MeasurementEnded(_OfMeasurement):
     def data(self) -> dict[str, Any]:
         """Return the fields as plain data."""
         return {**super().data(), "state": self.record.state.value}
-
-    @property
-    def done(self) -> bool:
-        """Say whether it came to figures that count."""
-        return self.record.state is RunState.DONE
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,16 @@ def test_the_picture_shows_the_drawers_of_profiles_in_their_order() -> None:
     assert line.partition("  ")[2].strip().split(" → ") == drawers[:-1]
 
 
+def test_the_modules_that_the_picture_names_are_in_their_rooms() -> None:
+    named = [
+        ROOT / "orchestrator" / room / module
+        for room, modules in re.findall(r"^(\w+)/ .*  ((?:\w+ · )+\w+)$", PICTURE, flags=re.MULTILINE)
+        for module in modules.split(" · ")
+    ]
+    assert len(named) > 20
+    assert [path for path in named if not path.is_dir() and not path.with_suffix(".py").exists()] == []
+
+
 def test_the_how_to_names_every_job_and_no_other() -> None:
     named = set(re.findall(r"`([a-z]\w+)\(", HOW_TO)) | set(re.findall(r"`(\w+_study)`", HOW_TO))
     told = {*named, "folders", "load_profile", "variants", "asking"} - {"data"}

@@ -112,8 +112,14 @@ RULES = (
                 r"No tokenizer file found|Error while initializing BPE"
                 r"|Converting from \w+ failed, if a converter for|sentencepiece_processor\.cc\S* .*model_proto"
             ),
+            r"Error: (?:tokenizer\.tok\.json|tiktoken\.model) not found at|Could not find tiktoken\.model or",
+            r"Unable to get tokenizer because skip_tokenizer_init|make sure skip_tokenizer_init is False",
         ),
         source=texts(r"LoadFromFile\(.* → (?:TypeError: not a string|RuntimeError: Internal)"),
+        raised_in=(
+            "/vllm/tokenizers/",
+            "/transformers_utils/tokenizer",
+        ),
     ),
     Rule(
         id="architecture-unknown",
@@ -130,8 +136,15 @@ RULES = (
             r"Model architectures \[.*\] (?:are|is) not supported|Model architecture '\S+' is not supported by",
             r"The checkpoint you are trying to load has model type `[^`]*` but Transformers does not recognize",
             r"has no vLLM implementation|Cannot find model module",
+            r"Transformers modeling backend (?:does not|cannot|only)|Unable to infer (?:any|vision) encoder class",
+            r"The required method 'load_weights' is not defined in class",
+            r"Error: Activation function \S+ is not supported",
         ),
         source=texts(r"CONFIG_MAPPING\[.* → KeyError: '(?P<name>[\w-]+)'"),
+        raised_in=(
+            "/models/transformers",
+            "/models/registry.py",
+        ),
     ),
     Rule(
         id="config-broken",
@@ -145,8 +158,12 @@ RULES = (
             r"It looks like the config file at '(?P<path>[^']*)' is not (?:a )?valid JSON",
             r"Unrecognized model in (?P<path>\S+)\. Should have a `model_type` key",
             r"No supported config format found in",
+            r"Could(?: not|n't) determine (?:the )?number of (?:kv heads|key-value attention heads)",
         ),
-        raised_in=("/transformers_utils/config",),
+        raised_in=(
+            "/transformers_utils/config",
+            "/transformers_utils/model_arch",
+        ),
     ),
     Rule(
         id="max-model-len-too-long",
@@ -184,6 +201,7 @@ RULES = (
             r"Error: .*rope_(?:scaling|parameters) should have a '?\w+'? key",
         ),
         source=texts(r"rope_(?:scaling|parameters)\[.* → KeyError: '(?P<name>\w+)'"),
+        raised_in=("/layers/rotary_embedding",),
     ),
     Rule(
         id="processor-unusable",
@@ -204,6 +222,14 @@ RULES = (
             r"Error: Unrecognized (?:image |video )?processor in |'\w+Processor(?:Fast)?' object has no attribute",
             r"TypeError: \w+Processor(?:Fast)?\.\w+\(\) (?:got|missing) ",
             r"module 'transformers_modules\.\S+' has no attribute '\w*Processor\w*'",
+            r"Error: Expected there to be \d+ (?:prompt (?:updates|placeholders)|\w+ items in keyword)",
+            r"has no registered multimodal processor|Invalid type of HuggingFace config\. Expected",
+        ),
+        raised_in=(
+            "/vllm/multimodal/registry.py",
+            "/multimodal/processing",
+            "/multimodal/profiling.py",
+            "/multimodal/budget",
         ),
     ),
 )

@@ -27,6 +27,7 @@ RULES = (
             r"nable to find (?:address|interface) for:? ?\[?(?P<name>[\w.-]+)?|No such interface",
             r"unbound_buffer\.cc:\d+\].*Timed out waiting",
             r"NCCL WARN Bootstrap : no socket interface found|no socket interface found",
+            r"Neither 127\.0\.0\.1 nor ::1 are bound",
         ),
         strength=Strength.SYMPTOM,
     ),
@@ -70,6 +71,7 @@ RULES = (
             r"server socket has failed to bind to \S*:(?P<port>\d+)",
             r"server socket has failed to (?:listen on|bind to)",
             r"ZMQError: Address already in use(?: \(addr='tcp://\S*:(?P<port>\d+)')?",
+            r"Could not find open port after",
         ),
     ),
     Rule(
@@ -109,6 +111,8 @@ RULES = (
             r"Timed out waiting for (?:new )?engine core process\w* to start",
             r"Did not receive response from front-end process within",
             r"TimeoutError: RPC Server didn't reply within",
+            r"Timed out waiting for (?:new )?engines to send|Timed out after \S+s waiting for API server",
+            r"Coordinator process failed to report ZMQ addresses",
         ),
         strength=Strength.SYMPTOM,
     ),
@@ -135,11 +139,28 @@ RULES = (
                 r"Every node should have a unique IP address|placement group.*(?:timed out|cannot be (?:created"
                 r"|scheduled))"
             ),
+            r"RayPPCommunicator has no GPUs",
+            r"Missing node affinity in placement bundle",
+            r"current platform \S+ does not support ray",
         ),
         raised_in=(
             "/ray_utils.py",
             "/ray_executor",
             "/ray_distributed_executor",
+        ),
+    ),
+    Rule(
+        id="data-parallel-mismatch",
+        title="the servers that are to work together (data parallel) were started differently",
+        why="All of them must run the same vLLM with the same model and flags, but for rank and address.",
+        advice=(
+            "Give all the same server.flags, server.env and container.image; only data-parallel-rank may differ.",
+            "Give --headless to all but the first, and to none with data-parallel-external-lb or -hybrid-lb.",
+        ),
+        log=texts(
+            r"Configuration mismatch detected for engine|must have identical configurations for",
+            r"Remote engine \S+ must (?:not )?use --headless|Message from engine with unexpected data parallel rank",
+            r"Unexpected or duplicate engine: ",
         ),
     ),
 )

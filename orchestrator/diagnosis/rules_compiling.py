@@ -148,6 +148,7 @@ RULES = (
             r"/torchinductor_\S+: file too short|/\.triton/cache/\S+: file too short",
             r"torch_extensions/\S+\.so: (?:cannot open shared object file|file too short|undefined symbol)",
             r"Source code has changed since the last compilation|FlashInfer autotune cache is incompatible",
+            r"Inductor cache lookup failed",
         ),
     ),
     Rule(

@@ -50,6 +50,7 @@ RULES = (
             r"Error computing device indices for",
             r"Error setting \S+: local range: |out of range for assigned_physical_gpu_ids|Not enough GPUs? (?:is|are) ",
             r"replica size \((?P<asked>\d+)\) exceeds the number of visible \w+ devices \((?P<count>\d+)\)",
+            r"No enough allowed NUMA nodes to bind threads of (?P<asked>\d+) ",
         ),
     ),
     Rule(

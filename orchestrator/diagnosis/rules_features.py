@@ -44,6 +44,7 @@ RULES = (
             r"GDN prefill backend '\S+' was requested|sparse_indexer_topk_backend='\S+' was requested",
             r"batch_invariant mode is not supported for|SparseMQAIndexer requires ",
             r"Attention backend reorders decodes with threshold",
+            r"attention does not support \d+ heads",
         ),
         raised_in=(
             "/attention/backends/",
@@ -111,6 +112,10 @@ RULES = (
             r"define quant_method for LoRA",
             r"Could not locate the language model submodule for LoRA|VLLM_LORA_RESOLVER_CACHE_DIR must be set",
             r"must implement get_mm_lora_token_counts",
+            r"LoRA resolver '\S+' not found",
+        ),
+        source=texts(
+            r"assert not is_lora_enabled.* → AssertionError",
         ),
         raised_in=("/vllm/lora/",),
     ),
@@ -189,6 +194,7 @@ RULES = (
             r"Mooncake Transfer Engine initialization failed|Mooncake .*(?:registration failed|exited during startup)",
             r"Error: (?:NIXL does not support|PD with decode_context)",
             r"when using NixlConnector|equal to the NIXL transfer",
+            r"not currently supported with KV connectors|External KV connector is not verified",
         ),
         raised_in=(
             "/kv_transfer/",
@@ -219,6 +225,9 @@ RULES = (
             r"No manager found for KV cache spec type",
             r"layers in the same KV cache group must have the same window",
             r"Multiple KVCacheGroups is not ?currently supported",
+        ),
+        source=texts(
+            r"assert len\(page_sizes\) == 1.* → AssertionError",
         ),
     ),
 )

@@ -96,6 +96,7 @@ RULES = (
             r"/sys/class/infiniband not found",
             r"No (?P<name>VLLM_GPU_NIC_PCIE_MAPPING) entry for",
             r"No /sys/class/infiniband device",
+            r"Error: (?P<name>VLLM_\w+)(?: \S+)? should ",
         ),
         source=texts(
             (
@@ -125,7 +126,7 @@ RULES = (
                 r"\w*`? \w"
             ),
             r"ValueError: .* (?:is|are) (?:mutually exclusive|incompatible with|not compatible with)\b",
-            r"ValueError: .*\b(?:[Ss]et|[Uu]se|[Rr]emove|[Uu]nset) `?VLLM_[A-Z_0-9]+",
+            r"(?:Value|Assertion)Error: .*\b(?:[Ss]et|[Uu]se|[Rr]emove|[Uu]nset|[Rr]equires) `?VLLM_[A-Z_0-9]+",
             r"Error: (?:Unknown|Unsupported) (?:distributed executor backend|scheduling policy|hash function)",
             r"unrecognized distributed_executor_backend",
             r"distributed_executor_backend must be a|passing worker_cls is no longer",
@@ -134,6 +135,7 @@ RULES = (
             r"No (?:config file|model) specified! Please|Port must be between|Invalid custom op syntax",
             r"Error: `model` should be provided as the first|Sleep mode allocator is not available",
             r"support auto CPU binding|reserves \S+ GiB .*decoder cache budget|Fault tolerance requires an FT-capable",
+            r"Error: (?:global )?world_size \(\d+\) must be|match local world size|Error: A head_dtype different from",
         ),
         strength=Strength.SYMPTOM,
         raised_in=(

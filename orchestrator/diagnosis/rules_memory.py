@@ -207,6 +207,7 @@ RULES = (
         log=texts(
             r"Error: UVA is not available|[Pp]in(?:ned)? memory is not available",
             r"get_accelerator_view_from_cpu_tensor` is",
+            r"requires uva \(pin memory\) support|CPU tensor must be pinned",
         ),
     ),
 )

@@ -109,6 +109,7 @@ RULES = (
             r"'(?:_IncludedRouter|FieldInfo|APIRouter|FastAPI)' object has no attribute",
             r"TypeError: (?:Router|APIRouter|FastAPI|Starlette)\.\w+\(\) got an unexpected keyword argument",
             r"TypeError: \w+(?:Attention|Prefill|Decode)\w*Wrapper\.\w+\(\) got an unexpected keyword argument",
+            r"Error: .*(?:requires|needs) (?:PyTorch|torch) ?>= ?\d",
         ),
     ),
     Rule(

@@ -22,6 +22,10 @@ RULES = (
             ),
             r"heads\D* must be divisible by (?:the )?tensor(?:_| )(?:model_)?parallel(?:_| )size",
         ),
+        source=texts(
+            r"heads % \S*(?:tp_|tensor_|world_)\w*(?:\(\))? == 0.* → AssertionError",
+            r"(?:tp_\w+|world_size) % \S*heads == 0.* → AssertionError",
+        ),
     ),
     Rule(
         id="sizes-not-divisible",
@@ -40,6 +44,9 @@ RULES = (
                 r"(?:hidden|intermediate|vocab)\w*[ _]size \(?(?P<size>\d+)\)? (?:is not"
                 r"|must be) divisible by .*?(?P<count>\d+)"
             ),
+        ),
+        source=texts(
+            r"(?:size|sizes|dim|features|channels)\)? % \S*(?:tp_|tensor_|world_)\w*(?:\(\))? == 0.* → AssertionError",
         ),
     ),
     Rule(
@@ -60,6 +67,10 @@ RULES = (
             r"sum\(partitions\)=\d+ does not match",
             r"does not support pipeline parallel yet",
         ),
+        source=texts(
+            r"assert supports_pp\(.* → AssertionError",
+            r"get_pp_group\(\)\.world_size == 1.* → AssertionError",
+        ),
     ),
     Rule(
         id="expert-parallel-refused",
@@ -79,6 +90,9 @@ RULES = (
             r"Error: Unknown all2all backend|only supports all2all_backend=|Unsupported expert placement strategy",
             r"DeepEPv2 (?:requires NCCL GIN|communicator properties)|Unknown expert placement strategy",
             r"Elastic EP is not (?:yet )?supported|unsupported MoRI all2all backend|not expert-major",
+        ),
+        source=texts(
+            r"experts % \S*(?:ep_|world_)size == 0.* → AssertionError",
         ),
         raised_in=(
             "/distributed/eplb/",
@@ -158,6 +172,7 @@ RULES = (
         log=texts(
             r"Error: .*(?:\bdcp_\w|[Dd]ecode[ _]context[ _]parallel|[Pp]refill[ _]context[ _]parallel|\bDCP\b|\bPCP\b)",
             r"Error: .*dcp_(?:world_)?size|Error: .*greater than total num kv heads",
+            r"Error: .*\bcp_kv_cache_interleave_size",
         ),
         raised_in=("/pcp_manager.py",),
         strength=Strength.SYMPTOM,

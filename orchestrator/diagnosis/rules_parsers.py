@@ -53,6 +53,7 @@ RULES = (
             r"The model should be a generative or pooling model when|Unknown (?:sequence|tokenwise) pooling type",
             r"does not support `--(?:task|runner|convert)|Model Runner V2 supports pooling tasks",
             r"act_fn \[act_fn=.* not supported|Could not find `classifier` or `score` layer",
+            r"pooler_config must be set for",
         ),
     ),
     Rule(

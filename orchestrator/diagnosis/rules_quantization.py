@@ -78,6 +78,7 @@ RULES = (
             r"BitsAndBytes loader does not support (?P<method>\w+) quant|Prequant BitsAndBytes",
             r"Error: Quantization scheme is not supported for|Unknown ModelOpt quant algo",
             r"float16 is required for (?:MoE compressed|marlin24)",
+            r"Missing weight quantization config for layer",
         ),
         raised_in=("/layers/quantization/",),
     ),
@@ -95,6 +96,9 @@ RULES = (
             r"No (?P<kind>\w+) MoE backend supports the deployment configuration",
             r"No compiled \w+ (?:(?:mm )?kernel|for )",
             r"Failed to find a kernel that can implement|No kernel found for (?:quantized|mixed)",
+        ),
+        source=texts(
+            r"assert self\.(?:is_supported|can_implement)\(.* → AssertionError",
         ),
     ),
     Rule(
@@ -130,6 +134,9 @@ RULES = (
                 r"|group_size|the group)"
             ),
             r"Error: (?!Failed to find).*(?:input|output|intermediate)_size\w* .*must be divisible by ",
+        ),
+        source=texts(
+            r"assert \w*_size\w* % \S*group_size == 0.* → AssertionError",
         ),
     ),
     Rule(
@@ -210,6 +217,7 @@ RULES = (
             r"FP8 W8A8 kernel (?:requires|got)",
             r"Mori (?:needs to be used with|does not support)",
             r"mori currently only support",
+            r"WNA16 (?:MoE|checkpoint) .*requires |Error: b12x ",
         ),
         raised_in=(
             "/layers/fused_moe/",

@@ -23,6 +23,7 @@ RULES = (
             r"No model weights found in: `(?P<path>[^`]*)`",
             r"Cannot find any safetensors model weights with `(?P<folder>[^`]*)`",
             r"removed all weight files for `(?P<model>[^`]*)`|Could not find checkpoint files '(?P<files>[^']*)'",
+            r"Weight files referenced in index but missing",
         ),
     ),
     Rule(
@@ -85,6 +86,9 @@ RULES = (
             r"params_dict\[[^\]]+\].* → KeyError: '?(?P<name>[\w.]+)'?",
             r"param\w*(?:\.data)?\.(?:shape|size\(\)) == loaded_weight\.(?:shape|size\(\)) → AssertionError",
             r"loaded_weight\.narrow\(.* → RuntimeError: start ",
+            r"\.data\.shape == loaded_weight\.shape.* → AssertionError",
+            r"assert loaded_weight\.(?:shape|numel|size)\S* .* → AssertionError",
+            r"assert loaded_shard_id (?:in|<) .* → AssertionError",
         ),
         raised_in=(
             "/layers/linear.py",
@@ -105,6 +109,7 @@ RULES = (
             r"Failed to (?:load|parse|map) GGUF",
             r"Unrecogni[sz]ed GGUF reference|Wrong GGUF model or invalid GGUF quant|Could not find GGUF file",
             r"Can't get gguf config for|with multiple indices is not supported for GGUF",
+            r"For multimodal GGUF models, the original tokenizer",
         ),
         raised_in=(
             "/gguf_loader.py",
@@ -129,6 +134,7 @@ RULES = (
             r"model_loader_extra_config must",
             r"Error: Missing keys .* in loaded state!|tensorizer_uri must be|one of tensorizer_dir or",
             r"Error: (?:num_threads|concurrency|memory_limit) must be an? (?:positive )?integer",
+            r"(?:cannot use|does not support) pre-processed weights",
         ),
         raised_in=("/model_loader/",),
     ),

@@ -45,6 +45,7 @@ RULES = (
             r"batch_invariant mode is not supported for|SparseMQAIndexer requires ",
             r"Attention backend reorders decodes with threshold",
             r"attention does not support \d+ heads",
+            r"Error: \S+ does not support \S+ backend now|Unsupported vision attention backend",
         ),
         raised_in=(
             "/attention/backends/",
@@ -77,6 +78,7 @@ RULES = (
             r"Unknown speculative decoding method|for custom proposer '|[Cc]ustom proposer class '",
             r"needs the target input embedding, but it is unavailable|Target model does not have (?:'|an ')\w+'",
             r"Adaptive verification could not profile|Multi-module MTP with prefix caching requires",
+            r"speculative decoding requires the language model|[Cc]annot import module '\S+' for custom proposer",
         ),
         raised_in=("/spec_decode/",),
     ),

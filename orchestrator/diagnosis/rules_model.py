@@ -172,6 +172,8 @@ RULES = (
         ),
         log=texts(
             r"Error: Unsupported (?:hidden )?activation(?: function)?: |Error: Unsupported feature select layer",
+            r"RuntimeError: No \w+ (?:layer )?found in (?:the )?(?:language_)?model",
+            r"you instantiated the text-only version",
         ),
         source=texts(r"assert (?:not )?(?:self\.)?config\.\w+.* → AssertionError$"),
         raised_in=("/model_executor/models/",),

@@ -77,6 +77,7 @@ RULES = (
             r"Error: (?P<module>FlashInfer|Cutlass) is required for|requires (?P<package>CuteDSL); install it",
             r"Error: (?P<module>\w+) is required for the '\w+'|ImportError: Failed to import (?P<package>[\w.]+)",
             r"torch\.xpu\.\S+ (?:is|are|MemPool APIs are) not available|allocator extension is not available",
+            r"[Ll]ong audio .* requires (?P<module>FlashAttention)",
         ),
         strength=Strength.SYMPTOM,
     ),

@@ -66,6 +66,7 @@ RULES = (
             r"len\(partitions\)=\d+ does not match pp_size",
             r"sum\(partitions\)=\d+ does not match",
             r"does not support pipeline parallel yet",
+            r"Error: PP is not supported for this model|MRV2 PCP does not support PP",
         ),
         source=texts(
             r"assert supports_pp\(.* → AssertionError",

@@ -79,6 +79,7 @@ RULES = (
             r"Error: Quantization scheme is not supported for|Unknown ModelOpt quant algo",
             r"float16 is required for (?:MoE compressed|marlin24)",
             r"Missing weight quantization config for layer",
+            r"Error: \w+ does not support quantization$",
         ),
         raised_in=("/layers/quantization/",),
     ),

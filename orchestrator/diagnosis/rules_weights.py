@@ -81,6 +81,7 @@ RULES = (
             r"Error\(s\) in loading state_dict for",
             r"Attempted to load nested weight|was never loaded \(still NaN\)|was skipped because it is tied to",
             r"Layer '\S+' has no recognized weight attribute|does not currently support tensor parallelism",
+            r"are not in the checkpoint and will falsely use random|Error: (?:\[\w+\] )?Failed to load weight '",
         ),
         source=texts(
             r"params_dict\[[^\]]+\].* → KeyError: '?(?P<name>[\w.]+)'?",

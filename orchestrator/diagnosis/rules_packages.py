@@ -144,7 +144,7 @@ RULES = (
         why="The image has plugins for several kinds of accelerators, and more than one takes the machine for its own.",
         advice=(
             "Name the one to load: VLLM_PLUGINS in server.env; the line lists them.",
-            "Or use an image with the plugin of this accelerator alone.",
+            "Or use an image for this accelerator alone; cuda and cpu together: its vLLM was built for CPUs.",
         ),
         log=texts(r"Only one platform plugin can be activated, but got: (?P<names>.+)"),
     ),

@@ -47,7 +47,7 @@ _SOURCE = _texts(lambda rule: rule.source)
 _ENGINE = _texts(lambda rule: rule.engine)
 
 
-REFUSALS = ("ValueError", "NotImplementedError")
+REFUSALS = ("ValueError", "NotImplementedError", "VLLMValidationError", "AssertionError")
 """Exceptions by which vLLM says that it does not do what is asked for."""
 _PYTHON_S_OWN = re.compile(
     r"(?:too many|not enough) values to unpack|invalid literal for|could not convert|operands could not|is not in list"
@@ -187,7 +187,7 @@ def _candidates(findings: Findings, root: RootCause | None, server: Server) -> I
 
 def _refusals(failure: Failure) -> Iterator[Rule]:
     """Return the rules for the part of vLLM that raised an exception, if it refuses something by it."""
-    if failure.kind in REFUSALS and failure.file and not _PYTHON_S_OWN.search(failure.line.text):
+    if failure.kind.rpartition(".")[2] in REFUSALS and failure.file and not _PYTHON_S_OWN.search(failure.line.text):
         yield from (rule for rule in RULES if any(place in failure.file for place in rule.raised_in))
 
 

@@ -46,7 +46,7 @@ class Rule:
     source: tuple[Pattern, ...] = ()
     """A source line and the exception that it raised, with an arrow between them."""
     raised_in: tuple[str, ...] = ()
-    """Parts of vLLM, by parts of paths, whose ValueError or NotImplementedError has this reason, as a symptom."""
+    """Parts of vLLM, by parts of paths, whose refusals (see `matching.REFUSALS`) have this reason, as a symptom."""
     engine: tuple[Pattern, ...] = ()
     """Texts of the Docker engine."""
     exit_codes: tuple[int, ...] = ()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from orchestrator.diagnosis import (
+    rules_command,
     rules_compiling,
     rules_container,
     rules_device_state,
@@ -18,10 +19,12 @@ from orchestrator.diagnosis import (
     rules_model,
     rules_packages,
     rules_parallel,
+    rules_parsers,
     rules_permissions,
     rules_process,
     rules_quantization,
     rules_rendezvous,
+    rules_tokenizer,
     rules_weights,
 )
 from orchestrator.diagnosis.rule import Rule
@@ -29,13 +32,16 @@ from orchestrator.diagnosis.rule import Rule
 SUBJECTS: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
     {
         "The container": rules_container.RULES,
+        "The command": rules_command.RULES,
         "Users, permissions and limits": rules_permissions.RULES,
         "Libraries": rules_libraries.RULES,
         "Python packages": rules_packages.RULES,
         "Flags and port": rules_flags.RULES,
         "What flags switch on": rules_features.RULES,
+        "Parsers and tasks": rules_parsers.RULES,
         "The hub": rules_hub.RULES,
         "The model": rules_model.RULES,
+        "Tokenizer and processor": rules_tokenizer.RULES,
         "The weights": rules_weights.RULES,
         "Quantization and data types": rules_quantization.RULES,
         "Memory": rules_memory.RULES,

@@ -107,6 +107,7 @@ RULES = (
             r"InductorError\b|BackendCompilerFailed|LoweringException|CompilationError\b|CppCompileError",
             r"LLVM ERROR: |PassManager::run failed|torch\._dynamo\.exc\.\w+: ",
             r"[Gg]raph compile failed\. synStatus|expected size \d+==\d+, stride \d+==\d+ at dim",
+            r"The compiled artifact is not serializable|aot_compile is not supported by the current",
         ),
         strength=Strength.SYMPTOM,
     ),
@@ -146,6 +147,8 @@ RULES = (
             r"(?:FileNotFound|JSONDecode|Unpickling|EOF)Error.*\.triton/",
             r"/torchinductor_\S+: file too short|/\.triton/cache/\S+: file too short",
             r"torch_extensions/\S+\.so: (?:cannot open shared object file|file too short|undefined symbol)",
+            r"Source code has changed since the last compilation|FlashInfer autotune cache is incompatible",
+            r"Inductor cache lookup failed",
         ),
     ),
     Rule(
@@ -160,6 +163,7 @@ RULES = (
         log=texts(
             r"DeepGEMM (?:backend )?is (?:not available|unavailable)",
             r"Assertion error \(\S*[Dd]eep_?(?:gemm|GEMM)\S*:\d+\): (?:Unknown|Unsupported|Invalid) ",
+            r"requires DeepGEMM (?:to be installed|support)|requires a (?:usable )?DeepGEMM (?:installation|build)",
         ),
     ),
     Rule(
@@ -180,5 +184,24 @@ RULES = (
         ),
         needs_accelerator=True,
         strength=Strength.SYMPTOM,
+    ),
+    Rule(
+        id="graph-mode-refused",
+        title="graphs (cudagraph) of the kind that is asked for do not go with the other settings",
+        why="Which kinds of graphs there can be depends on the attention backend, on what is compiled and on sizes.",
+        advice=(
+            "Remove cudagraph_mode, cudagraph_capture_sizes and compile_sizes from server.flags.compilation-config.",
+            "Or do without graphs: server.flags.enforce-eager: true.",
+        ),
+        log=texts(
+            r"CUDAGraphMode\.\w+ is not supported with",
+            r"Full CUDAGraph not supported for|Invalid value for cuda_graph_sizes",
+            r"(?:should be|with) Compilation\w+\.\w+ when cudagraph_mode|piecewise CUDA graphs \(cudagraph_mode=",
+            r"compile_sizes contains \d+ which|Maximum cudagraph size should be|cudagraph_capture_sizes (?:should|not)",
+            r"[Mm]amba with cuda graph is not supported",
+            r"Invalid encoder cudagraph budget|[Ee]ncoder (?:CUDA graph|cudagraph) c",
+            r"MRV2 .*CUDA graphs|PCP FULL graphs require|size type in compile_sizes|Invalid compile range",
+            r"encoder_cudagraph_max_\w+ \(|Invalid minimum budget \S+ for encoder|dual-path encoder CUDA graphs",
+        ),
     ),
 )

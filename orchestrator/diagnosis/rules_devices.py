@@ -46,6 +46,11 @@ RULES = (
             r"local rank \d+ is out of bounds|DP adjusted local rank \d+ is out of bounds",
             r"Not enough allowed NUMA nodes to bind threads of (?P<asked>\d+) ",
             r"ROCR_VISIBLE_DEVICES.*out of range",
+            r"Error(?: computing|:? Error computing) assigned_physical_gpu_ids: local range",
+            r"Error computing device indices for",
+            r"Error setting \S+: local range: |out of range for assigned_physical_gpu_ids|Not enough GPUs? (?:is|are) ",
+            r"replica size \((?P<asked>\d+)\) exceeds the number of visible \w+ devices \((?P<count>\d+)\)",
+            r"No enough allowed NUMA nodes to bind threads of (?P<asked>\d+) ",
         ),
     ),
     Rule(
@@ -66,6 +71,7 @@ RULES = (
         log=texts(
             r"Failed to infer device type",
             r"Device string must not be empty",
+            r"Error: (?:Unsupported|Not support) device type: |Unsupported torch distributed backend",
         ),
         quiet=texts(r"No platform detected, vLLM is running on UnspecifiedPlatform"),
     ),
@@ -92,6 +98,7 @@ RULES = (
             r"(?:HIP|CUDA) error: (?:no ROCm-capable device is detected|no CUDA-capable device is detected)",
             r"Error 100: no (?:CUDA|ROCm)-capable device is detected|No (?:NPU|XPU) devices? (?:is|are) available",
             r"hipErrorNoDevice|cudaErrorNoDevice|NVML_ERROR_DRIVER_NOT_LOADED|NVMLError_DriverNotLoaded",
+            r"NVML returned no GPU PCI bus ID|amdsmi did not return valid GCN arch",
         ),
         needs_accelerator=True,
     ),

@@ -89,12 +89,24 @@ RULES = (
         log=texts(
             r"(?P<name>VLLM_PORT) '\S+' appears to be a URI",
             r"Invalid value '.*' (?:for|in) (?P<name>VLLM_\w+)\. Valid options",
+            r"Invalid environment variable (?P<name>VLLM_\w+)|Failed to parse (?P<variable>VLLM_\w+)",
+            r"Error: (?P<name>VLLM_\w+)(?:=| \S+)? (?:must be|is set to|is set but|\(\S+\) must be|expected)",
+            r"Error: (?P<name>VLLM_\w+)(?: '\S+'|:) (?:must be|expected)",
+            r"Error: (?P<name>VLLM_(?!USE_V1)\w+)=\S+ (?:is not supported|requires|needs|only supports|does not|but)",
+            r"/sys/class/infiniband not found",
+            r"No (?P<name>VLLM_GPU_NIC_PCIE_MAPPING) entry for",
+            r"No /sys/class/infiniband device",
+            r"Error: (?P<name>VLLM_\w+)(?: \S+)? should ",
         ),
         source=texts(
             (
                 r"(?:environ|getenv).{0,12}['\"](?P<name>VLLM_\w+)['\"].* → ValueError: (?:invalid literal|could not"
                 r" convert)"
             ),
+        ),
+        raised_in=(
+            "/vllm/envs.py",
+            "/vllm_net_devices.py",
         ),
     ),
     Rule(
@@ -114,7 +126,16 @@ RULES = (
                 r"\w*`? \w"
             ),
             r"ValueError: .* (?:is|are) (?:mutually exclusive|incompatible with|not compatible with)\b",
-            r"ValueError: .*\b(?:[Ss]et|[Uu]se|[Rr]emove|[Uu]nset) `?VLLM_[A-Z_0-9]+",
+            r"(?:Value|Assertion)Error: .*\b(?:[Ss]et|[Uu]se|[Rr]emove|[Uu]nset|[Rr]equires) `?VLLM_[A-Z_0-9]+",
+            r"Error: (?:Unknown|Unsupported) (?:distributed executor backend|scheduling policy|hash function)",
+            r"unrecognized distributed_executor_backend",
+            r"distributed_executor_backend must be a|passing worker_cls is no longer",
+            r"Error: (?:world_size|node_rank|nnodes|data_parallel_\w+)(?:=\d+)? (?:must|or|and|>|is)\b",
+            r"[Pp]refix caching is not supported for|custom_ops cannot both enable|Config file must be of a yaml",
+            r"No (?:config file|model) specified! Please|Port must be between|Invalid custom op syntax",
+            r"Error: `model` should be provided as the first|Sleep mode allocator is not available",
+            r"support auto CPU binding|reserves \S+ GiB .*decoder cache budget|Fault tolerance requires an FT-capable",
+            r"Error: (?:global )?world_size \(\d+\) must be|match local world size|Error: A head_dtype different from",
         ),
         strength=Strength.SYMPTOM,
         raised_in=(
@@ -124,6 +145,11 @@ RULES = (
             "/vllm/platforms/",
             "/cli_args.py",
             "/entrypoints/cli/",
+            "/v1/core/kv_cache",
+            "/v1/kv_cache",
+            "/models/config.py",
+            "/argparse_utils.py",
+            "/layers/mamba/",
         ),
     ),
     Rule(

@@ -34,6 +34,7 @@ RULES = (
                 r"cannot open shared object file(?!: Permission denied)"
             ),
             r"Error: (?P<library>lib\S+\.so[\w.]*) (?:is |was )?(?:not found|cannot (?:be )?found)",
+            r"Error: (?P<library>libcudart) is not loaded in the current process",
         ),
     ),
     Rule(

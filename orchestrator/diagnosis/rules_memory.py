@@ -32,6 +32,7 @@ RULES = (
             ),
             r"(?:Free|Available) memory on (?:device|node)\b.* on startup is less than",
             r"Error in memory profiling\. Initial free memory",
+            r"Externally held weights on device .* exceed the desired GPU memory",
         ),
         versions="0.8.5: only when it changes while memory is measured; 0.9 and later: always",
     ),
@@ -194,5 +195,19 @@ RULES = (
         why="It is a share between 0 and 1, not a percentage and not GiB.",
         advice=("Set server.flags.gpu-memory-utilization to a number such as 0.9.",),
         log=texts(r"GPU memory utilization must be less than 1\.0"),
+    ),
+    Rule(
+        id="memory-not-pinned",
+        title="the node's memory cannot be locked for the accelerator to read it directly",
+        why="Offloading and some kernels need pinned memory (UVA), which WSL and some platforms do not have.",
+        advice=(
+            "Remove server.flags.cpu-offload-gb, and what else offloads, from server.flags.",
+            "Set VLLM_USE_V2_MODEL_RUNNER: 0 in server.env if it is the new model runner that wants it.",
+        ),
+        log=texts(
+            r"Error: UVA is not available|[Pp]in(?:ned)? memory is not available",
+            r"get_accelerator_view_from_cpu_tensor` is",
+            r"requires uva \(pin memory\) support|CPU tensor must be pinned",
+        ),
     ),
 )

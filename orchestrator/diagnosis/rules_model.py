@@ -1,8 +1,8 @@
-"""Causes in the model's folder: its path, its code, its configuration, its tokenizer, its length."""
+"""Causes in the model's folder: its path, its code, its configuration, its length."""
 
 from __future__ import annotations
 
-from orchestrator.diagnosis.rule import Rule, texts
+from orchestrator.diagnosis.rule import Rule, Strength, texts
 
 RULES = (
     Rule(
@@ -71,51 +71,6 @@ RULES = (
         log=texts(r"No module named '(?P<module>transformers_modules\.[\w.-]+)'"),
     ),
     Rule(
-        id="tokenizer-class-missing",
-        title="the tokenizer was saved by a newer transformers than the image has",
-        why=(
-            "tokenizer_config.json names a class that the image's transformers does not have; transformers 5 "
-            "writes TokenizersBackend, which version 4 (vLLM of the time of 0.8.5) cannot read."
-        ),
-        advice=(
-            (
-                "Copy the model's tokenizer files, set tokenizer_class to PreTrainedTokenizerFast in "
-                "tokenizer_config.json, and give the copy as server.flags.tokenizer."
-            ),
-            "Or use an image with a newer transformers.",
-        ),
-        log=texts(r"Tokenizer class (?P<name>\w+) does not exist or is not currently imported"),
-        versions="transformers 4",
-    ),
-    Rule(
-        id="tokenizer-files-missing",
-        title="the model's tokenizer cannot be read",
-        why=(
-            "Files of the tokenizer are missing beside the model, are damaged, or are of a kind that "
-            "tokenizer-mode does not read."
-        ),
-        advice=(
-            (
-                "Check tokenizer.json, tokenizer_config.json or tokenizer.model in the model's folder; copy what "
-                "is missing."
-            ),
-            "Give the tokenizer of the original model: server.flags.tokenizer.",
-            (
-                "Models of Mistral have two forms: server.flags.tokenizer-mode: mistral needs tekken.json or "
-                "tokenizer.model.v…, auto the others."
-            ),
-        ),
-        log=texts(
-            r"Can't load tokenizer for '(?P<path>/[^']*)'|Couldn't instantiate the backend tokenizer",
-            r"Unable to load vocabulary from file|Found \d+ files matching the pattern: `?\S*(?:tekken|tokenizer)",
-            (
-                r"No tokenizer file found|Error while initializing BPE"
-                r"|Converting from \w+ failed, if a converter for|sentencepiece_processor\.cc\S* .*model_proto"
-            ),
-        ),
-        source=texts(r"LoadFromFile\(.* → (?:TypeError: not a string|RuntimeError: Internal)"),
-    ),
-    Rule(
         id="architecture-unknown",
         title="this vLLM does not know the model's architecture",
         why="The model is newer than the image's vLLM or transformers, or is no language model.",
@@ -130,8 +85,15 @@ RULES = (
             r"Model architectures \[.*\] (?:are|is) not supported|Model architecture '\S+' is not supported by",
             r"The checkpoint you are trying to load has model type `[^`]*` but Transformers does not recognize",
             r"has no vLLM implementation|Cannot find model module",
+            r"Transformers modeling backend (?:does not|cannot|only)|Unable to infer (?:any|vision) encoder class",
+            r"The required method 'load_weights' is not defined in class",
+            r"Error: Activation function \S+ is not supported",
         ),
         source=texts(r"CONFIG_MAPPING\[.* → KeyError: '(?P<name>[\w-]+)'"),
+        raised_in=(
+            "/models/transformers",
+            "/models/registry.py",
+        ),
     ),
     Rule(
         id="config-broken",
@@ -145,8 +107,12 @@ RULES = (
             r"It looks like the config file at '(?P<path>[^']*)' is not (?:a )?valid JSON",
             r"Unrecognized model in (?P<path>\S+)\. Should have a `model_type` key",
             r"No supported config format found in",
+            r"Could(?: not|n't) determine (?:the )?number of (?:kv heads|key-value attention heads)",
         ),
-        raised_in=("/transformers_utils/config",),
+        raised_in=(
+            "/transformers_utils/config",
+            "/transformers_utils/model_arch",
+        ),
     ),
     Rule(
         id="max-model-len-too-long",
@@ -183,27 +149,34 @@ RULES = (
             r"Unknown RoPE scaling type (?P<name>\w+)|Error: .*`rope_scaling`(?:'s| must be| should)",
             r"Error: .*rope_(?:scaling|parameters) should have a '?\w+'? key",
         ),
-        source=texts(r"rope_(?:scaling|parameters)\[.* → KeyError: '(?P<name>\w+)'"),
+        source=texts(
+            r"rope_(?:scaling|parameters)\[.* → KeyError: '(?P<name>\w+)'",
+            r"assert sum\(\S*mrope_section\).* → AssertionError",
+        ),
+        raised_in=("/layers/rotary_embedding",),
     ),
     Rule(
-        id="processor-unusable",
-        title="the model's processor for images, sound or video cannot be used",
+        id="model-class-refused",
+        title="vLLM's class of the model does not take this model as it is",
         why=(
-            "The model takes media, and the files that say how (preprocessor_config.json, processor_config.json) are "
-            "missing, often after a conversion, or are of another transformers than the image's."
+            "The class knows the architecture, but something in config.json, or a flag, is of a form that it was not "
+            "written for."
         ),
         advice=(
-            "Copy preprocessor_config.json and processor_config.json of the original model into the model's folder.",
-            "If they are there, use an image whose transformers is the one that the model was saved with.",
-            "For text alone set each kind to 0 in server.flags.limit-mm-per-prompt.",
+            "The line says what; compare config.json with the model that the class was written for.",
+            (
+                "Use an image with the vLLM that the model's page names; this one has {version}.",
+                "Use an image with the vLLM that the model's page names.",
+            ),
+            "Leave out what changes the model: hf-overrides, quantization and speculative-config in server.flags.",
         ),
         log=texts(
-            r"Can't load (?:image processor|video processor|feature extractor|processor) for '(?P<path>[^']+)'",
-            r"does not appear to have a file named (?:pre)?processor_config\.json",
-            r"Invalid type of HuggingFace processor|Failed to apply \w*Processor\w* on data=",
-            r"Error: Unrecognized (?:image |video )?processor in |'\w+Processor(?:Fast)?' object has no attribute",
-            r"TypeError: \w+Processor(?:Fast)?\.\w+\(\) (?:got|missing) ",
-            r"module 'transformers_modules\.\S+' has no attribute '\w*Processor\w*'",
+            r"Error: Unsupported (?:hidden )?activation(?: function)?: |Error: Unsupported feature select layer",
+            r"RuntimeError: No \w+ (?:layer )?found in (?:the )?(?:language_)?model",
+            r"you instantiated the text-only version",
         ),
+        source=texts(r"assert (?:not )?(?:self\.)?config\.\w+.* → AssertionError$"),
+        raised_in=("/model_executor/models/",),
+        strength=Strength.SYMPTOM,
     ),
 )

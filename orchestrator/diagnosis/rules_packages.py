@@ -70,6 +70,14 @@ RULES = (
             r"Error: .*pip install (?P<module>[\w\[\].-]+).* to use",
             r"ImportError: (?:.{0,60} )?(?P<module>[\w.-]+) (?:is|are) (?:required|not (?:installed|available|found))",
             r"ImportError: .*\b(?:pip|uv) install |ImportError: .*requires (?:the )?installation of (?P<module>\w+)",
+            r"Error: (?P<module>pplx_kernels|DeepEP|MoRI)(?: kernels)? not found",
+            r"(?P<package>[Ff]lash[Ii]nfer) .*module (?:not|cannot be) found",
+            r"Error: (?P<module>DeepEP v2|MoonEP) (?:\(\w+\) )?not available",
+            r"ImportError: .*requires the `(?P<package>[\w-]+)` package",
+            r"Error: (?P<module>FlashInfer|Cutlass) is required for|requires (?P<package>CuteDSL); install it",
+            r"Error: (?P<module>\w+) is required for the '\w+'|ImportError: Failed to import (?P<package>[\w.]+)",
+            r"torch\.xpu\.\S+ (?:is|are|MemPool APIs are) not available|allocator extension is not available",
+            r"[Ll]ong audio .* requires (?P<module>FlashAttention)",
         ),
         strength=Strength.SYMPTOM,
     ),
@@ -102,6 +110,7 @@ RULES = (
             r"'(?:_IncludedRouter|FieldInfo|APIRouter|FastAPI)' object has no attribute",
             r"TypeError: (?:Router|APIRouter|FastAPI|Starlette)\.\w+\(\) got an unexpected keyword argument",
             r"TypeError: \w+(?:Attention|Prefill|Decode)\w*Wrapper\.\w+\(\) got an unexpected keyword argument",
+            r"Error: .*(?:requires|needs) (?:PyTorch|torch) ?>= ?\d",
         ),
     ),
     Rule(
@@ -125,7 +134,18 @@ RULES = (
                 r"(?!\.(?:transformers_utils|vllm_flash_attn|_\w*C\b))[\w.]*'(?! \(unknown)"
             ),
             r"No module named '(?P<module>vllm\.(?!\S*_\w*C')[\w.]+)'",
+            r"Current vLLM config is not set\. |needs? to use the new-style plugin|Please register it using @register_",
         ),
         strength=Strength.SYMPTOM,
+    ),
+    Rule(
+        id="platform-plugins-clash",
+        title="several plugins want to be this server's platform",
+        why="The image has plugins for several kinds of accelerators, and more than one takes the machine for its own.",
+        advice=(
+            "Name the one to load: VLLM_PLUGINS in server.env; the line lists them.",
+            "Or use an image for this accelerator alone; cuda and cpu together: its vLLM was built for CPUs.",
+        ),
+        log=texts(r"Only one platform plugin can be activated, but got: (?P<names>.+)"),
     ),
 )

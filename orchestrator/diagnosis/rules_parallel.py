@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.diagnosis.rule import Rule, texts
+from orchestrator.diagnosis.rule import Rule, Strength, texts
 
 RULES = (
     Rule(
@@ -21,6 +21,10 @@ RULES = (
                 r"\((?P<size>\d+)\)"
             ),
             r"heads\D* must be divisible by (?:the )?tensor(?:_| )(?:model_)?parallel(?:_| )size",
+        ),
+        source=texts(
+            r"heads % \S*(?:tp_|tensor_|world_)\w*(?:\(\))? == 0.* → AssertionError",
+            r"(?:tp_\w+|world_size) % \S*heads == 0.* → AssertionError",
         ),
     ),
     Rule(
@@ -41,6 +45,9 @@ RULES = (
                 r"|must be) divisible by .*?(?P<count>\d+)"
             ),
         ),
+        source=texts(
+            r"(?:size|sizes|dim|features|channels)\)? % \S*(?:tp_|tensor_|world_)\w*(?:\(\))? == 0.* → AssertionError",
+        ),
     ),
     Rule(
         id="pipeline-unsupported",
@@ -55,6 +62,15 @@ RULES = (
         log=texts(
             r"Pipeline parallelism is not supported for this model",
             r"(?:Error: |Value error, ).*[Pp]ipeline parallel\w* (?:is )?(?:only|not) (?:yet )?supported",
+            r"Error: Invalid partition string",
+            r"len\(partitions\)=\d+ does not match pp_size",
+            r"sum\(partitions\)=\d+ does not match",
+            r"does not support pipeline parallel yet",
+            r"Error: PP is not supported for this model|MRV2 PCP does not support PP",
+        ),
+        source=texts(
+            r"assert supports_pp\(.* → AssertionError",
+            r"get_pp_group\(\)\.world_size == 1.* → AssertionError",
         ),
     ),
     Rule(
@@ -71,6 +87,17 @@ RULES = (
             r"\bn(?:um)?_\w*experts\S* must be divisible by|must be divisible by ep_size",
             r"Number of experts in the model must be greater than 0 when expert parallelism is enabled",
             r"(?:Error: |Value error, ).*[Ee]xpert parallel\w* (?:is )?(?:only|not) (?:yet )?supported",
+            r"EPLB (?:is not|is only|currently only) support|Redundant experts are only supported with EPLB",
+            r"Error: Unknown all2all backend|only supports all2all_backend=|Unsupported expert placement strategy",
+            r"DeepEPv2 (?:requires NCCL GIN|communicator properties)|Unknown expert placement strategy",
+            r"Elastic EP is not (?:yet )?supported|unsupported MoRI all2all backend|not expert-major",
+        ),
+        source=texts(
+            r"experts % \S*(?:ep_|world_)size == 0.* → AssertionError",
+        ),
+        raised_in=(
+            "/distributed/eplb/",
+            "/elastic_ep/",
         ),
     ),
     Rule(
@@ -98,7 +125,13 @@ RULES = (
             r"hccl api failed|Hccl\w+ failed|HCCL function error",
             r"initialize the HCCP process|Transport init error|Getting socket times out",
             r"librccl\S* .*failed|Failed to load NCCL library",
+            r"NCCL version \S+ or higher is required",
+            r"Symmetric memory requires pynccl",
+            r"Fallback Gloo backend is not available",
+            r"failed to load the NCCL library|NCCL only supports CUDA and ROCm",
+            r"Fault detected in EP all2all communication",
         ),
+        raised_in=("/distributed/device_communicators/",),
     ),
     Rule(
         id="peer-access",
@@ -118,8 +151,32 @@ RULES = (
             r"peer access is not supported between|ErrorPeerAccess\w+|ErrorTooManyPeers",
             r"NCCL WARN .*(?:P2P|p2p).*(?:failed|not supported|Cuda failure)",
             r"Device does not support multicasting|Error happened when batch testing peer-to-peer access",
+            r"RuntimeError: CUDART error: |MoonEP requires NVSwitch multicast|requires NVLink multicast",
         ),
         source=texts(r"_SymmetricMemory\.\w+\(.* → RuntimeError: CUDA driver error"),
         needs_accelerator=True,
+    ),
+    Rule(
+        id="context-parallel-refused",
+        title="the context cannot be shared among the devices like that",
+        why=(
+            "decode-context-parallel-size and prefill-context-parallel-size need an attention backend that can, and "
+            "numbers that fit tensor-parallel-size and the model's KV heads."
+        ),
+        advice=(
+            (
+                "Remove server.flags.decode-context-parallel-size, server.flags.prefill-context-parallel-size and "
+                "server.flags.dcp-comm-backend."
+            ),
+            "Or let decode-context-parallel-size divide tensor-parallel-size over the model's number of KV heads.",
+        ),
+        log=texts(
+            r"Error: .*(?:\bdcp_\w|[Dd]ecode[ _]context[ _]parallel|[Pp]refill[ _]context[ _]parallel|\bDCP\b|\bPCP\b)",
+            r"Error: .*dcp_(?:world_)?size|Error: .*greater than total num kv heads",
+            r"Error: .*\bcp_kv_cache_interleave_size",
+        ),
+        raised_in=("/pcp_manager.py",),
+        strength=Strength.SYMPTOM,
+        versions="0.11 and later",
     ),
 )

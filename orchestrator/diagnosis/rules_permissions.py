@@ -140,6 +140,7 @@ RULES = (
             r"libnuma: Warning: (?:node|cpu) argument \S+ is out of range",
             r"^<\d+> is invalid$",
             r"(?:sched_setaffinity|set_mempolicy|mbind)\S*: Invalid argument",
+            r"NUMA binding was requested, but|exceeds numa_bind_(?:nodes|cpus) size",
         ),
     ),
     Rule(

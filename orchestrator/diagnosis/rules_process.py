@@ -116,6 +116,11 @@ RULES = (
                 r"|Engine process failed to start"
             ),
             r"Engine core initialization failed",
+            r"DP Coordinator process failed during startup|Frontend process failed during engine core init",
+            r"API server (?:process )?\S+ (?:exited \(code=\S+\) before|closed its address pipe)",
+            r"Input socket thread died",
+            r"Process \S+ \(PID: \d+\) died with exit code",
+            r"Ray workers have not started successfully|DPSupervisor exited before",
         ),
         strength=Strength.SYMPTOM,
     ),

@@ -74,6 +74,12 @@ RULES = (
             r"Quantization scheme is not supported for (?:the )?current GPU",
             r"No compressed-tensors compatible scheme was found|Unsupported FusedMoe scheme",
             r"FP8 Fused MoE layers?, (?:only|we require) .*(?:supported|require)",
+            r"Sparsity support has been removed from compressed-tensors|lacks _dyn_quant_\* 4bit ops",
+            r"BitsAndBytes loader does not support (?P<method>\w+) quant|Prequant BitsAndBytes",
+            r"Error: Quantization scheme is not supported for|Unknown ModelOpt quant algo",
+            r"float16 is required for (?:MoE compressed|marlin24)",
+            r"Missing weight quantization config for layer",
+            r"Error: \w+ does not support quantization$",
         ),
         raised_in=("/layers/quantization/",),
     ),
@@ -91,6 +97,9 @@ RULES = (
             r"No (?P<kind>\w+) MoE backend supports the deployment configuration",
             r"No compiled \w+ (?:(?:mm )?kernel|for )",
             r"Failed to find a kernel that can implement|No kernel found for (?:quantized|mixed)",
+        ),
+        source=texts(
+            r"assert self\.(?:is_supported|can_implement)\(.* → AssertionError",
         ),
     ),
     Rule(
@@ -127,6 +136,9 @@ RULES = (
             ),
             r"Error: (?!Failed to find).*(?:input|output|intermediate)_size\w* .*must be divisible by ",
         ),
+        source=texts(
+            r"assert \w*_size\w* % \S*group_size == 0.* → AssertionError",
+        ),
     ),
     Rule(
         id="float-format-unsupported",
@@ -161,6 +173,8 @@ RULES = (
             r"Does not support (?:key|value) cache of type ",
             r"(?:Unsupported|Unknown|[Ii]nvalid) (?:kv|KV)[ _-]cache[ _-](?:data ?type|dtype)",
             r"FP8 KV cache (?:is not supported|needs native)|kv_cache_dtype \S+ is not supported",
+            r"not compatible with FP8 KV cache|FP8 scale file not found",
+            r"not support scaled kvcache|Unsupported KV cache type ",
         ),
     ),
     Rule(
@@ -196,7 +210,20 @@ RULES = (
             r"[Rr]equires (?:a )?(?:GPUs? with )?(?:sm|SM)_?\d|[Rr]equires (?:a )?GPUs? with compute capability",
             r"[Oo]nly (?:SM ?\d|Hopper|Blackwell).*\bsupported|not supported on SM ?\d+",
             r"Check failed: .*(?:must be bfloat16|must be float16|SM version|compute capability)",
+            r"Unknown VLLM_NVFP4_GEMM_BACKEND=|is not implemented as lack of triton|Forced NVFP4 kernel",
+            r"FlashInfer sparse MLA .*not available|requires FlashInfer's ",
+            r"requires an AITER build|needs an AITER build",
+            r"[Ff]lash[Ii]nfer allreduce .*not supported for multi-node|This AITER build ignores",
+            r"requires the public API shipped with FlashInfer|GEMM-RS/AR requires|weights require FLASHINFER_TRTLLM",
+            r"FP8 W8A8 kernel (?:requires|got)",
+            r"Mori (?:needs to be used with|does not support)",
+            r"mori currently only support",
+            r"WNA16 (?:MoE|checkpoint) .*requires |Error: b12x ",
         ),
-        raised_in=("/fused_moe/oracle/",),
+        raised_in=(
+            "/layers/fused_moe/",
+            "/model_executor/kernels/",
+            "/model_executor/warmup/",
+        ),
     ),
 )

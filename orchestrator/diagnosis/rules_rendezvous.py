@@ -27,6 +27,7 @@ RULES = (
             r"nable to find (?:address|interface) for:? ?\[?(?P<name>[\w.-]+)?|No such interface",
             r"unbound_buffer\.cc:\d+\].*Timed out waiting",
             r"NCCL WARN Bootstrap : no socket interface found|no socket interface found",
+            r"Neither 127\.0\.0\.1 nor ::1 are bound",
         ),
         strength=Strength.SYMPTOM,
     ),
@@ -49,6 +50,7 @@ RULES = (
             r"Timed out after \d+ seconds waiting for clients\. \d+/\d+ clients joined",
             r"(?:wait|Socket) [Tt]imeout after \d+ ?ms|client socket has timed out after \d+",
             r"Error: The client socket has failed to connect to any network address",
+            r"Barrier (?:departure )?timed out after|Failed to (?:signal barrier|broadcast barrier_id)",
         ),
         strength=Strength.SYMPTOM,
     ),
@@ -70,6 +72,7 @@ RULES = (
             r"server socket has failed to bind to \S*:(?P<port>\d+)",
             r"server socket has failed to (?:listen on|bind to)",
             r"ZMQError: Address already in use(?: \(addr='tcp://\S*:(?P<port>\d+)')?",
+            r"Could not find open port after",
         ),
     ),
     Rule(
@@ -109,6 +112,8 @@ RULES = (
             r"Timed out waiting for (?:new )?engine core process\w* to start",
             r"Did not receive response from front-end process within",
             r"TimeoutError: RPC Server didn't reply within",
+            r"Timed out waiting for (?:new )?engines to send|Timed out after \S+s waiting for API server",
+            r"Coordinator process failed to report ZMQ addresses",
         ),
         strength=Strength.SYMPTOM,
     ),
@@ -135,11 +140,33 @@ RULES = (
                 r"Every node should have a unique IP address|placement group.*(?:timed out|cannot be (?:created"
                 r"|scheduled))"
             ),
+            r"RayPPCommunicator has no GPUs",
+            r"Missing node affinity in placement bundle",
+            r"current platform \S+ does not support ray",
+            r"No nodes with resources found in Ray|The DP master node \(ip|Error: Nodes are not homogen",
+            r"Not enough total available nodes",
+            r"is smaller than the maximum number of devices per node",
+            r"DP placement groups, expected",
+            r"must be a multiple of number of devices per node|data-parallel-size-local \S+ should be set as",
         ),
         raised_in=(
             "/ray_utils.py",
             "/ray_executor",
             "/ray_distributed_executor",
+        ),
+    ),
+    Rule(
+        id="data-parallel-mismatch",
+        title="the servers that are to work together (data parallel) were started differently",
+        why="All of them must run the same vLLM with the same model and flags, but for rank and address.",
+        advice=(
+            "Give all the same server.flags, server.env and container.image; only data-parallel-rank may differ.",
+            "Give --headless to all but the first, and to none with data-parallel-external-lb or -hybrid-lb.",
+        ),
+        log=texts(
+            r"Configuration mismatch detected for engine|must have identical configurations for",
+            r"Remote engine \S+ must (?:not )?use --headless|Message from engine with unexpected data parallel rank",
+            r"Unexpected or duplicate engine: ",
         ),
     ),
 )

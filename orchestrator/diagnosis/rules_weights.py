@@ -20,6 +20,10 @@ RULES = (
             r"Cannot find any model weights with `(?P<path>[^`]*)`",
             r"No such file or directory: .*\.safetensors",
             r"FileNotFoundError: .*\.safetensors",
+            r"No model weights found in: `(?P<path>[^`]*)`",
+            r"Cannot find any safetensors model weights with `(?P<folder>[^`]*)`",
+            r"removed all weight files for `(?P<model>[^`]*)`|Could not find checkpoint files '(?P<files>[^']*)'",
+            r"Weight files referenced in index but missing",
         ),
     ),
     Rule(
@@ -75,11 +79,22 @@ RULES = (
                 r"|Parameter)' object has no attribute '\w*(?:weight|scale)\w*'"
             ),
             r"Error\(s\) in loading state_dict for",
+            r"Attempted to load nested weight|was never loaded \(still NaN\)|was skipped because it is tied to",
+            r"Layer '\S+' has no recognized weight attribute|does not currently support tensor parallelism",
+            r"are not in the checkpoint and will falsely use random|Error: (?:\[\w+\] )?Failed to load weight '",
         ),
         source=texts(
             r"params_dict\[[^\]]+\].* → KeyError: '?(?P<name>[\w.]+)'?",
             r"param\w*(?:\.data)?\.(?:shape|size\(\)) == loaded_weight\.(?:shape|size\(\)) → AssertionError",
             r"loaded_weight\.narrow\(.* → RuntimeError: start ",
+            r"\.data\.shape == loaded_weight\.shape.* → AssertionError",
+            r"assert loaded_weight\.(?:shape|numel|size)\S* .* → AssertionError",
+            r"assert loaded_shard_id (?:in|<) .* → AssertionError",
+        ),
+        raised_in=(
+            "/layers/linear.py",
+            "/model_executor/parameter.py",
+            "/vocab_parallel_embedding.py",
         ),
     ),
     Rule(
@@ -93,6 +108,35 @@ RULES = (
         log=texts(
             r"GGUF model with architecture (?P<name>\S+) is not supported|Unknown gguf model_type: (?P<kind>\w+)",
             r"Failed to (?:load|parse|map) GGUF",
+            r"Unrecogni[sz]ed GGUF reference|Wrong GGUF model or invalid GGUF quant|Could not find GGUF file",
+            r"Can't get gguf config for|with multiple indices is not supported for GGUF",
+            r"For multimodal GGUF models, the original tokenizer",
         ),
+        raised_in=(
+            "/gguf_loader.py",
+            "/gguf_utils.py",
+        ),
+    ),
+    Rule(
+        id="load-format-refused",
+        title="the weights cannot be read in the way that load-format says",
+        why=(
+            "Each way of loading takes certain files, settings of its own in model-loader-extra-config, and some "
+            "models only."
+        ),
+        advice=(
+            "Remove server.flags.load-format and server.flags.model-loader-extra-config: vLLM reads *.safetensors.",
+            "For sharded_state the folder must have been saved with the same server.flags.tensor-parallel-size.",
+        ),
+        log=texts(
+            r"Error: Load format `?\w+`? is not supported|Error: Unknown load_format: ",
+            r"Unexpected extra config keys for",
+            r"Model loader extra config is not supported",
+            r"model_loader_extra_config must",
+            r"Error: Missing keys .* in loaded state!|tensorizer_uri must be|one of tensorizer_dir or",
+            r"Error: (?:num_threads|concurrency|memory_limit) must be an? (?:positive )?integer",
+            r"(?:cannot use|does not support) pre-processed weights",
+        ),
+        raised_in=("/model_loader/",),
     ),
 )

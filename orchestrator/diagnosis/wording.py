@@ -24,7 +24,8 @@ WRAPPERS = re.compile(
     r"|Error raised in subprocess|Error in inspecting model architecture|failed to be inspected"
     r"|Ninja build failed|Error building extension|CalledProcessError\b"
     r"|Shutting down because of|Error in [Ee]ngine|[Ff]ailed to initialize (?:the )?engine\b"
-    r"|DP Coordinator process failed"
+    r"|DP Coordinator process failed|Process \S+ \(PID: \d+\) died with exit code|Input socket thread died during"
+    r"|API server (?:process )?\S+ (?:exited \(code=|closed its address pipe)"
     r"|Traceback \(most recent call last\)|ExceptionGroup\b"
     r"|Ray (?:task|actor) \w* ?(?:failed|died)|ActorDiedError|WorkerCrashedError"
 )

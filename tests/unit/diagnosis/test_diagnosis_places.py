@@ -34,6 +34,8 @@ def file_in(place: str) -> str:
 def test_a_refusal_is_named_by_the_part_that_raised_it(form: Form, cause: str, place: str) -> None:
     assert named(form, file_in(place), f"ValueError: {REFUSAL}") == cause
     assert named(form, file_in(place), f"NotImplementedError: {REFUSAL}") == cause
+    assert named(form, file_in(place), f"AssertionError: {REFUSAL}") == cause
+    assert named(form, file_in(place), f"vllm.exceptions.VLLMValidationError: {REFUSAL}") == cause
 
 
 @pytest.mark.parametrize(("cause", "place"), PLACES)
@@ -43,6 +45,7 @@ def test_what_is_no_refusal_is_not_named_by_its_place(cause: str, place: str) ->
         "ValueError: too many values to unpack (expected 3)",
         "ValueError: 7 is not in list",
         "KeyError: 'heron'",
+        "AssertionError",
     ):
         assert named(FORMS[0], file_in(place), error) == UNKNOWN, (cause, error)
 
@@ -53,4 +56,4 @@ def test_a_text_that_is_known_says_more_than_the_place() -> None:
 
 
 def test_a_refusal_elsewhere_stays_unknown() -> None:
-    assert named(FORMS[0], f"{SITE}/vllm/model_executor/models/heron.py", f"ValueError: {REFUSAL}") == UNKNOWN
+    assert named(FORMS[0], f"{SITE}/vllm/v1/worker/heron.py", f"ValueError: {REFUSAL}") == UNKNOWN

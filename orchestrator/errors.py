@@ -22,7 +22,10 @@ OrchError
 from __future__ import annotations
 
 import enum
-from typing import ClassVar
+import re
+from typing import Any, ClassVar
+
+from orchestrator.text import said
 
 
 class ExitCode(enum.IntEnum):
@@ -47,6 +50,16 @@ class OrchError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    @classmethod
+    def kind(cls) -> str:
+        """Return the id of this kind of error, such as `port-taken`."""
+        return re.sub("(?<=[a-z])(?=[A-Z])", "-", cls.__name__).lower()
+
+    def data(self) -> dict[str, Any]:
+        """Return the error as plain data: its id, what a person reads, and what that is made of."""
+        made = {"message": said(self.message), "hint": said(self.hint)}
+        return {"id": self.kind(), "message": str(self.message), "hint": str(self.hint), "said": made}
 
 
 class UsageError(OrchError):

@@ -53,4 +53,4 @@ class Failed(Event):
 
     def data(self) -> dict[str, Any]:
         """Return the fields as plain data."""
-        return {"error": type(self.error).__name__, "message": self.error.message, "hint": self.error.hint}
+        return {"error": type(self.error).__name__, **self.error.data()}

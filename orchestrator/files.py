@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from orchestrator.errors import EnvironmentFault, OutputError
+from orchestrator.text import Text
 
 
 def write_atomic(path: Path, content: bytes | str, mode: int = 0o644) -> None:
@@ -32,7 +33,7 @@ def write_atomic(path: Path, content: bytes | str, mode: int = 0o644) -> None:
         sync_folder(path.parent)
     except OSError as error:
         raise OutputError(
-            f"cannot write {path}: {error.strerror}",
+            Text("cannot write {path}: {strerror}", path=path, strerror=error.strerror),
             "Check free space and permissions, or choose another folder.",
         ) from error
 
@@ -43,7 +44,8 @@ def make_folder(path: Path, mode: int = 0o777) -> Path:
         path.mkdir(mode=mode, parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"cannot make the folder {path}: {error.strerror}", "Check permissions, or choose another folder."
+            Text("cannot make the folder {path}: {strerror}", path=path, strerror=error.strerror),
+            "Check permissions, or choose another folder.",
         ) from error
     return path
 
@@ -80,7 +82,8 @@ def is_file(path: Path) -> bool:
         mode = _mode(path)
     except PermissionError as error:
         raise EnvironmentFault(
-            f"{path} cannot be read: {error.strerror}", "Run orch as the user it belongs to, or as root."
+            Text("{path} cannot be read: {strerror}", path=path, strerror=error.strerror),
+            "Run orch as the user it belongs to, or as root.",
         ) from None
     return mode is not None and stat.S_ISREG(mode)
 

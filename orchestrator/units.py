@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from orchestrator.text import Text
+
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 _UNIT = "(?:ms|s|m|h|d)"
 SIZE_PATTERN = rf"^\s*{_NUMBER}\s*[kKmMgGtT]?(?:[iI]?[bB])?\s*$"
@@ -22,7 +24,9 @@ def parse_size(text: str) -> int:
     """Return bytes for `64G`, `512m`, `1.5GiB` or `1024`; multiples are of 1024, as in Docker."""
     match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"'{text}' is not a size; write bytes or a number with k, m, g or t, such as 64G")
+        raise ValueError(
+            Text("'{text}' is not a size; write bytes or a number with k, m, g or t, such as 64G", text=text)
+        )
     return int(float(match[1]) * _SIZE_FACTOR[match[2].lower()])
 
 
@@ -33,7 +37,9 @@ def parse_duration(text: str) -> float:
         return float(stripped)
     parts = _DURATION_PART.findall(stripped)
     if not parts or _DURATION_PART.sub("", stripped).strip():
-        raise ValueError(f"'{text}' is not a duration; write seconds or a form such as 90s, 30m or 1h30m")
+        raise ValueError(
+            Text("'{text}' is not a duration; write seconds or a form such as 90s, 30m or 1h30m", text=text)
+        )
     return sum(float(number) * _DURATION_FACTOR[unit] for number, unit in parts)
 
 

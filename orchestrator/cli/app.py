@@ -21,6 +21,7 @@ from orchestrator import __version__
 from orchestrator.cli.commands import deployments, files, jobs
 from orchestrator.cli.output import say
 from orchestrator.errors import ExitCode, Interrupted, OrchError, OutputError
+from orchestrator.text import Text
 
 GARBAGE = 100_000
 """Objects made and not dropped before garbage is looked for; Python's own 700 is for programs that start with few."""
@@ -53,7 +54,9 @@ def _written() -> Iterator[None]:
         if error.errno != errno.ENOSPC:
             raise
         _no_more_output()
-        raise OutputError(f"standard output cannot be written: {error.strerror}", "Free some space.") from error
+        raise OutputError(
+            Text("standard output cannot be written: {strerror}", strerror=error.strerror), "Free some space."
+        ) from error
 
 
 def _no_more_output() -> None:

@@ -9,6 +9,7 @@ from orchestrator.cli.show import report
 from orchestrator.errors import ExitCode, UsageError
 from orchestrator.jobs import attached, going_on
 from orchestrator.plan.variants import only_variant
+from orchestrator.text import Text
 
 
 def bench(
@@ -23,7 +24,9 @@ def bench(
 ) -> int:
     """Run a benchmark sweep inside the deployment that is up."""
     if resume is not None and dry_run:
-        raise UsageError("--dry-run does not go with --resume", f"What {resume} has: orch results show {resume}")
+        raise UsageError(
+            "--dry-run does not go with --resume", Text("What {resume} has: orch results show {resume}", resume=resume)
+        )
     if resume is not None and sets and profile is None:
         raise UsageError(
             "--set changes a profile, and --resume goes on with the one that the run was begun with",

@@ -18,6 +18,7 @@ from orchestrator.profile.reading.load import load_profile
 from orchestrator.profile.reading.stored import Stored, read_stored
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.profile.text.tree import show_keys
+from orchestrator.text import Text
 from orchestrator.vllm.flags import served_model
 
 
@@ -41,7 +42,11 @@ def serving(listed: Listed) -> Stored:
     stored = read_stored(_recorded(listed))
     if stored.unreadable:
         raise UsageError(
-            f"the record of the deployment {listed.name} is not known: {stored.unreadable}",
+            Text(
+                "the record of the deployment {listed} is not known: {unreadable}",
+                listed=listed.name,
+                unreadable=stored.unreadable,
+            ),
             "It can be ended (orch down), not benchmarked.",
         )
     return stored
@@ -51,7 +56,8 @@ def _recorded(listed: Listed) -> Path:
     path = listed.folder / PROFILE
     if not is_file(path):
         raise UsageError(
-            f"the deployment {listed.name} has no record on this node", "It can be ended (orch down), not benchmarked."
+            Text("the deployment {listed} has no record on this node", listed=listed.name),
+            "It can be ended (orch down), not benchmarked.",
         )
     return path
 
@@ -76,8 +82,13 @@ def check_fit(listed: Listed, wanted: Profile) -> None:
     if changed:
         lines = "\n".join(f"  {line}" for line in changed)
         raise UsageError(
-            f"the deployment {listed.name} is not what the profile {wanted.name} asks for:\n{lines}",
-            f"orch down {listed.name}   then: orch up {wanted.name}",
+            Text(
+                "the deployment {listed} is not what the profile {wanted} asks for:\n{lines}",
+                listed=listed.name,
+                wanted=wanted.name,
+                lines=lines,
+            ),
+            Text("orch down {listed}   then: orch up {wanted}", listed=listed.name, wanted=wanted.name),
         )
 
 
@@ -88,8 +99,13 @@ def attach(engine: Engine, listed: Listed, profile: Profile) -> Deployment:
     if not state.running or not api.healthy():
         ended = "" if state.running else f", exit code {state.exit_code}"
         raise ServerFailed(
-            f"the deployment {listed.name} is not healthy (container {state.status}{ended})",
-            f"orch logs {listed.name}   then: orch down {listed.name}",
+            Text(
+                "the deployment {listed} is not healthy (container {status}{ended})",
+                listed=listed.name,
+                status=state.status,
+                ended=ended,
+            ),
+            Text("orch logs {listed}   then: orch down {listed}", listed=listed.name),
         )
     model = check_identity(api, served_model(profile.server.model, profile.server.flags))
     return Deployment(

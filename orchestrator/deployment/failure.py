@@ -12,6 +12,7 @@ from orchestrator.deployment.folder import PROFILE
 from orchestrator.deployment.log import lines_before, read_log
 from orchestrator.engine import Engine
 from orchestrator.errors import EngineError, EnvironmentFault, ServerFailed
+from orchestrator.text import Text
 
 LARGEST = 64 << 20
 """Bytes of the log's end that are diagnosed; the lines before them are only counted."""
@@ -46,7 +47,15 @@ def server_failed(
         skipped, log = _end_of(read_log(engine, container, folder, follow=False, since=state.output_since))
     except EngineError as error:
         what = noticed or "the server failed"
-        return ServerFailed(f"{what} while {doing}, and the engine cannot say more: {error.message}", error.hint)
+        return ServerFailed(
+            Text(
+                "{what} while {doing}, and the engine cannot say more: {error}",
+                what=what,
+                doing=doing,
+                error=error.message,
+            ),
+            error.hint,
+        )
     evidence = Evidence(
         phase=doing,
         exit_code=None if state.running else state.exit_code,

@@ -20,6 +20,7 @@ from orchestrator.mask import Mask
 from orchestrator.plan.container import Identity
 from orchestrator.profile.dump import dump_profile
 from orchestrator.profile.schema.profile import Profile
+from orchestrator.text import Text
 
 DEPLOYMENTS = "deployments"
 RECORD = "deployment.json"
@@ -89,7 +90,7 @@ def _secrets_owner(user: str | None) -> int:
     if name.isdecimal() and os.getuid() in (0, int(name)):
         return int(name)
     raise EnvironmentFault(
-        f"the server runs as the user {user} and could not read the secrets of the profile",
+        Text("the server runs as the user {user} and could not read the secrets of the profile", user=user),
         "Give container.user as a number and run orch as root or as that user, or let the server run as root.",
     )
 
@@ -101,7 +102,7 @@ def make_state_folder(state: Path) -> None:
     facts = state.lstat()
     if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid():
         raise EnvironmentFault(
-            f"the state folder {state} belongs to somebody else",
+            Text("the state folder {state} belongs to somebody else", state=state),
             "Set ORCH_STATE_DIR to a folder of your own.",
         )
     if fresh:
@@ -145,12 +146,16 @@ def read_values(folder: Path) -> dict[str, str]:
         return {}
     except PermissionError:
         raise EnvironmentFault(
-            f"the secrets of this deployment are another user's ({folder / SECRETS})",
+            Text("the secrets of this deployment are another user's ({folder})", folder=folder / SECRETS),
             "Run orch as the user who made it, or as root.",
         ) from None
     except (OSError, TypeError, ValueError) as error:
         raise EnvironmentFault(
-            f"the secrets of this deployment cannot be read ({folder / SECRETS}): {type(error).__name__}",
+            Text(
+                "the secrets of this deployment cannot be read ({folder}): {type}",
+                folder=folder / SECRETS,
+                type=type(error).__name__,
+            ),
             "End it by its name: orch down   Then start it anew.",
         ) from None
 

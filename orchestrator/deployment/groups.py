@@ -9,6 +9,7 @@ from typing import Protocol
 
 from orchestrator.errors import EnvironmentFault
 from orchestrator.plan.container import ContainerSpec
+from orchestrator.text import Text
 
 GROUP_FILE = "/etc/group"
 
@@ -42,6 +43,6 @@ def _number(name: str) -> str:
         return str(grp.getgrnam(name).gr_gid)
     except KeyError:
         raise EnvironmentFault(
-            f"the group {name} of container.group_add exists neither in the image nor on this node",
+            Text("the group {name} of container.group_add exists neither in the image nor on this node", name=name),
             "Give the number that owns the device: stat -c %g /dev/kfd",
         ) from None

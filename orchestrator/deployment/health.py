@@ -12,6 +12,7 @@ from orchestrator.deployment.failure import server_failed
 from orchestrator.deployment.log import ServerLog
 from orchestrator.engine import Engine
 from orchestrator.errors import ServerFailed
+from orchestrator.text import Text
 from orchestrator.vllm.api import Api, ServedModel
 
 POLL_S = 0.1
@@ -75,7 +76,12 @@ def check_identity(api: Api, served_model: str) -> ServedModel:
     if found is None:
         answer = ", ".join(model.id for model in offered) or "no model at all"
         raise ServerFailed(
-            f"the server at {api.url} offers {answer}, not {served_model}",
+            Text(
+                "the server at {url} offers {answer}, not {served_model}",
+                url=api.url,
+                answer=answer,
+                served_model=served_model,
+            ),
             "Another server may be listening there; choose a free server.port.",
         )
     return found

@@ -29,6 +29,7 @@ from orchestrator.errors import Busy, EnvironmentFault
 from orchestrator.events import Listener
 from orchestrator.files import make_folder
 from orchestrator.node.queue import queued
+from orchestrator.text import Text
 
 UNKNOWN = "another orch process"
 DOOR = ".door"
@@ -154,7 +155,10 @@ def _door(folder: Path) -> Iterator[None]:
         end = time.monotonic() + DOOR_S
         while not _granted(file, shared=False):
             if time.monotonic() > end:
-                raise Busy(f"accelerators are being taken by {UNKNOWN}", "Is one stopped?  See: ps aux | grep orch")
+                raise Busy(
+                    Text("accelerators are being taken by {unknown}", unknown=UNKNOWN),
+                    "Is one stopped?  See: ps aux | grep orch",
+                )
             time.sleep(LOOK_S)
         os.utime(file)
         yield
@@ -169,7 +173,8 @@ def _refuse_other_names(names: tuple[str, ...], folder: Path) -> None:
         alike = next((name for name in sorted(cards) if collide((name,), (path.name,))), "")
         if alike and path.name not in cards and (holder := _holder_if_held(path)):
             raise Busy(
-                f"{path.name}, which may be {alike}, is held by {holder}", "See: orch ps   Or queue for it: --wait 2h"
+                Text("{path}, which may be {alike}, is held by {holder}", path=path.name, alike=alike, holder=holder),
+                "See: orch ps   Or queue for it: --wait 2h",
             )
 
 
@@ -178,7 +183,10 @@ def _lock(path: Path, who: str, *, shared: bool) -> int:
         file = _open_shared(path)
         undo.callback(os.close, file)
         if not _granted(file, shared=shared) and (holder := _current_holder(path, file, shared=shared)):
-            raise Busy(f"{path.name} is held by {holder}", "See: orch ps   Or queue for it: --wait 2h")
+            raise Busy(
+                Text("{path} is held by {holder}", path=path.name, holder=holder),
+                "See: orch ps   Or queue for it: --wait 2h",
+            )
         if shared:
             os.utime(file)  # what clears old files away goes by this
         else:
@@ -248,7 +256,8 @@ def _open_shared(path: Path) -> int:
         return os.open(path, flags)
     except OSError as error:
         raise EnvironmentFault(
-            f"the lock {path} cannot be opened: {error.strerror}", "Remove it, or ask its owner to."
+            Text("the lock {path} cannot be opened: {strerror}", path=path, strerror=error.strerror),
+            "Remove it, or ask its owner to.",
         ) from error
 
 
@@ -267,6 +276,11 @@ def _refuse_handed_over(names: tuple[str, ...], engine: Engine) -> None:
         if wanted and collide(names, deployment.holds):
             what, until = ", ".join(deployment.holds), deployment.held(time.time())
             raise Busy(
-                f"{what} is held by the deployment {deployment.name} ({until})",
-                f"orch down {deployment.name}   Or queue for it: --wait 2h",
+                Text(
+                    "{what} is held by the deployment {deployment} ({until})",
+                    what=what,
+                    deployment=deployment.name,
+                    until=until,
+                ),
+                Text("orch down {deployment}   Or queue for it: --wait 2h", deployment=deployment.name),
             )

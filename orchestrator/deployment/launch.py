@@ -42,6 +42,7 @@ from orchestrator.profile.flags import warnings
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.profile.secrets import read_secrets
 from orchestrator.runs.directory import RunDirectory
+from orchestrator.text import Text
 from orchestrator.vllm.api import Api
 from orchestrator.vllm.flags import served_model
 from orchestrator.vllm.phases import Phase, PhaseReached
@@ -88,8 +89,13 @@ def refuse_if_up(engine: Engine, name: str) -> None:
     found = find_up(engine, name)
     if found is not None:
         raise Busy(
-            f"the deployment {name} exists ({found.status}, {found.held(time.time())})",
-            f"orch down {name}   or choose another name with --name",
+            Text(
+                "the deployment {name} exists ({status}, {held})",
+                name=name,
+                status=found.status,
+                held=found.held(time.time()),
+            ),
+            Text("orch down {name}   or choose another name with --name", name=name),
         )
 
 

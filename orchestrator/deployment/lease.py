@@ -18,6 +18,7 @@ from pathlib import Path
 from orchestrator.errors import Busy, EnvironmentFault
 from orchestrator.events import Listener, unheard
 from orchestrator.node.queue import queued
+from orchestrator.text import Text
 
 FILE = "lease"
 
@@ -75,7 +76,8 @@ def renew(folder: Path, ttl_s: float) -> None:
             file.truncate()
     except OSError as error:
         raise EnvironmentFault(
-            f"the time to live cannot be renewed: {error.strerror}", "Only who made a deployment can."
+            Text("the time to live cannot be renewed: {strerror}", strerror=error.strerror),
+            "Only who made a deployment can.",
         ) from error
 
 
@@ -101,7 +103,8 @@ def in_use(folder: Path, name: str, wait_s: float | None = None, tell: Listener 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Busy(
-                f"the deployment {name} is in use by another orch process", "See: orch ps   Or queue for it: --wait 2h"
+                Text("the deployment {name} is in use by another orch process", name=name),
+                "See: orch ps   Or queue for it: --wait 2h",
             ) from None
 
     try:

@@ -10,6 +10,7 @@ from orchestrator.deployment.folder import read_mask
 from orchestrator.engine import Engine
 from orchestrator.errors import EngineError
 from orchestrator.events import Listener
+from orchestrator.text import Text
 from orchestrator.vllm.phases import Phase, PhaseReached, phase_of, shards_loaded
 
 
@@ -81,7 +82,9 @@ class ServerLog:
         except EngineError as error:
             self.problem = error
         except OSError as error:
-            self.problem = EngineError(f"cannot write the server's log to {self.path}: {error.strerror}")
+            self.problem = EngineError(
+                Text("cannot write the server's log to {path}: {strerror}", path=self.path, strerror=error.strerror)
+            )
         finally:
             self.ended.set()
 

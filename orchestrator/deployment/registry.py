@@ -16,6 +16,7 @@ from orchestrator.errors import UsageError
 from orchestrator.plan import labels
 from orchestrator.plan.container import serving_hash
 from orchestrator.profile.schema.profile import Profile
+from orchestrator.text import Text
 from orchestrator.units import format_duration
 
 YOUNG_S = 60.0
@@ -94,8 +95,12 @@ def choose(found: Sequence[Listed], name: str | None) -> Listed:
     if not found:
         raise UsageError("nothing is up on this node", "orch up PROFILE   (orch profile list shows the profiles)")
     if not fitting:
-        raise UsageError(f"no deployment is named {name}; there is {names}", "See: orch ps")
-    raise UsageError(f"{len(fitting)} deployments are up: {names}", "Say which one by its name.")
+        raise UsageError(
+            Text("no deployment is named {name}; there is {names}", name=name, names=names), "See: orch ps"
+        )
+    raise UsageError(
+        Text("{count} deployments are up: {names}", count=len(fitting), names=names), "Say which one by its name."
+    )
 
 
 def fitting(engine: Engine, profile: Profile, name: str | None) -> Listed | None:

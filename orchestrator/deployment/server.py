@@ -16,6 +16,7 @@ from orchestrator.engine import Engine
 from orchestrator.errors import ContainerGone, EngineError, ServerFailed
 from orchestrator.events import Listener
 from orchestrator.profile.schema.profile import Profile
+from orchestrator.text import Text
 from orchestrator.vllm.api import Health
 from orchestrator.vllm.counters import Load, Served, read_load, read_served
 from orchestrator.vllm.flags import served_model
@@ -136,7 +137,9 @@ class Server:
             self.engine.restart(self.container, RESTART_GRACE_S)
             since = self.engine.state(self.container).output_since
         except ContainerGone as error:
-            raise ServerFailed(f"the server cannot be started again: {error.message}", "Who ended it?") from error
+            raise ServerFailed(
+                Text("the server cannot be started again: {error}", error=error.message), "Who ended it?"
+            ) from error
         log = ServerLog(self._log_path, self._tell)
         log.follow(self.engine, self.container, self._folder, since)
         wait_until_healthy(self.engine, self.container, self._folder, self._api, log, self._profile.health.deadline)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from orchestrator.engine import Engine, Found
 from orchestrator.errors import EngineError, TeardownIncomplete
 from orchestrator.plan import labels
+from orchestrator.text import Text
 
 GRACE_S = 3.0
 """How long a server may take to end by itself; vLLM needs half a second."""
@@ -76,4 +77,7 @@ def incomplete(ids: list[str], launch: str, problem: EngineError | None) -> Tear
     by_id = f"docker rm -f {' '.join(container[:12] for container in ids)}"
     reason = f": {problem.message}" if problem else ""
     what = ", ".join(container[:12] for container in ids) or f"containers of launch {launch}"
-    return TeardownIncomplete(f"teardown is incomplete, {what} may still be there{reason}", by_id if ids else by_label)
+    return TeardownIncomplete(
+        Text("teardown is incomplete, {what} may still be there{reason}", what=what, reason=reason),
+        by_id if ids else by_label,
+    )

@@ -12,6 +12,7 @@ import socket
 from urllib.parse import urlsplit
 
 from orchestrator.errors import EngineError
+from orchestrator.text import Text
 
 HERE = "unix:///var/run/docker.sock"
 """The engine that is used when none is named, as docker's client does."""
@@ -27,13 +28,22 @@ def check_is_here(url: str) -> None:
         over_tcp = parts.scheme in ("tcp", "http", "https")
         has_port = over_tcp and parts.port is not None  # ValueError for what is no port's number
     except ValueError as error:
-        raise EngineError(f"DOCKER_HOST is no address of a Docker engine: {error}", f"Such as {HERE}") from None
+        raise EngineError(
+            Text("DOCKER_HOST is no address of a Docker engine: {error}", error=error),
+            Text("Such as {here}", here=HERE),
+        ) from None
     named = parts.hostname if over_tcp and ("://" in url or has_port) else None
     if parts.scheme == "ssh" or (named is not None and not is_own_host(named)):
         raise EngineError(
-            f"the Docker engine {re.sub('//[^/]*@', '//', url)} is not on this machine: orch looks at devices, ports, "
-            "locks, leases and health on the machine that it runs on",
-            f"Run orch on that machine, or use the engine of this one: unset DOCKER_HOST, or DOCKER_HOST={HERE}",
+            Text(
+                "the Docker engine {sub} is not on this machine: orch looks at devices, ports, locks, "
+                "leases and health on the machine that it runs on",
+                sub=re.sub("//[^/]*@", "//", url),
+            ),
+            Text(
+                "Run orch on that machine, or use the engine of this one: unset DOCKER_HOST, or DOCKER_HOST={here}",
+                here=HERE,
+            ),
         )
 
 

@@ -22,6 +22,7 @@ from orchestrator.engine.faults import translated
 from orchestrator.engine.session import ExecSession
 from orchestrator.errors import Busy, ContainerGone, EngineError, EnvironmentFault, ImageMissing
 from orchestrator.plan.container import ContainerSpec
+from orchestrator.text import Text
 
 CONNECT_S = 5
 CALL_S = 30
@@ -101,7 +102,10 @@ class Engine:
             with translated(f"looking for the image {reference}"):
                 found: dict[str, Any] = self._api.inspect_image(reference)  # type: ignore[no-untyped-call]
         except docker.errors.NotFound:
-            raise ImageMissing(f"the image {reference} is not on this node", f"docker pull {reference}") from None
+            raise ImageMissing(
+                Text("the image {reference} is not on this node", reference=reference),
+                Text("docker pull {reference}", reference=reference),
+            ) from None
         return ImageFacts(found["Id"], tuple(found.get("RepoDigests") or ()))
 
     def image_env(self, reference: str) -> dict[str, str] | None:
@@ -125,27 +129,56 @@ class Engine:
         """Pull an image within a deadline; raise ImageMissing when no registry has it or none answers."""
         end = time.monotonic() + deadline_s
         repository, tag = docker.utils.parse_repository_tag(reference)
-        hint = f"Build or load it on this node, or check the name and the registry: docker pull {reference}"
+        hint = Text(
+            "Build or load it on this node, or check the name and the registry: docker pull {reference}",
+            reference=reference,
+        )
         try:
             with translated(f"pulling {reference}"), self._timeout(PULL_SILENCE_S):
                 for event in self._api.pull(
                     repository, tag=tag or "latest", stream=True, decode=True, platform=platform
                 ):
                     if "error" in event:
-                        raise ImageMissing(f"the image {reference} cannot be pulled: {event['error']}", hint)
+                        raise ImageMissing(
+                            Text(
+                                "the image {reference} cannot be pulled: {error}",
+                                reference=reference,
+                                error=event["error"],
+                            ),
+                            hint,
+                        )
                     progress(f"{event.get('status', '')} {event.get('progress', '')}".strip())
                     if time.monotonic() > end:
                         raise ImageMissing(
-                            f"pulling {reference} took longer than {deadline_s:.0f} s",
-                            f"Pull it before: docker pull {reference}   Or raise health.deadline, which limits it.",
+                            Text(
+                                "pulling {reference} took longer than {deadline_s:.0f} s",
+                                reference=reference,
+                                deadline_s=deadline_s,
+                            ),
+                            Text(
+                                "Pull it before: docker pull {reference}   Or raise health.deadline, which limits it.",
+                                reference=reference,
+                            ),
                         )
         except docker.errors.NotFound as error:
-            raise ImageMissing(f"no registry has the image {reference}: {error.explanation}", hint) from error
+            raise ImageMissing(
+                Text(
+                    "no registry has the image {reference}: {explanation}",
+                    reference=reference,
+                    explanation=error.explanation,
+                ),
+                hint,
+            ) from error
         except EngineError as error:
             if isinstance(error, ImageMissing):
                 raise
             raise ImageMissing(
-                f"the image {reference} is not on this node and cannot be pulled: {error.message}", hint
+                Text(
+                    "the image {reference} is not on this node and cannot be pulled: {error}",
+                    reference=reference,
+                    error=error.message,
+                ),
+                hint,
             ) from error
 
     def read_image_file(self, reference: str, path: str, labels: Mapping[str, str]) -> bytes:
@@ -168,11 +201,14 @@ class Engine:
             with translated(f"creating the container {spec.name}"), self._timeout(CREATE_S):
                 created = self._api.create_container(**create_arguments(self._api, spec))
         except docker.errors.NotFound:
-            raise ImageMissing(f"the image {spec.image} is not on this node", f"docker pull {spec.image}") from None
+            raise ImageMissing(
+                Text("the image {image} is not on this node", image=spec.image),
+                Text("docker pull {image}", image=spec.image),
+            ) from None
         except EngineError as error:
             if "is already in use by container" in error.message:
                 raise Busy(
-                    f"a container named {spec.name} exists",
+                    Text("a container named {spec} exists", spec=spec.name),
                     "See: orch ps   Then: orch down, or choose another --name",
                 ) from error
             raise
@@ -290,7 +326,10 @@ class Engine:
         try:
             yield
         except docker.errors.NotFound as error:
-            raise ContainerGone(f"the container is gone: {error.explanation}", "See what is there: orch ps") from error
+            raise ContainerGone(
+                Text("the container is gone: {explanation}", explanation=error.explanation),
+                "See what is there: orch ps",
+            ) from error
 
 
 def connect(environ: Mapping[str, str], timeout_s: int = CALL_S) -> Engine:

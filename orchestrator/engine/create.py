@@ -16,6 +16,7 @@ from orchestrator.plan.docker_run import bind_text
 from orchestrator.profile.schema.devices import GpuRequest, cdi_names, nodes
 from orchestrator.profile.schema.docker_options import DockerOptions
 from orchestrator.profile.schema.values import MountSpec
+from orchestrator.text import Text
 
 NANO = 10**9
 
@@ -34,7 +35,11 @@ def create_arguments(api: docker.APIClient, spec: ContainerSpec) -> dict[str, An
     """
     if left := (*spec.inherited, *spec.options.env_file):
         raise UsageError(
-            f"the container {spec.name} would go without {', '.join(left)}: its variables are not put in yet",
+            Text(
+                "the container {spec} would go without {left}: its variables are not put in yet",
+                spec=spec.name,
+                left=", ".join(left),
+            ),
             "Pass the profile through orchestrator.profile.inherited.with_values before it is started.",
         )
     ports: list[tuple[int, str]] = []
@@ -138,7 +143,8 @@ def _security_option(option: str) -> str:
         return "seccomp=" + SPACE_OR_STRING.sub(lambda match: match[1] or "", text)
     except (OSError, ValueError) as error:
         raise EnvironmentFault(
-            f"the seccomp profile {value} cannot be read: {error}", "Check container.security_opt."
+            Text("the seccomp profile {value} cannot be read: {error}", value=value, error=error),
+            "Check container.security_opt.",
         ) from error
 
 

@@ -10,6 +10,7 @@ import requests.exceptions
 import urllib3.exceptions
 
 from orchestrator.errors import EngineError, EngineRefusal
+from orchestrator.text import Text
 
 SILENT_HINT = "The engine accepts connections but does not answer; see its log (journalctl -u docker)."
 ENGINE_HINT = "Is it running, and may you use it?  Try: docker version   (group docker, or DOCKER_HOST)"
@@ -26,7 +27,11 @@ def translated(doing: str) -> Iterator[None]:
     except docker.errors.NotFound:
         raise
     except docker.errors.APIError as error:
-        raise EngineRefusal(f"the Docker engine refused {doing}: {error.explanation or error}") from error
+        raise EngineRefusal(
+            Text(
+                "the Docker engine refused {doing}: {explanation}", doing=doing, explanation=error.explanation or error
+            )
+        ) from error
     except (
         docker.errors.DockerException,
         requests.exceptions.RequestException,
@@ -34,8 +39,13 @@ def translated(doing: str) -> Iterator[None]:
         OSError,
     ) as error:
         if timed_out(error):
-            raise EngineError(f"the Docker engine did not answer in time while {doing}", SILENT_HINT) from error
-        raise EngineError(f"no Docker engine answers while {doing}: {innermost(error)}", ENGINE_HINT) from error
+            raise EngineError(
+                Text("the Docker engine did not answer in time while {doing}", doing=doing), SILENT_HINT
+            ) from error
+        raise EngineError(
+            Text("no Docker engine answers while {doing}: {innermost}", doing=doing, innermost=innermost(error)),
+            ENGINE_HINT,
+        ) from error
 
 
 def timed_out(error: BaseException) -> bool:

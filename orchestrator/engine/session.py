@@ -13,6 +13,7 @@ import threading
 from typing import Any
 
 from orchestrator.errors import EngineError
+from orchestrator.text import Text
 
 _HEADER = struct.Struct(">BxxxL")
 _STDOUT = 1
@@ -42,11 +43,13 @@ class ExecSession:
             self._socket.sendall(line + b"\n")
         except BlockingIOError:
             raise EngineError(
-                f"the process in the container has read nothing for {SEND_S} s",
+                Text("the process in the container has read nothing for {send_s} s", send_s=SEND_S),
                 "Is the container frozen, or the engine hung?  See: orch status, docker ps",
             ) from None
         except OSError as error:
-            raise EngineError(f"the process in the container is gone: {error.strerror or error}") from error
+            raise EngineError(
+                Text("the process in the container is gone: {strerror}", strerror=error.strerror or error)
+            ) from error
 
     def receive(self, timeout_s: float) -> bytes | None:
         """Return the next line without its end, None once the output has ended; raise TimeoutError when time is up."""

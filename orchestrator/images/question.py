@@ -25,6 +25,7 @@ from orchestrator.plan.claims import Held
 from orchestrator.plan.container import ContainerSpec, Identity, container_argv, container_spec
 from orchestrator.profile.schema.devices import CdiDevice, DeviceSpec
 from orchestrator.profile.schema.profile import Container, Profile
+from orchestrator.text import Text
 from orchestrator.vllm.parser import ImageParsers
 
 ASK_S = 600.0
@@ -93,12 +94,19 @@ def read_answer(image: str, code: int | None, output: bytes, mask: Mask = NOTHIN
         last = next((line.strip() for line in reversed(lines) if line.strip()), "it printed nothing")
         last = mask.text(last)
         how = f"it did not answer within {ASK_S:.0f} s" if code is None else f"it ended with exit code {code}: {last}"
-        raise EnvironmentFault(f"the image {image} cannot be asked about its flags: {how}", hint)
+        raise EnvironmentFault(
+            Text("the image {image} cannot be asked about its flags: {how}", image=image, how=how), hint
+        )
     said = json.loads(answer)
     if said["vllm"] is None:
         why = mask.text(said["problem"])
         raise EnvironmentFault(
-            f"the image {image} cannot be asked about its flags: its python3 has no vLLM ({why})", hint
+            Text(
+                "the image {image} cannot be asked about its flags: its python3 has no vLLM ({why})",
+                image=image,
+                why=why,
+            ),
+            hint,
         )
     for parser in (said["serve"], said["bench"]):
         parser["problem"] = mask.text(parser["problem"])

@@ -19,6 +19,7 @@ from orchestrator.jobs.places import Place
 from orchestrator.plan import labels
 from orchestrator.plan.container import serving_hash
 from orchestrator.profile.schema.profile import Profile
+from orchestrator.text import Text
 from orchestrator.vllm.api import Api
 
 
@@ -89,7 +90,10 @@ def to_end(found: Sequence[Listed], name: str | None, *, everything: bool, force
         return []
     chosen = choose(found, name)
     if chosen.tenure.owned and not force:
-        raise Busy(f"the deployment {chosen.name} is {chosen.held(time.time())}", "End it all the same: --force")
+        raise Busy(
+            Text("the deployment {chosen} is {held}", chosen=chosen.name, held=chosen.held(time.time())),
+            "End it all the same: --force",
+        )
     return [chosen]
 
 

@@ -15,6 +15,7 @@ from orchestrator.profile.schema.profile import Profile
 from orchestrator.runs.directory import RunDirectory
 from orchestrator.runs.records import RunKind
 from orchestrator.runs.study import Study, find
+from orchestrator.text import Text
 
 
 def resume(
@@ -39,8 +40,12 @@ def resume(
     manifest = (found.runs[0] if isinstance(found, Study) else found).manifest()
     if manifest.kind is not RunKind.SWEEP:
         raise UsageError(
-            f"{meant} is a search: what it measures next depends on what it has measured",
-            f"Search anew: orch search {manifest.profile}   What this one has: orch results show {meant}",
+            Text("{meant} is a search: what it measures next depends on what it has measured", meant=meant),
+            Text(
+                "Search anew: orch search {profile}   What this one has: orch results show {meant}",
+                profile=manifest.profile,
+                meant=meant,
+            ),
         )
     if isinstance(found, Study):
         _resume_study(place, found, given, name, wait_s)
@@ -90,7 +95,13 @@ def _check_variants(study: Study, given: Profile) -> None:
     chosen = variants(given)
     if len(chosen) != len(study.runs):
         raise UsageError(
-            f"the study {study.id} is of {len(study.runs)} servers, the profile {given.name} of {len(chosen)}",
+            Text(
+                "the study {study} is of {runs} servers, the profile {given} of {servers}",
+                study=study.id,
+                runs=len(study.runs),
+                given=given.name,
+                servers=len(chosen),
+            ),
             "Without PROFILE each run goes on with the profile that it was begun with.",
         )
     for run, variant in zip(study.runs, chosen, strict=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.profile.schema.profile import Profile
+from orchestrator.text import Text
 from orchestrator.vllm.flags import tensor_parallel_size
 
 Remarks = Iterator[tuple[str, str]]
@@ -19,7 +20,7 @@ def moving_image(profile: Profile) -> Remarks:
     if "@" in profile.container.image or (colon and tag != "latest"):
         return
     what = "the tag latest moves" if colon else "without a tag it means latest, which moves"
-    yield "container.image", f"{what}; name a version or a digest, so that a run can be repeated"
+    yield "container.image", Text("{what}; name a version or a digest, so that a run can be repeated", what=what)
 
 
 def shared_memory(profile: Profile) -> Remarks:
@@ -31,14 +32,20 @@ def shared_memory(profile: Profile) -> Remarks:
             yield "container.shm_size", "has no effect with ipc host, which uses the node's own /dev/shm"
         yield "container.ipc", "with host, a server that crashes leaves its shared memory behind on the node"
     elif container.shm_size is None and workers > 1:
-        yield "container.shm_size", f"{workers} workers talk through /dev/shm, which is 64 MB unless set"
+        yield (
+            "container.shm_size",
+            Text("{workers} workers talk through /dev/shm, which is 64 MB unless set", workers=workers),
+        )
 
 
 def host_network(profile: Profile) -> Remarks:
     """The node's own ports."""
     if profile.container.network == "host":
         port = profile.server.port
-        yield "container.network", f"with host, port {port} must be free on the node and nothing is published"
+        yield (
+            "container.network",
+            Text("with host, port {port} must be free on the node and nothing is published", port=port),
+        )
 
 
 def redundant_beside_privileged(profile: Profile) -> Remarks:
@@ -49,7 +56,7 @@ def redundant_beside_privileged(profile: Profile) -> Remarks:
         redundant = f"makes {', '.join(given)} redundant; " if given else ""
         yield (
             "container.privileged",
-            f"{redundant}only *_VISIBLE_DEVICES then keeps the server from the other devices",
+            Text("{redundant}only *_VISIBLE_DEVICES then keeps the server from the other devices", redundant=redundant),
         )
 
 
@@ -59,7 +66,9 @@ def groups_of_the_image(profile: Profile) -> Remarks:
         if not group.isdigit() and group not in COMMON_GROUPS:
             yield (
                 "container.group_add",
-                f"'{group}' must exist in the image; its number always works (stat -c %g on the device)",
+                Text(
+                    "'{group}' must exist in the image; its number always works (stat -c %g on the device)", group=group
+                ),
             )
 
 

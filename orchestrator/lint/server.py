@@ -12,6 +12,7 @@ from orchestrator.profile.inherited import SECRET_NAME
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.profile.schema.values import EnvValue
 from orchestrator.profile.text.tree import show_keys
+from orchestrator.text import Text
 from orchestrator.vllm.flags import lookup, whole_number, written_as
 
 Remarks = Iterator[tuple[str, str]]
@@ -32,14 +33,17 @@ UNSEEN = {
 def open_to_all(profile: Profile) -> Remarks:
     """A server without authentication that everybody reaches."""
     if ipaddress.ip_address(profile.server.host).is_unspecified:
-        yield "server.host", f"with {profile.server.host}, whoever reaches the node can use the server"
+        yield "server.host", Text("with {host}, whoever reaches the node can use the server", host=profile.server.host)
 
 
 def plain_secrets(profile: Profile) -> Remarks:
     """A secret that every record of the profile would hold."""
     for key, name, value in environment(profile):
         if isinstance(value, str) and value and SECRET_NAME.search(name):
-            yield key, f"looks like a secret; write {{from_env: {name}}} or {{from_file: /path}} in its place"
+            yield (
+                key,
+                Text("looks like a secret; write {{from_env: {name}}} or {{from_file: /path}} in its place", name=name),
+            )
     if lookup(profile.server.flags, "api-key") is not None:
         yield "server.flags.api-key", "stands in the container's definition; set VLLM_API_KEY from a secret"
 
@@ -58,7 +62,14 @@ def numa_binding(profile: Profile) -> Remarks:
     ranks = [value for name, (_, value) in variables.items() if re.fullmatch(r"VLLM_RANK\d+_NUMA", name)]
     if len(ranks) > 1 and len(set(map(str, ranks))) == 1:
         where = "cat /sys/class/drm/card*/device/numa_node"
-        yield key, f"all {len(ranks)} ranks are bound to one NUMA node; each belongs near its device: {where}"
+        yield (
+            key,
+            Text(
+                "all {count} ranks are bound to one NUMA node; each belongs near its device: {where}",
+                count=len(ranks),
+                where=where,
+            ),
+        )
 
 
 def visible_devices(profile: Profile) -> Remarks:
@@ -72,13 +83,27 @@ def visible_devices(profile: Profile) -> Remarks:
     for name, (key, value) in lists.items():
         count = items(value) if name in judged else None
         if count is not None and count != size:
-            yield key, f"names {_devices(count)}, the server's parallel sizes use {_devices(size)}"
+            yield (
+                key,
+                Text(
+                    "names {devices}, the server's parallel sizes use {used}",
+                    devices=_devices(count),
+                    used=_devices(size),
+                ),
+            )
     _, hip = lists.get("HIP_VISIBLE_DEVICES", ("", None))
     key, cuda = lists.get("CUDA_VISIBLE_DEVICES", ("", None))
     if None not in (hip, cuda) and hip != cuda:
         yield key, "differs from HIP_VISIBLE_DEVICES; vLLM on ROCm stops at that. Set HIP_VISIBLE_DEVICES alone"
     for inner, outer, count in disagreements({name: value for name, (_, value) in lists.items()}):
-        yield lists[inner][0], f"counts within the {_devices(count)} that {outer} leaves, from 0; it names others"
+        yield (
+            lists[inner][0],
+            Text(
+                "counts within the {devices} that {outer} leaves, from 0; it names others",
+                devices=_devices(count),
+                outer=outer,
+            ),
+        )
 
 
 def environment(profile: Profile) -> list[tuple[str, str, EnvValue | None]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from orchestrator.plan.sweep import points
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.results.validity import SAMPLES_FOR, samples_for
+from orchestrator.text import Text
 from orchestrator.vllm.backends import LACKED_UP_TO
 from orchestrator.vllm.client import VLLM, Known, dialect_of, longest_prompt, unsupported
 from orchestrator.vllm.flags import lookup, whole_number
@@ -27,11 +28,24 @@ def context_length(profile: Profile) -> Remarks:
         return
     grown = longest_prompt(prompt, version_in_image(profile.container.image))
     if prompt + output > limit:
-        yield "server.flags.max-model-len", f"{limit} is less than {prompt} + {output} tokens of the sweep"
+        yield (
+            "server.flags.max-model-len",
+            Text(
+                "{limit} is less than {prompt} + {output} tokens of the sweep",
+                limit=limit,
+                prompt=prompt,
+                output=output,
+            ),
+        )
     elif grown + output > limit:
         yield (
             "server.flags.max-model-len",
-            f"{limit} may be too small: vLLM 0.8 can turn a prompt of {prompt} tokens into {grown}",
+            Text(
+                "{limit} may be too small: vLLM 0.8 can turn a prompt of {prompt} tokens into {grown}",
+                limit=limit,
+                prompt=prompt,
+                grown=grown,
+            ),
         )
 
 
@@ -42,7 +56,11 @@ def queueing(profile: Profile) -> Remarks:
     if limit is not None and most > limit:
         yield (
             "server.flags.max-num-seqs",
-            f"{limit} is less than the {most} requests in flight of the sweep; the rest wait, and TTFT shows it",
+            Text(
+                "{limit} is less than the {most} requests in flight of the sweep; the rest wait, and TTFT shows it",
+                limit=limit,
+                most=most,
+            ),
         )
 
 
@@ -54,7 +72,14 @@ def unreached_concurrency(profile: Profile) -> Remarks:
         if point.max_concurrency is not None and point.requests < point.max_concurrency
     ]
     if idle:
-        yield "bench.concurrency", f"{idle[0].max_concurrency} is never reached with {idle[0].requests} requests"
+        yield (
+            "bench.concurrency",
+            Text(
+                "{max_concurrency} is never reached with {requests} requests",
+                max_concurrency=idle[0].max_concurrency,
+                requests=idle[0].requests,
+            ),
+        )
 
 
 def solid_percentiles(profile: Profile) -> Remarks:
@@ -65,7 +90,10 @@ def solid_percentiles(profile: Profile) -> Remarks:
     weak = [f"{name.upper()} ({needed})" for name, needed in needs.items() if fewest < needed]
     if weak and profile.bench is not None:
         key = "num_prompts" if profile.bench.num_prompts is not None else "prompts_per_concurrency"
-        yield f"bench.{key}", f"{fewest} requests are too few for {', '.join(weak)} to be solid"
+        yield (
+            f"bench.{key}",
+            Text("{fewest} requests are too few for {weak} to be solid", fewest=fewest, weak=", ".join(weak)),
+        )
 
 
 def repetitions(profile: Profile) -> Remarks:
@@ -101,7 +129,7 @@ def unmeasurable(profile: Profile, parsers: ImageParsers) -> Remarks:
         key, _, text = line.partition(": ")
         if key.startswith("bench.client_flags."):  # those are remarked on as flags
             continue
-        yield key, f"vLLM {parsers.vllm} of the image cannot: {text}"
+        yield key, Text("vLLM {vllm} of the image cannot: {text}", vllm=parsers.vllm, text=text)
 
 
 def _choices(parsers: ImageParsers, flag: str) -> frozenset[str] | None:
@@ -116,8 +144,15 @@ def absent_backend(profile: Profile) -> Remarks:
         return
     newest = LACKED_UP_TO[bench.backend]
     if version <= newest:
-        text = f"`vllm bench serve` of vLLM {'.'.join(map(str, version))} has no {bench.backend}"
-        yield "bench.backend", f"{text}; take a newer image, or bench.client: the path of a script that has it"
+        text = Text(
+            "`vllm bench serve` of vLLM {version} has no {backend}",
+            version=".".join(map(str, version)),
+            backend=bench.backend,
+        )
+        yield (
+            "bench.backend",
+            Text("{text}; take a newer image, or bench.client: the path of a script that has it", text=text),
+        )
 
 
 def fetched_prompts(profile: Profile) -> Remarks:
@@ -125,8 +160,11 @@ def fetched_prompts(profile: Profile) -> Remarks:
     dataset = None if profile.bench is None else profile.bench.dataset
     if dataset is None or dataset.client_path is None or dataset.container_path is not None:
         return
-    text = f"the client fetches {dataset.client_path} from the hub: the container needs a way to it, or a cache"
-    yield "bench.dataset.path", f"{text} that is mounted and named by HF_HOME in container.env"
+    text = Text(
+        "the client fetches {client_path} from the hub: the container needs a way to it, or a cache",
+        client_path=dataset.client_path,
+    )
+    yield "bench.dataset.path", Text("{text} that is mounted and named by HF_HOME in container.env", text=text)
 
 
 def template_twice(profile: Profile) -> Remarks:
@@ -135,8 +173,11 @@ def template_twice(profile: Profile) -> Remarks:
     if bench is None or not BACKENDS[bench.backend].templated or bench.dataset.name != "custom":
         return
     if "skip_chat_template" not in bench.dataset.options():
-        text = f"the client puts the chat template around prompts, and with {bench.backend} the server does it again"
-        yield "bench.dataset.skip_chat_template", f"{text}; true leaves it to the server"
+        text = Text(
+            "the client puts the chat template around prompts, and with {backend} the server does it again",
+            backend=bench.backend,
+        )
+        yield "bench.dataset.skip_chat_template", Text("{text}; true leaves it to the server", text=text)
 
 
 def _points(profile: Profile) -> tuple[Point, ...]:

@@ -8,6 +8,7 @@ from orchestrator.plan.sweep import points
 from orchestrator.profile.schema.bench import Bench
 from orchestrator.profile.schema.dataset.kinds import Dataset
 from orchestrator.runs.records import DatasetFacts
+from orchestrator.text import Text
 from orchestrator.vllm.client import Known, dialect_of, unsupported
 
 
@@ -21,8 +22,13 @@ def check_abilities(bench: Bench, client: Client) -> None:
     if found:
         lines = "\n".join(f"  {line}" for line in found)
         raise EnvironmentFault(
-            f"the client {client.name} of vLLM {client.vllm_version} cannot measure the dataset "
-            f"'{bench.dataset.name}' as asked:\n{lines}",
+            Text(
+                "the client {client} of vLLM {vllm_version} cannot measure the dataset '{dataset}' as asked:\n{lines}",
+                client=client.name,
+                vllm_version=client.vllm_version,
+                dataset=bench.dataset.name,
+                lines=lines,
+            ),
             "Take these keys away, or choose another dataset, bench.client or image.  See: docs/how-to/datasets.md",
         )
 
@@ -38,7 +44,12 @@ def seen_dataset(dataset: Dataset, recorded: DatasetFacts | None, client: Client
     facts = DatasetFacts(name=dataset.name, file=dataset.node_file, path=path, size=seen.size, sha256=seen.sha256)
     if recorded is not None and recorded.sha256 != facts.sha256:
         raise EnvironmentFault(
-            f"{path} in the container is not the file on record: sha256 {facts.sha256}, recorded {recorded.sha256}",
+            Text(
+                "{path} in the container is not the file on record: sha256 {sha256}, recorded {recorded}",
+                path=path,
+                sha256=facts.sha256,
+                recorded=recorded.sha256,
+            ),
             "Was it replaced since the deployment was made?  orch down, then orch up   A changed file is a new run.",
         )
     return facts

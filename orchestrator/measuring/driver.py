@@ -18,6 +18,7 @@ from orchestrator.plan.bench_command import client_target, job_folder, job_name,
 from orchestrator.plan.container import beside_server
 from orchestrator.profile.schema.bench import Bench
 from orchestrator.profile.schema.profile import Profile
+from orchestrator.text import Text
 from orchestrator.vllm.client import is_rust
 from orchestrator.vllm.flags import CLIENT_KEY, lookup
 from orchestrator.workload.point import Measurement
@@ -220,11 +221,13 @@ class Driver:
             if prepared["problem"]:
                 lacks_client = is_rust(self._name) and prepared["program"] is None
                 hint = RUST_HINT if lacks_client else DATASET_HINT
-                raise EnvironmentFault(f"in the container {self._mask.text(prepared['problem'])}", hint)
+                raise EnvironmentFault(Text("in the container {text}", text=self._mask.text(prepared["problem"])), hint)
             version = prepared["version"] or hello["vllm"]
             if version is None:
                 raise EnvironmentFault(
-                    f"the container's python3 has no vLLM: {self._mask.text(str(hello.get('problem')))}",
+                    Text(
+                        "the container's python3 has no vLLM: {text}", text=self._mask.text(str(hello.get("problem")))
+                    ),
                     "The benchmark client is the image's own; use an image whose python3 can import vllm, and name "
                     "what must be sourced for that in container.source.",
                 )
@@ -326,14 +329,14 @@ class Driver:
         if line is None:
             said = self._mask.apply(bytes(self._session.errors)).decode(errors="replace").strip()
             raise BenchmarkFailed(
-                f"the benchmark driver in the container has ended{f': {said}' if said else ''}",
+                Text("the benchmark driver in the container has ended{said}", said=f": {said}" if said else ""),
                 "Has the server's container ended?  See: orch status, orch logs",
             )
         try:
             answer = json.loads(line)
         except ValueError:
             said = self._mask.apply(line).decode(errors="replace")
-            raise BenchmarkFailed(f"the container's python3 did not start the driver: {said}") from None
+            raise BenchmarkFailed(Text("the container's python3 did not start the driver: {said}", said=said)) from None
         return dict(answer)
 
     def _line(self, timeout_s: float, check: Callable[[], None]) -> bytes | None:
@@ -346,7 +349,7 @@ class Driver:
                 return self._session.receive(LOOK_S)
             check()
         raise BenchmarkFailed(
-            f"the benchmark driver in the container did not answer within {timeout_s:.0f} s",
+            Text("the benchmark driver in the container did not answer within {timeout_s:.0f} s", timeout_s=timeout_s),
             "Is the container frozen or out of memory?  See: orch status, docker stats",
         )
 
@@ -354,7 +357,7 @@ class Driver:
 def replaced(what: str) -> EnvironmentFault:
     """Return the error for a client, or prompts, other than those that a sweep began with."""
     return EnvironmentFault(
-        f"{what} is no longer what the sweep began with",
+        Text("{what} is no longer what the sweep began with", what=what),
         "Was a mounted file replaced?  Numbers from both would not be one run: begin a new one.",
     )
 

@@ -11,6 +11,7 @@ from orchestrator.profile.difference import differences
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.runs.directory import RunDirectory
 from orchestrator.runs.records import DeploymentFacts
+from orchestrator.text import Text
 
 COMPARED = ("accelerators", "cpu_model", "cpus", "architecture")
 """Facts of the node that decide what is measured."""
@@ -45,14 +46,23 @@ def check_can_go_on(directory: RunDirectory) -> None:
     if refused:
         lines = "\n".join(f"  {line}" for line in refused)
         raise UsageError(
-            f"the run {directory.path.name} cannot be resumed, this version of orch refuses its profile:\n{lines}",
+            Text(
+                "the run {directory} cannot be resumed, this version of orch refuses its profile:\n{lines}",
+                directory=directory.path.name,
+                lines=lines,
+            ),
             _READABLE.format(run=directory.path.name),
         )
     other = _unplannable(directory, stored.profile)
     if other:
         raise UsageError(
-            f"the run {directory.path.name} cannot be resumed, this version of orch does not come to "
-            f"{len(other)} of its points by its profile: {', '.join(other)}",
+            Text(
+                "the run {directory} cannot be resumed, this version of orch does not come to {count} of "
+                "its points by its profile: {other}",
+                directory=directory.path.name,
+                count=len(other),
+                other=", ".join(other),
+            ),
             _READABLE.format(run=directory.path.name),
         )
 
@@ -114,6 +124,10 @@ def _refuse(directory: RunDirectory, changed: list[str]) -> None:
     if changed:
         lines = "\n".join(f"  {line}" for line in changed)
         raise UsageError(
-            f"the run {directory.path.name} cannot be resumed, not everything is as it was:\n{lines}",
+            Text(
+                "the run {directory} cannot be resumed, not everything is as it was:\n{lines}",
+                directory=directory.path.name,
+                lines=lines,
+            ),
             "Numbers from both would not be one run. Begin a new one: orch run",
         )

@@ -23,6 +23,7 @@ from orchestrator.profile.schema.bench import Bench
 from orchestrator.results.validity import assess
 from orchestrator.runs.directory import RunDirectory
 from orchestrator.runs.records import MeasurementRecord, RunState
+from orchestrator.text import Text
 
 FILE = "search.json"
 
@@ -110,7 +111,8 @@ def _check_measured(tried: Sequence[Tried], directory: RunDirectory) -> None:
         return
     last = tried[-1]
     raise BenchmarkFailed(
-        f"no client came to an end: {last.reasons[0]}", f"What the client said: {directory.client_log(last.record)}"
+        Text("no client came to an end: {reasons}", reasons=last.reasons[0]),
+        Text("What the client said: {client_log}", client_log=directory.client_log(last.record)),
     )
 
 

@@ -13,6 +13,7 @@ from orchestrator.plan.suits import bench_of
 from orchestrator.plan.sweep import points
 from orchestrator.profile.schema.bench import Bench
 from orchestrator.profile.schema.profile import Profile
+from orchestrator.text import Text
 from orchestrator.units import format_duration
 from orchestrator.workload.arrival import POISSON
 from orchestrator.workload.canonical import canonical_json
@@ -86,20 +87,26 @@ def plan_search(
 
 def _check_step(step_s: float | None, over: str, bench: Bench) -> None:
     if step_s is not None and over != RATE:
-        raise UsageError("--for is how long a rate lasts", f"Give --over {RATE} with it.")
+        raise UsageError("--for is how long a rate lasts", Text("Give --over {rate} with it.", rate=RATE))
     if step_s is not None and step_s <= 0:
         raise UsageError("--for must be longer than nothing", "Such as: --for 5m")
     if over == RATE and (lasts_s := prompts_per_step(bench, over, step_s)) >= bench.deadline:
         raise UsageError(
-            f"each rate lasts {format_duration(lasts_s)}, and bench.deadline ends a measurement after "
-            f"{format_duration(bench.deadline)}",
+            Text(
+                "each rate lasts {lasts_s}, and bench.deadline ends a measurement after {deadline}",
+                lasts_s=format_duration(lasts_s),
+                deadline=format_duration(bench.deadline),
+            ),
             "Give a shorter --for, or more time: --set bench.deadline=…",
         )
 
 
 def _highest(lowest: int, highest: int | None) -> int:
     if highest is not None and highest < lowest:
-        raise UsageError(f"--to {highest} is less than --from {lowest}", "The search goes up from --from to --to.")
+        raise UsageError(
+            Text("--to {highest} is less than --from {lowest}", highest=highest, lowest=lowest),
+            "The search goes up from --from to --to.",
+        )
     return max(lowest, HIGHEST) if highest is None else highest
 
 
@@ -118,7 +125,9 @@ def _objectives(slos: tuple[str, ...], profile: Profile, over: str) -> tuple[Obj
         raise UsageError("; ".join(problems), "Search for a metric that the client of this sweep reports.")
     if over != RATE and all(objective.from_below for objective in objectives):  # a rate can still be too high
         raise UsageError(
-            f"{' and '.join(map(str, objectives))} would let the concurrency grow without end",
+            Text(
+                "{objectives} would let the concurrency grow without end", objectives=" and ".join(map(str, objectives))
+            ),
             "Give an objective beside it that bounds from above, such as --slo 'p99_ttft_ms<2000'.",
         )
     return objectives

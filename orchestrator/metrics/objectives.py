@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from orchestrator.metrics.catalogue import CATALOGUE, FIGURES, FURTHER, LATENCIES, WHOLE, Metric, find
 from orchestrator.metrics.values import STATISTICS, Metrics
+from orchestrator.text import Text
 
 METRICS = tuple(metric.name for metric in CATALOGUE.values() if metric.better)
 """What an objective can be about, as the wide table names it; and each further percentile."""
@@ -55,7 +56,10 @@ def parse_objective(text: str) -> Objective:
     match = _FORM.fullmatch(text)
     if match is None:
         raise ValueError(
-            f"'{text}' is not an objective; write METRIC<NUMBER or METRIC>NUMBER, such as p99_ttft_ms<2000"
+            Text(
+                "'{text}' is not an objective; write METRIC<NUMBER or METRIC>NUMBER, such as p99_ttft_ms<2000",
+                text=text,
+            )
         )
     return Objective(bounded(match[1]).name, match[2], float(match[3]))
 
@@ -65,8 +69,14 @@ def bounded(name: str) -> Metric:
     metric = find(name)
     if metric is None or metric.better is None:
         raise ValueError(
-            f"'{name}' is not a metric; there are {_names(THROUGHPUTS)}, and latencies such as p99_ttft_ms, "
-            f"made of {', '.join(STATISTICS)} and {', '.join(LATENCIES)}"
+            Text(
+                "'{name}' is not a metric; there are {names}, and latencies such as p99_ttft_ms, made of "
+                "{statistics} and {latencies}",
+                name=name,
+                names=_names(THROUGHPUTS),
+                statistics=", ".join(STATISTICS),
+                latencies=", ".join(LATENCIES),
+            )
         )
     return metric
 

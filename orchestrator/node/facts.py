@@ -13,6 +13,7 @@ from orchestrator.accelerators import node_accelerators
 from orchestrator.errors import EnvironmentFault
 from orchestrator.profile.schema.dataset.kinds import Dataset
 from orchestrator.runs.records import DatasetFacts, NodeFacts
+from orchestrator.text import Text
 
 PIECE = 1 << 20
 
@@ -45,7 +46,7 @@ def dataset_facts(dataset: Dataset) -> DatasetFacts | None:
                 size += len(piece)
     except OSError as error:
         raise EnvironmentFault(
-            f"bench.dataset.file: {file} cannot be read: {error.strerror}",
+            Text("bench.dataset.file: {file} cannot be read: {strerror}", file=file, strerror=error.strerror),
             "A relative path is relative to the profile's own file.",
         ) from error
     return DatasetFacts(name=dataset.name, file=file, path=path, size=size, sha256=digest.hexdigest())

@@ -14,6 +14,7 @@ from orchestrator.files import is_file, may_exist
 from orchestrator.profile.schema.bench import Bench
 from orchestrator.profile.schema.devices import nodes
 from orchestrator.profile.schema.profile import Container, Profile
+from orchestrator.text import Text
 
 NODE_SHM = Path("/dev/shm")
 LEAST_DISK = 200 * 2**20
@@ -33,11 +34,21 @@ def check_port(host: str, port: int) -> None:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise PortTaken(
-                    f"port {port} on {host} is in use",
-                    f"See by whom: ss -ltnp 'sport = :{port}'   Or choose another: --set server.port={port + 1}",
+                    Text("port {port} on {host} is in use", port=port, host=host),
+                    Text(
+                        "See by whom: ss -ltnp 'sport = :{port}'   Or choose another: --set server.port={other}",
+                        port=port,
+                        other=port + 1,
+                    ),
                 ) from error
             raise EnvironmentFault(
-                f"the server cannot listen on {host}:{port}: {error.strerror}", "Check server.host."
+                Text(
+                    "the server cannot listen on {host}:{port}: {strerror}",
+                    host=host,
+                    port=port,
+                    strerror=error.strerror,
+                ),
+                "Check server.host.",
             ) from error
 
 
@@ -53,7 +64,7 @@ def check_node(profile: Profile, *folders: Path) -> None:
     if missing:
         lines = "\n".join(f"  {line}" for line in missing)
         raise EnvironmentFault(
-            f"this node is not what the profile {profile.name} asks for:\n{lines}",
+            Text("this node is not what the profile {profile} asks for:\n{lines}", profile=profile.name, lines=lines),
             "Is the driver loaded?  Are the paths right?  Change the profile, or override keys with --set.",
         )
 
@@ -61,19 +72,23 @@ def check_node(profile: Profile, *folders: Path) -> None:
 def _missing(container: Container) -> Iterator[str]:
     for device in nodes(container.devices):
         if not may_exist(Path(device.source)):
-            yield f"container.devices: {device.source} does not exist"
+            yield Text("container.devices: {source} does not exist", source=device.source)
     for mount in container.mounts:
         if mount.type == "bind" and not may_exist(Path(mount.source)):
-            yield f"container.mounts: {mount.source} does not exist"
+            yield Text("container.mounts: {source} does not exist", source=mount.source)
 
 
 def _no_dataset(bench: Bench | None) -> Iterator[str]:
     file = bench.dataset.node_file if bench is not None else None
     try:
         if file is not None and not is_file(Path(file)):
-            yield f"bench.dataset.file: {file} {'is not a file' if may_exist(Path(file)) else 'does not exist'}"
+            yield Text(
+                "bench.dataset.file: {file} {value}",
+                file=file,
+                value="is not a file" if may_exist(Path(file)) else "does not exist",
+            )
     except EnvironmentFault as fault:
-        yield f"bench.dataset.file: {fault.message}"
+        yield Text("bench.dataset.file: {fault}", fault=fault.message)
 
 
 def _too_small(container: Container) -> Iterator[str]:
@@ -82,8 +97,13 @@ def _too_small(container: Container) -> Iterator[str]:
         size = shutil.disk_usage(NODE_SHM).total
         if size < container.shm_size:
             yield (
-                f"container.shm_size: with ipc: host it has no effect; {NODE_SHM} of the node has "
-                f"{_gib(size)} of the {_gib(container.shm_size)} asked for (mount -o remount,size=… {NODE_SHM})"
+                Text(
+                    "container.shm_size: with ipc: host it has no effect; {node_shm} of the node has {there} "
+                    "of the {asked} asked for (mount -o remount,size=… {node_shm})",
+                    node_shm=NODE_SHM,
+                    there=_gib(size),
+                    asked=_gib(container.shm_size),
+                )
             )
 
 
@@ -93,9 +113,11 @@ def _no_room(folders: tuple[Path, ...]) -> Iterator[str]:
         if existing is None:
             continue
         if not os.access(existing, os.W_OK):
-            yield f"{folder} cannot be written"
+            yield Text("{folder} cannot be written", folder=folder)
         elif shutil.disk_usage(existing).free < LEAST_DISK:
-            yield f"{folder} has less than {LEAST_DISK // 2**20} MiB of free disk"
+            yield Text(
+                "{folder} has less than {least_disk} MiB of free disk", folder=folder, least_disk=LEAST_DISK // 2**20
+            )
 
 
 def _gib(size: int) -> str:

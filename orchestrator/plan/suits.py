@@ -6,6 +6,7 @@ from orchestrator.errors import UsageError
 from orchestrator.plan.sweep import points
 from orchestrator.profile.schema.bench import Bench
 from orchestrator.profile.schema.profile import Profile
+from orchestrator.text import Text
 from orchestrator.vllm.flags import lookup, whole_number
 
 
@@ -13,7 +14,7 @@ def bench_of(profile: Profile) -> Bench:
     """Return the sweep of a profile; raise UsageError if it has none, or one that its server cannot serve."""
     if profile.bench is None:
         raise UsageError(
-            f"the profile {profile.name} has no bench section",
+            Text("the profile {profile} has no bench section", profile=profile.name),
             "Add one, or name a profile that has: orch profile list",
         )
     check_context(profile.bench, flagged_context(profile))
@@ -28,7 +29,12 @@ def check_context(bench: Bench, max_model_len: int | None) -> None:
         needed = point.longest
         if needed > max_model_len:
             raise UsageError(
-                f"the point {point.label()} needs {needed} tokens of context, the server gives {max_model_len}",
+                Text(
+                    "the point {label} needs {needed} tokens of context, the server gives {max_model_len}",
+                    label=point.label(),
+                    needed=needed,
+                    max_model_len=max_model_len,
+                ),
                 "Raise server.flags.max-model-len or shorten bench.lengths (of some datasets: their own lengths).",
             )
 

@@ -17,6 +17,7 @@ from orchestrator.profile.merging.combinations import text_of, varied_keys
 from orchestrator.profile.reading.variants import profiles_of
 from orchestrator.profile.schema.keys import split_key
 from orchestrator.profile.schema.profile import Profile
+from orchestrator.text import Text
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ def only_variant(profile: Profile) -> Profile:
         return found[0].profile
     chosen = " ".join(f"--set {key}=…" for key in found[0].varied)
     raise UsageError(
-        f"the profile {profile.name} varies: it comes to {len(found)} servers",
-        f"All of them, one after the other: orch run PROFILE   One of them: --set vary= {chosen}",
+        Text("the profile {profile} varies: it comes to {count} servers", profile=profile.name, count=len(found)),
+        Text("All of them, one after the other: orch run PROFILE   One of them: --set vary= {chosen}", chosen=chosen),
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from orchestrator.profile.schema.devices import nodes
 from orchestrator.profile.schema.profile import Container
 from orchestrator.profile.schema.values import MountSpec
+from orchestrator.text import Text
 
 STRONG_CAPABILITIES = frozenset(
     {"ALL", "BPF", "DAC_READ_SEARCH", "MAC_ADMIN", "NET_ADMIN", "NET_RAW", "PERFMON", "SYS_ADMIN"}
@@ -60,7 +61,7 @@ def _devices(container: Container) -> Iterator[str]:
     for device in nodes(container.devices):
         source = posixpath.normpath(device.source)
         if source == "/dev" or source.startswith(DISK_DEVICES):
-            yield f"device {device.source}: the node's disks or memory"
+            yield Text("device {source}: the node's disks or memory", source=device.source)
 
 
 def _mount(mount: MountSpec) -> Iterator[str]:
@@ -68,13 +69,17 @@ def _mount(mount: MountSpec) -> Iterator[str]:
         return
     source = posixpath.normpath("/" + mount.source.lstrip("/"))
     if any(_inside(socket, source) for socket in ENGINE_SOCKETS):
-        yield f"mount {mount.source}: whoever reaches the engine's socket controls the node"
+        yield Text("mount {source}: whoever reaches the engine's socket controls the node", source=mount.source)
     elif _is_system(source) and not mount.read_only:
-        yield f"mount {mount.source}: a system folder of the node, writable"
+        yield Text("mount {source}: a system folder of the node, writable", source=mount.source)
     if mount.propagation in ("shared", "rshared"):
-        yield f"mount {mount.source}: {mount.propagation}, so that what the container mounts there shows on the node"
+        yield Text(
+            "mount {source}: {propagation}, so that what the container mounts there shows on the node",
+            source=mount.source,
+            propagation=mount.propagation,
+        )
     if mount.selinux is not None and _is_system(source):
-        yield f"mount {mount.source}: relabels a system folder of the node for SELinux"
+        yield Text("mount {source}: relabels a system folder of the node for SELinux", source=mount.source)
 
 
 def _is_system(source: str) -> bool:
@@ -89,31 +94,39 @@ def _namespaces(container: Container) -> Iterator[str]:
     ipc = container.ipc or ""
     if ipc == "host" or ipc.startswith("container:"):
         owner = "the node" if ipc == "host" else "another container"
-        yield f"ipc {ipc}: shared memory of {owner}"
+        yield Text("ipc {ipc}: shared memory of {owner}", ipc=ipc, owner=owner)
     if container.network == "host":
         yield "network host: every address and port of the node"
     if container.pid is not None:
         owner = "the node" if container.pid == "host" else "another container"
-        yield f"pid {container.pid}: sees the processes of {owner}, and may signal those of its user"
+        yield Text(
+            "pid {pid}: sees the processes of {owner}, and may signal those of its user", pid=container.pid, owner=owner
+        )
     if container.uts is not None:
-        yield f"uts {container.uts}: the node's host name, which a capable process may change"
+        yield Text("uts {uts}: the node's host name, which a capable process may change", uts=container.uts)
     if container.userns is not None:
-        yield f"userns {container.userns}: its root is the node's root"
+        yield Text("userns {userns}: its root is the node's root", userns=container.userns)
     if container.cgroupns == "host":
         yield "cgroupns host: sees the cgroups of the node"
 
 
 def _limits(container: Container) -> Iterator[str]:
     for rule in container.device_cgroup_rules:
-        yield f"device_cgroup_rules {rule}: devices by number, beyond those that it is given"
+        yield Text("device_cgroup_rules {rule}: devices by number, beyond those that it is given", rule=rule)
     for name in container.sysctls:
-        yield f"sysctls {name}: a setting of the kernel"
+        yield Text("sysctls {name}: a setting of the kernel", name=name)
     if container.cgroup_parent is not None:
-        yield f"cgroup_parent {container.cgroup_parent}: outside the cgroup that the engine keeps its containers in"
+        yield Text(
+            "cgroup_parent {cgroup_parent}: outside the cgroup that the engine keeps its containers in",
+            cgroup_parent=container.cgroup_parent,
+        )
     if container.oom_kill_disable:
         yield "oom_kill_disable: a process that runs out of memory hangs, and may hang the node"
     if container.oom_score_adj is not None and container.oom_score_adj < 0:
-        yield f"oom_score_adj {container.oom_score_adj}: the node kills its own processes for memory first"
+        yield Text(
+            "oom_score_adj {oom_score_adj}: the node kills its own processes for memory first",
+            oom_score_adj=container.oom_score_adj,
+        )
 
 
 def _security_options(container: Container) -> Iterator[str]:
@@ -121,10 +134,10 @@ def _security_options(container: Container) -> Iterator[str]:
         name, _, value = option.replace(":", "=", 1).partition("=")
         weak, meaning = SECURITY_OPTIONS.get(name, ("", ""))
         if weak and value == weak:
-            yield f"security_opt {option}: {meaning}"
+            yield Text("security_opt {option}: {meaning}", option=option, meaning=meaning)
 
 
 def _capabilities(container: Container) -> Iterator[str]:
     for capability in container.cap_add:
         if capability.upper().removeprefix("CAP_") in STRONG_CAPABILITIES:
-            yield f"cap_add {capability}: a capability that reaches beyond the container"
+            yield Text("cap_add {capability}: a capability that reaches beyond the container", capability=capability)

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.profile.text.names import SHORTEST_BEGINNING, did_you_mean, nearest
 from orchestrator.profile.text.tree import Keys, show_keys
+from orchestrator.text import Text
 from orchestrator.vllm.client import VLLM
 from orchestrator.vllm.command import command_remark
 from orchestrator.vllm.flag_forms import Program, certain_form, form_of
@@ -63,7 +64,7 @@ def remarks(profile: Profile, parsers: ImageParsers | None = None) -> Iterator[t
     if parsers is None and named is not None and version is None:
         yield (
             "container.image",
-            f"names vLLM {named}, older than orch knows; it is planned for as if it were the newest",
+            Text("names vLLM {named}, older than orch knows; it is planned for as if it were the newest", named=named),
         )
     for given in gathered(profile.server.flags):
         if given.value is not None:
@@ -78,19 +79,24 @@ def _remarks_on_server_flag(
 ) -> Iterator[tuple[str, str]]:
     key, name = show_keys((*SERVER, given.written[0])), given.name.flag
     if whole := _abbreviated(name):
-        yield key, f"may be an abbreviation of {whole}, as which orch does not know it; write the name in full"
+        yield (
+            key,
+            Text(
+                "may be an abbreviation of {whole}, as which orch does not know it; write the name in full", whole=whole
+            ),
+        )
     option = None
     if parsers is not None and not parsers.serve.problem:
         option = parsers.serve.option_of(given.name)
         if option is None:
             return
     elif why := absence(name, version or ""):
-        yield key, f"vLLM {version} does not know it; it {why}"
+        yield key, Text("vLLM {version} does not know it; it {why}", version=version, why=why)
         return
     if why := deprecation(name, version or ""):
         yield key, why
     elif option is not None and option.deprecated:
-        yield key, f"is deprecated, says the parser of vLLM {version}"
+        yield key, Text("is deprecated, says the parser of vLLM {version}", version=version)
     if option is None:
         yield from _misgiven(SERVER, given, version, "serve")
 
@@ -106,7 +112,16 @@ def _misgiven(keys: Keys, given: Given, version: str | None, program: Program) -
     key = show_keys((*keys, given.written[0]))
     short = short_name(given.written[0])
     if short is not None and given.name.option == short and (since := short_since(short, version)):
-        yield key, f"vLLM {version} has no {short}, which {since} has; write {SHORT[short.lstrip('-')]}"
+        yield (
+            key,
+            Text(
+                "vLLM {version} has no {short}, which {since} has; write {long}",
+                version=version,
+                short=short,
+                since=since,
+                long=SHORT[short.lstrip("-")],
+            ),
+        )
     if is_level(given.name):
         alone = takes_level_alone(version) or isinstance(given.value, bool)
         problem = wrong_level(given) if alone else None
@@ -120,15 +135,23 @@ def _misgiven(keys: Keys, given: Given, version: str | None, program: Program) -
 def not_asked(profile: Profile, parsers: ImageParsers) -> Iterator[tuple[str, str]]:
     """Yield key and reason for the flags that no parser of the image could be asked about."""
     if parsers.serve.problem:
-        yield show_keys(SERVER), f"cannot be checked, vllm serve's parser cannot be built: {parsers.serve.problem}"
+        yield (
+            show_keys(SERVER),
+            Text("cannot be checked, vllm serve's parser cannot be built: {problem}", problem=parsers.serve.problem),
+        )
     if profile.bench is None or not profile.bench.client_flags:
         return
     if profile.bench.client != VLLM:
-        yield show_keys(CLIENT), f"cannot be checked, {profile.bench.client} is not vllm bench serve"
+        yield (
+            show_keys(CLIENT),
+            Text("cannot be checked, {client} is not vllm bench serve", client=profile.bench.client),
+        )
     elif parsers.bench.problem:
         yield (
             show_keys(CLIENT),
-            f"cannot be checked, vllm bench serve's parser cannot be built: {parsers.bench.problem}",
+            Text(
+                "cannot be checked, vllm bench serve's parser cannot be built: {problem}", problem=parsers.bench.problem
+            ),
         )
 
 

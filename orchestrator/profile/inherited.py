@@ -13,6 +13,7 @@ from pathlib import Path
 from orchestrator.errors import EnvironmentFault
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.profile.schema.values import ENV_NAME, Inherit
+from orchestrator.text import Text
 
 SECRET_NAME = re.compile(r"(^|_)(TOKEN|KEY|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(_|$)")
 """Names of variables that hold secrets by all that one can tell."""
@@ -43,9 +44,13 @@ def with_values(profile: Profile, environ: Mapping[str, str]) -> Profile:
         for name, text in _of_file(file, environ):
             if name not in container.env and SECRET_NAME.search(name):
                 raise EnvironmentFault(
-                    f"{file} sets {name}, which looks like a secret and would be on record and in the container's "
-                    "definition",
-                    f"Name it in container.env, which wins over the file: {name}: {{from_env: {name}}}",
+                    Text(
+                        "{file} sets {name}, which looks like a secret and would be on record and in the "
+                        "container's definition",
+                        file=file,
+                        name=name,
+                    ),
+                    Text("Name it in container.env, which wins over the file: {name}: {{from_env: {name}}}", name=name),
                 )
             env[name] = text
     for name, value in container.env.items():
@@ -55,8 +60,8 @@ def with_values(profile: Profile, environ: Mapping[str, str]) -> Profile:
             env[name] = environ[name]
         elif value.inherit is True:
             raise EnvironmentFault(
-                f"container.env passes on {name}, which is not set here",
-                f"export {name}=…   Or let the container go without it: {name}: {{inherit: if-set}}",
+                Text("container.env passes on {name}, which is not set here", name=name),
+                Text("export {name}=…   Or let the container go without it: {name}: {{inherit: if-set}}", name=name),
             )
         else:
             env.setdefault(name, TAKEN_AWAY)
@@ -74,7 +79,8 @@ def _of_file(file: str, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise EnvironmentFault(
-            f"container.env_file: {file} cannot be read: {reason}", "A relative path is relative to the profile's file."
+            Text("container.env_file: {file} cannot be read: {reason}", file=file, reason=reason),
+            "A relative path is relative to the profile's file.",
         ) from error
     for number, written in enumerate(lines, start=1):
         line = written.removesuffix("\r").lstrip()
@@ -83,7 +89,7 @@ def _of_file(file: str, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]
         name, equals, value = line.partition("=")
         if not ENV_NAME.fullmatch(name) or "\0" in value:
             raise EnvironmentFault(
-                f"container.env_file: line {number} of {file} is not NAME=value",
+                Text("container.env_file: line {number} of {file} is not NAME=value", number=number, file=file),
                 "Docker's files of variables know no `export`, no spaces before `=` and no quoting.",
             )
         if equals:

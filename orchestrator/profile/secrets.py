@@ -9,6 +9,7 @@ from pathlib import Path
 from orchestrator.errors import EnvironmentFault
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.profile.schema.values import FromEnv, SecretRef
+from orchestrator.text import Text
 
 SHORTEST = 4
 """Characters that a secret has at least; a shorter one occurs in logs by chance."""
@@ -20,8 +21,12 @@ def read_secrets(profile: Profile, environ: Mapping[str, str]) -> dict[str, str]
     for name, value in values.items():
         if 0 < len(value) < SHORTEST:
             raise EnvironmentFault(
-                f"the secret {name} has {len(value)} characters: masking so short a text would hide half of every log",
-                f"If it is none, pass it on as it is: container.env: {{{name}: {{inherit: true}}}}",
+                Text(
+                    "the secret {name} has {count} characters: masking so short a text would hide half of every log",
+                    name=name,
+                    count=len(value),
+                ),
+                Text("If it is none, pass it on as it is: container.env: {{{name}: {{inherit: true}}}}", name=name),
             )
     return values
 
@@ -39,8 +44,15 @@ def _value(name: str, reference: SecretRef, environ: Mapping[str, str]) -> str:
     if isinstance(reference, FromEnv):
         if reference.from_env not in environ:
             raise EnvironmentFault(
-                f"the secret {name} comes from the variable {reference.from_env}, which is not set",
-                f"export {reference.from_env}=…   (cron does not read your shell's profile; from_file works there)",
+                Text(
+                    "the secret {name} comes from the variable {from_env}, which is not set",
+                    name=name,
+                    from_env=reference.from_env,
+                ),
+                Text(
+                    "export {from_env}=…   (cron does not read your shell's profile; from_file works there)",
+                    from_env=reference.from_env,
+                ),
             )
         return environ[reference.from_env]
     try:
@@ -48,7 +60,12 @@ def _value(name: str, reference: SecretRef, environ: Mapping[str, str]) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise EnvironmentFault(
-            f"the secret {name} comes from the file {reference.from_file}, which cannot be read: {reason}",
+            Text(
+                "the secret {name} comes from the file {from_file}, which cannot be read: {reason}",
+                name=name,
+                from_file=reference.from_file,
+                reason=reason,
+            ),
             "Check the path and its permissions.",
         ) from error
     return text.removesuffix("\n")

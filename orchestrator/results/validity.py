@@ -16,6 +16,7 @@ from typing import Any
 
 from orchestrator.metrics.values import Metrics
 from orchestrator.runs.records import MeasurementRecord, RunState
+from orchestrator.text import Text
 from orchestrator.vllm.client import is_rust
 from orchestrator.workload.arrival import POISSON
 from orchestrator.workload.backend import COMPLETIONS, Backend, backend_of
@@ -163,12 +164,24 @@ def _over_repetitions(done: Sequence[MeasurementRecord]) -> tuple[Reason, ...]:
     reasons = []
     spread = (max(values) - min(values)) / statistics.median(values)
     if spread >= SPREAD:
-        reasons.append(Reason("spread", f"{name} throughput differs by {spread:.0%} over {len(values)} repetitions"))
+        reasons.append(
+            Reason(
+                "spread",
+                Text(
+                    "{name} throughput differs by {spread:.0%} over {count} repetitions",
+                    name=name,
+                    spread=spread,
+                    count=len(values),
+                ),
+            )
+        )
     rest = values[1:]
     if len(rest) > 1 and done and min(record.repetition for record in done) == 1:
         behind = 1.0 - values[0] / statistics.median(rest)
         if behind >= FIRST_SLOW:
-            reasons.append(Reason("first-slow", f"the first repetition is {behind:.0%} slower than the others"))
+            reasons.append(
+                Reason("first-slow", Text("the first repetition is {behind:.0%} slower than the others", behind=behind))
+            )
     return tuple(reasons)
 
 
@@ -179,7 +192,12 @@ def _repetition(record: MeasurementRecord) -> int:
 def _too_short(_record: MeasurementRecord, metrics: Metrics) -> Reason | None:
     if metrics.duration_s >= SHORTEST_S:
         return None
-    return Reason("too-short", f"measured for {metrics.duration_s:.2f} s; ramp-up and tail weigh too much under 1 s")
+    return Reason(
+        "too-short",
+        Text(
+            "measured for {duration_s:.2f} s; ramp-up and tail weigh too much under 1 s", duration_s=metrics.duration_s
+        ),
+    )
 
 
 def _client_saturated(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
@@ -189,7 +207,10 @@ def _client_saturated(record: MeasurementRecord, _metrics: Metrics) -> Reason | 
         return None
     return Reason(
         "client-saturated",
-        f"the load client, one thread, ran or waited for a processor {record.client_busy:.0%} of the time",
+        Text(
+            "the load client, one thread, ran or waited for a processor {client_busy:.0%} of the time",
+            client_busy=record.client_busy,
+        ),
     )
 
 
@@ -200,8 +221,8 @@ def _buffered(_record: MeasurementRecord, metrics: Metrics) -> Reason | None:
         return None
     if ttft / e2el <= BUFFERED or tpot > BUFFERED_TPOT_MS:
         return None
-    text = f"TTFT is {ttft / e2el:.0%} of E2EL and TPOT {tpot:.2f} ms"
-    return Reason("buffered", f"{text}: the stream came in one piece, TPOT and ITL say nothing")
+    text = Text("TTFT is {ttft:.0%} of E2EL and TPOT {tpot:.2f} ms", ttft=ttft / e2el, tpot=tpot)
+    return Reason("buffered", Text("{text}: the stream came in one piece, TPOT and ITL say nothing", text=text))
 
 
 def _prefix_cache(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
@@ -213,7 +234,7 @@ def _prefix_cache(record: MeasurementRecord, _metrics: Metrics) -> Reason | None
     cached = served.prefix_cache_hits / served.prefix_cache_queries  # of tokens or of blocks, as the version counts
     if cached <= CACHED + _templated_part(record):
         return None
-    return Reason("prefix-cache", f"{cached:.0%} of the prompt tokens came from the prefix cache")
+    return Reason("prefix-cache", Text("{cached:.0%} of the prompt tokens came from the prefix cache", cached=cached))
 
 
 def _backend(record: MeasurementRecord) -> Backend:
@@ -242,8 +263,12 @@ def _prompt_length(record: MeasurementRecord, metrics: Metrics) -> Reason | None
         return None
     if asked and real > expected and _backend(record).templated:  # how long a template is nobody has said
         return None
-    said = f"{asked} were asked for" if asked else f"the client counted {expected:.0f}"
-    return Reason("prompt-length", f"prompts had {real:.0f} tokens on average, {said}")
+    said = (
+        Text("{asked} were asked for", asked=asked)
+        if asked
+        else Text("the client counted {expected:.0f}", expected=expected)
+    )
+    return Reason("prompt-length", Text("prompts had {real:.0f} tokens on average, {said}", real=real, said=said))
 
 
 def _asked_prompt(parameters: dict[str, Any]) -> int | None:
@@ -258,7 +283,13 @@ def _asked_prompt(parameters: dict[str, Any]) -> int | None:
 def _preempted(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
     if record.served is None or not record.served.preemptions:
         return None
-    return Reason("preempted", f"{record.served.preemptions:.0f} requests were preempted: the KV cache was too small")
+    return Reason(
+        "preempted",
+        Text(
+            "{preemptions:.0f} requests were preempted: the KV cache was too small",
+            preemptions=record.served.preemptions,
+        ),
+    )
 
 
 def _rate_missed(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
@@ -269,7 +300,10 @@ def _rate_missed(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
     by_chance = 1.0 / _longest_by_chance(gaps * record.parameters.get("burstiness", POISSON))
     if sent >= asked * min(1.0 - RATE, by_chance):
         return None
-    return Reason("rate-missed", f"{sent:.2f} requests per second were sent of the {asked:g} asked for")
+    return Reason(
+        "rate-missed",
+        Text("{sent:.2f} requests per second were sent of the {asked:g} asked for", sent=sent, asked=asked),
+    )
 
 
 def _longest_by_chance(shape: float) -> float:
@@ -291,7 +325,10 @@ def _concurrency_missed(record: MeasurementRecord, metrics: Metrics) -> Reason |
     reached = metrics.request_throughput * e2el / 1000.0
     if reached >= CONCURRENCY * asked:
         return None
-    return Reason("concurrency-missed", f"{reached:.1f} requests in flight on average of the {asked} asked for")
+    return Reason(
+        "concurrency-missed",
+        Text("{reached:.1f} requests in flight on average of the {asked} asked for", reached=reached, asked=asked),
+    )
 
 
 def _client_slow(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
@@ -307,13 +344,24 @@ def _client_slow(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
     if ttft - seen <= max(CLIENT_TTFT_MS, CLIENT_TTFT * seen):
         return None
     most = "of at most" if served.ttft_count > metrics.completed else "one of"
-    return Reason("client-ttft", f"the client saw a TTFT of {ttft:.0f} ms, the server {most} {seen:.0f} ms")
+    return Reason(
+        "client-ttft",
+        Text(
+            "the client saw a TTFT of {ttft:.0f} ms, the server {most} {seen:.0f} ms", ttft=ttft, most=most, seen=seen
+        ),
+    )
 
 
 def _not_steady(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
     if record.tpot_trend is None or record.tpot_trend <= 1.0 + TREND:
         return None
-    return Reason("not-steady", f"the time per output token rose by {record.tpot_trend - 1:.0%} within the measurement")
+    return Reason(
+        "not-steady",
+        Text(
+            "the time per output token rose by {rise:.0%} within the measurement",
+            rise=record.tpot_trend - 1,
+        ),
+    )
 
 
 def _queue_grows(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
@@ -331,8 +379,13 @@ def _queue_grows(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
     most = 1000.0 * between / asked * max(GROWTH, by_chance)
     if not first < middle < last or last < GROWN * first or last - first <= most:
         return None
-    text = f"TTFT rose from {first:.0f} over {middle:.0f} to {last:.0f} ms while requests were sent"
-    return Reason("queue-grows", f"{text}: the server does not keep up with the request rate")
+    text = Text(
+        "TTFT rose from {first:.0f} over {middle:.0f} to {last:.0f} ms while requests were sent",
+        first=first,
+        middle=middle,
+        last=last,
+    )
+    return Reason("queue-grows", Text("{text}: the server does not keep up with the request rate", text=text))
 
 
 def _not_idle(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
@@ -365,7 +418,10 @@ def _foreign_requests(record: MeasurementRecord, metrics: Metrics) -> Reason | N
     foreign = served.requests - metrics.completed - EXTRA_REQUESTS
     if foreign <= 0:
         return None
-    return Reason("foreign-requests", f"the server finished {foreign:.0f} requests that were not the client's")
+    return Reason(
+        "foreign-requests",
+        Text("the server finished {foreign:.0f} requests that were not the client's", foreign=foreign),
+    )
 
 
 def _counters_lost(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
@@ -388,11 +444,15 @@ def _cut_off(record: MeasurementRecord, metrics: Metrics) -> Reason | None:
         return None  # a server that does not count what generates nothing
     received, made = metrics.total_output_tokens, served.generation_tokens
     if finished < metrics.completed:
-        text = (
-            f"the server finished {finished:.0f} of the {metrics.completed} requests that are complete for the client"
+        text = Text(
+            "the server finished {finished:.0f} of the {completed} requests that are complete for the client",
+            finished=finished,
+            completed=metrics.completed,
         )
     elif finished == metrics.completed and received is not None and received < (1.0 - CUT_OFF) * made:
-        text = f"the client received {received} of the {made:.0f} tokens that the server made"
+        text = Text(
+            "the client received {received} of the {made:.0f} tokens that the server made", received=received, made=made
+        )
     else:
         return None
     return Reason("cut-off", text)
@@ -405,7 +465,11 @@ def _shorter(record: MeasurementRecord, metrics: Metrics) -> Note | None:
     if parameters.get("ignore_eos") is not False or not asked or tokens is None or lengths_vary(parameters, "output"):
         return None
     reached = tokens / metrics.completed
-    text = f"answers had {reached:.1f} of at most {asked} output tokens on average; their ends were heeded"
+    text = Text(
+        "answers had {reached:.1f} of at most {asked} output tokens on average; their ends were heeded",
+        reached=reached,
+        asked=asked,
+    )
     return Note("shorter", text) if reached < asked else None
 
 

@@ -29,6 +29,7 @@ from orchestrator.profile.dump import dump_profile
 from orchestrator.profile.reading.stored import Stored, read_stored
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.runs.records import Manifest, MeasurementRecord, RunState
+from orchestrator.text import Text
 
 MANIFEST = "manifest.json"
 PROFILE = "profile.yaml"
@@ -107,7 +108,9 @@ class RunDirectory:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise Busy(f"the run {self.path.name} is under way in another process", "See: orch ps") from None
+                raise Busy(
+                    Text("the run {path} is under way in another process", path=self.path.name), "See: orch ps"
+                ) from None
             for torn in self.path.rglob(".*.tmp"):  # what a killed process was writing
                 torn.unlink(missing_ok=True)
             yield
@@ -259,9 +262,16 @@ def find_run(runs: Path, name: str | None) -> RunDirectory:
         settle(found[0].path)
         return found[0]
     if not found:
-        raise UsageError(f"there is no run {name or 'yet'} in {runs}", "See: orch results list")
+        raise UsageError(
+            Text("there is no run {name} in {runs}", name=name or "yet", runs=runs), "See: orch results list"
+        )
     raise UsageError(
-        f"{len(found)} runs begin with '{name}': {', '.join(run.path.name for run in found)}",
+        Text(
+            "{count} runs begin with '{name}': {found}",
+            count=len(found),
+            name=name,
+            found=", ".join(run.path.name for run in found),
+        ),
         "Say more of the id.",
     )
 
@@ -294,11 +304,14 @@ def _load(path: Path, model: type[_Model]) -> _Model:
         return model.model_validate_json(path.read_bytes())
     except OSError as error:
         raise UsageError(
-            f"{path} cannot be read: {error.strerror}", "Is this a run directory?  See: orch results list"
+            Text("{path} cannot be read: {strerror}", path=path, strerror=error.strerror),
+            "Is this a run directory?  See: orch results list",
         ) from error
     except ValidationError as error:
         faults = error.errors(include_url=False)
         if faults[0]["type"] == "json_invalid":
-            raise UsageError(f"{path} is torn: {faults[0]['msg']}", SET_ASIDE) from error
+            raise UsageError(Text("{path} is torn: {msg}", path=path, msg=faults[0]["msg"]), SET_ASIDE) from error
         wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in faults)
-        raise UsageError(f"{path} is not what this version of orch writes: {wrong}", SET_ASIDE) from error
+        raise UsageError(
+            Text("{path} is not what this version of orch writes: {wrong}", path=path, wrong=wrong), SET_ASIDE
+        ) from error

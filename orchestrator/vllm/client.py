@@ -16,6 +16,7 @@ from pydantic import JsonValue
 
 from orchestrator.metrics.catalogue import LATENCIES, WHOLE
 from orchestrator.metrics.values import PERCENTILES
+from orchestrator.text import Text
 from orchestrator.vllm.dataset import Said, said_of_dataset
 from orchestrator.vllm.flag_names import read_name
 from orchestrator.vllm.flags import lookup, to_argv
@@ -257,7 +258,11 @@ def unsupported(point: Point, dialect: ClientDialect, known: Known) -> list[str]
     if known.backends is not None and name not in known.backends:
         found.append(f"bench.backend: no backend '{name}'; it knows {', '.join(sorted(known.backends))}")
     if known.datasets is not None and point.dataset not in known.datasets:
-        text = f"no dataset '{point.dataset}'; it knows {', '.join(sorted(known.datasets))}"
+        text = Text(
+            "no dataset '{dataset}'; it knows {datasets}",
+            dataset=point.dataset,
+            datasets=", ".join(sorted(known.datasets)),
+        )
         return [*found, f"bench.dataset.name: {text}"]
     options = known.options
     found += [

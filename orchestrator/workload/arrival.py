@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from orchestrator.text import Text
+
 POISSON = 1.0
 """The burstiness of arrivals that do not depend on each other."""
 
@@ -27,7 +29,7 @@ class RampUp(BaseModel):
     def _rises(cls, end: int, info: ValidationInfo) -> int:
         start = info.data.get("start")
         if start is not None and end <= start:
-            raise ValueError(f"the rate must rise, and {end} is not more than {start}")
+            raise ValueError(Text("the rate must rise, and {end} is not more than {start}", end=end, start=start))
         return end
 
     def __str__(self) -> str:

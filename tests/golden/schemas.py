@@ -231,7 +231,7 @@ KINDS: dict[str, Schema] = {
                 profile=TEXT,
                 path=TEXT,
                 faults=listed(FAULT),
-                remarks=listed(closed(key=TEXT, text=TEXT)),
+                remarks=listed(closed(key=TEXT, text=TEXT, template=TEXT, fields={"type": "object"})),
                 vllm_version=none_or(TEXT),
                 not_asked=none_or(TEXT),
             )

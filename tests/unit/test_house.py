@@ -10,7 +10,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 import orchestrator
+from orchestrator import errors
+from orchestrator.errors import OrchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +22,8 @@ if TYPE_CHECKING:
 ROOT = Path(orchestrator.__file__).parent
 
 ROOMS = (
-    ("orchestrator", "errors", "events", "folders", "interruption", "mask", "files", "units"),
+    ("orchestrator", "text"),
+    ("errors", "events", "folders", "interruption", "mask", "files", "units"),
     ("workload", "metrics"),
     ("vllm",),
     ("accelerators", "inside", "diagnosis"),
@@ -38,7 +43,7 @@ ROOMS = (
 )
 """From the ground up: a module imports from its own room and from those below, never from beside or above.
 
-Imports for the type checker count as any other. In the ground alone, modules stand on `errors` beside them.
+Imports for the type checker count as any other. On the first floor alone, modules stand on `errors` beside them.
 """
 DRAWERS = {
     "profile": (("text",), ("schema",), ("merging",), ("checking",), ("reading",), ("docs",)),
@@ -115,7 +120,7 @@ def drawer(module: str, room: str) -> int | None:
 
 def may_import(module: str, other: str) -> bool:
     if package(module) != package(other):
-        return height(other) < height(module) or (height(module) == 0 and package(other) in ("errors", "orchestrator"))
+        return height(other) < height(module) or (package(module) in ROOMS[1] and package(other) == "errors")
     for room in (room for room in DRAWERS if belongs_to(module, (room,)) and belongs_to(other, (room,))):
         mine, its = drawer(module, room), drawer(other, room)
         if mine is not None and its is not None and its > mine:
@@ -226,3 +231,26 @@ def test_no_two_files_of_tests_have_one_name() -> None:
     """The rings are collected together, and pytest knows a file by its name alone."""
     names = [path.name for path in Path(__file__).parents[1].rglob("test_*.py")]
     assert sorted(names) == sorted(set(names))
+
+
+SAYING = {"Reason", "Note", "Remark"}
+"""What says something beside the errors."""
+
+
+def errors_of_ours() -> set[str]:
+    return {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, OrchError)}
+
+
+@pytest.mark.parametrize("module", sorted(SOURCES))
+def test_what_is_said_is_a_template_and_its_fields(module: str) -> None:
+    """A sentence that is formatted at once cannot be said in another language, nor read by a program."""
+    says = errors_of_ours() | SAYING
+    calls = [node for node in nodes(module) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    formatted = [
+        f"line {call.lineno}: {ast.unparse(part)}"
+        for call in calls
+        if isinstance(call.func, ast.Name) and call.func.id in says
+        for part in call.args
+        if isinstance(part, ast.JoinedStr)
+    ]
+    assert formatted == []

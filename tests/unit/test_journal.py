@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.runs.directory import RunDirectory
+from orchestrator.text import said
 
 
 @pytest.fixture
@@ -63,7 +64,9 @@ def test_a_measurement_is_named_and_its_record_says_the_rest(run: RunDirectory) 
     assert begun == {"event": "measurement-begun", **which}
     assert ended == {"event": "measurement-ended", **which, "state": "done"}
     assert failed == {
-        "event": "failed", "error": "ServerFailed", "message": "the server died", "hint": "read its log",
+        "event": "failed", "error": "ServerFailed", "id": "server-failed",
+        "message": "the server died", "hint": "read its log",
+        "said": {"message": said("the server died"), "hint": said("read its log")},
     }  # fmt: skip
 
 

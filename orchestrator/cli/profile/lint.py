@@ -12,6 +12,7 @@ from orchestrator.interruption import Interruption
 from orchestrator.jobs.checks import Checked, asking, check
 from orchestrator.jobs.places import place
 from orchestrator.profile.schema.profile import Profile
+from orchestrator.text import said
 from orchestrator.vllm.parser import ImageParsers
 
 
@@ -39,7 +40,7 @@ def _as_data(checked: Checked) -> dict[str, Any]:
         "profile": checked.name,
         "path": str(checked.path),
         "faults": [asdict(item) for item in checked.faults],
-        "remarks": [asdict(item) for item in checked.remarks],
+        "remarks": [{"key": item.key, **said(item.text)} for item in checked.remarks],
         "vllm_version": checked.vllm,
         "not_asked": _not_asked(checked),
     }

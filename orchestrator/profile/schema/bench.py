@@ -36,6 +36,7 @@ from orchestrator.profile.schema.precision import Repetitions, Until
 from orchestrator.profile.schema.problems import UP, checked, raise_all
 from orchestrator.profile.schema.quantities import Duration
 from orchestrator.profile.schema.values import Count, Flags, Grown
+from orchestrator.text import Text
 from orchestrator.workload.arrival import POISSON, RampUp
 from orchestrator.workload.backend import BACKENDS, COMPLETIONS, backend_of
 
@@ -129,7 +130,7 @@ class Bench(Grown):
     def _eos_can_be_ignored(cls, ignore_eos: bool | None, info: ValidationInfo) -> bool | None:
         backend = info.data.get("backend")
         if ignore_eos and backend is not None and not BACKENDS[backend].samples:
-            raise ValueError(f"{backend} has no ignore_eos; leave it out")
+            raise ValueError(Text("{backend} has no ignore_eos; leave it out", backend=backend))
         return ignore_eos
 
     @field_validator("greedy")
@@ -137,7 +138,7 @@ class Bench(Grown):
     def _tokens_are_drawn(cls, greedy: bool, info: ValidationInfo) -> bool:
         backend = info.data.get("backend")
         if not greedy and backend is not None and not BACKENDS[backend].samples:
-            raise ValueError(f"{backend} has no temperature; leave it out")
+            raise ValueError(Text("{backend} has no temperature; leave it out", backend=backend))
         return greedy
 
     @field_validator("percentiles")

@@ -9,8 +9,9 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 
 from orchestrator.profile.schema.arrival import as_list
 from orchestrator.profile.schema.quantities import Duration
-from orchestrator.profile.schema.values import ABSOLUTE_PATH_PATTERN, AbsolutePath, Count, Section, Text
+from orchestrator.profile.schema.values import ABSOLUTE_PATH_PATTERN, AbsolutePath, Count, NonEmpty, Section
 from orchestrator.profile.text.names import did_you_mean, nearest
+from orchestrator.text import Text
 from orchestrator.workload.backend import BACKENDS, OTHER_NAMES
 
 
@@ -73,11 +74,13 @@ def _read_backend(value: Any) -> Any:
         return value
     meant = [OTHER_NAMES[value]] if value in OTHER_NAMES else nearest(value, BACKENDS)
     hint = did_you_mean(meant) or f"; there are {', '.join(BACKENDS)}"
-    raise ValueError(f"unknown backend{hint}")
+    raise ValueError(Text("unknown backend{hint}", hint=hint))
 
 
 BackendName = Annotated[
-    Text, BeforeValidator(_read_backend), WithJsonSchema({"type": "string", "enum": list(BACKENDS), "title": "Backend"})
+    NonEmpty,
+    BeforeValidator(_read_backend),
+    WithJsonSchema({"type": "string", "enum": list(BACKENDS), "title": "Backend"}),
 ]
 
 

@@ -17,10 +17,11 @@ from orchestrator.profile.schema.values import (
     DEVICE_PERMISSIONS_PATTERN,
     HELD_PATTERN,
     Count,
+    NonEmpty,
     Section,
-    Text,
     TextOrNumber,
 )
+from orchestrator.text import Text
 
 DevicePath = Annotated[str, Field(pattern=DEVICE_PATH_PATTERN)]
 
@@ -53,7 +54,11 @@ def _read_device(value: Any) -> Any:
     if rest[2:] or "" in rest or rest[-1:] == ["ro"]:
         read_only = "; read-only is :r" if rest[-1:] == ["ro"] else ""
         raise ValueError(
-            f"'{value}' is not a device; write /on/the/node or /on/the/node:/in/the/container:rwm{read_only}"
+            Text(
+                "'{value}' is not a device; write /on/the/node or /on/the/node:/in/the/container:rwm{read_only}",
+                value=value,
+                read_only=read_only,
+            )
         )
     permissions = rest.pop() if rest and (rest[1:] or re.fullmatch("[rwm]{1,3}", rest[0])) else "rwm"
     target = rest[0] if rest else source
@@ -91,7 +96,7 @@ def cdi_names(devices: Iterable[DeviceSpec | CdiDevice]) -> tuple[str, ...]:
 
 def _one_id(text: str) -> str:
     if re.search(r'[,"\s]', text):
-        raise ValueError(f"'{text}' is not one id; list them, as in [0, 2] or [GPU-3a5f…]")
+        raise ValueError(Text("'{text}' is not one id; list them, as in [0, 2] or [GPU-3a5f…]", text=text))
     return text
 
 
@@ -125,9 +130,9 @@ class GpuRequest(Section):
     """How many; -1 is all. Docker takes 1 where neither this nor `device_ids` is given."""
     device_ids: tuple[GpuId, ...] = ()
     """Which ones, in place of `count`."""
-    capabilities: tuple[Text, ...] = ()
+    capabilities: tuple[NonEmpty, ...] = ()
     """Capabilities beside `gpu`, such as `compute` and `utility`."""
-    options: Mapping[Text, str] = Field(default_factory=dict)
+    options: Mapping[NonEmpty, str] = Field(default_factory=dict)
     """Options of the driver."""
 
     @model_validator(mode="after")
@@ -147,7 +152,9 @@ def _read_gpus(value: Any) -> Any:
         return _from_mapping(value)
     if isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
         keys = ", ".join(GpuRequest.model_fields)
-        raise ValueError(f"a list of requests, as compose has it, is not read here; write one request of {keys}")
+        raise ValueError(
+            Text("a list of requests, as compose has it, is not read here; write one request of {keys}", keys=keys)
+        )
     if not isinstance(value, str):
         return "all" if value == -1 and not isinstance(value, bool) else value
     request = _from_text(value)
@@ -159,7 +166,7 @@ def _read_gpus(value: Any) -> Any:
 
 def _from_mapping(value: Mapping[str, Any]) -> Any:
     if {"deploy", "resources", "reservations", "devices"} & set(value):
-        raise ValueError(f"a deploy section of compose is not read here; {HOW}")
+        raise ValueError(Text("a deploy section of compose is not read here; {how}", how=HOW))
     return value
 
 
@@ -178,10 +185,10 @@ def _from_text(text: str) -> dict[str, Any]:
         last = key if equals else "count"
         name = "device_ids" if last == "device" else last
         if name in found:
-            raise ValueError(f"'{text}' says {last} twice; {HOW}")
+            raise ValueError(Text("'{text}' says {last} twice; {how}", text=text, last=last, how=HOW))
         found[name] = _said(last, words if equals else key, text)
     if not found:
-        raise ValueError(f"'{text}' asks for nothing; {HOW}")
+        raise ValueError(Text("'{text}' asks for nothing; {how}", text=text, how=HOW))
     return found
 
 
@@ -197,7 +204,7 @@ def _said(key: str, words: str, text: str) -> Any:
     if key == "options":
         pairs = (option.partition("=") for option in next(csv.reader([words]), []))
         return {name: value for name, _, value in pairs}
-    raise ValueError(f"'{key}' is no key of docker's --gpus; {HOW}")
+    raise ValueError(Text("'{key}' is no key of docker's --gpus; {how}", key=key, how=HOW))
 
 
 def _is_count(word: str) -> bool:

@@ -26,11 +26,12 @@ from orchestrator.profile.schema.values import (
     AbsolutePath,
     Grown,
     Labels,
+    NonEmpty,
     OneOrMore,
     Pairs,
-    Text,
     listed,
 )
+from orchestrator.text import Text
 
 LABEL_PREFIX = "orch."
 """Labels of this beginning are orch's own; `orchestrator.plan.labels` names them."""
@@ -61,11 +62,11 @@ def _address(text: str) -> str:
     try:
         ipaddress.ip_address(text)
     except ValueError:
-        raise ValueError(f"'{text}' is not an IP address") from None
+        raise ValueError(Text("'{text}' is not an IP address", text=text)) from None
     return text
 
 
-Address = Annotated[Text, AfterValidator(_address), Field(json_schema_extra={"pattern": ADDRESS_PATTERN})]
+Address = Annotated[NonEmpty, AfterValidator(_address), Field(json_schema_extra={"pattern": ADDRESS_PATTERN})]
 Host = Annotated[
     str, Field(pattern=HOST_PATTERN), AfterValidator(_host), Field(json_schema_extra={"pattern": HOST_TEXT_PATTERN})
 ]
@@ -80,9 +81,9 @@ class DockerOptions(Grown):
     """Folder in the container that its processes start in."""
     env_file: OneOrMore[Annotated[str, Field(pattern=NODE_PATH_PATTERN)]] = ()
     """Files of the node with `NAME=value` lines, in docker's own grammar; `env` wins over them."""
-    hostname: Text | None = None
+    hostname: NonEmpty | None = None
     """Name of the container's host."""
-    domainname: Text | None = None
+    domainname: NonEmpty | None = None
     """Domain of the container's host."""
     extra_hosts: Annotated[
         tuple[Host, ...], BeforeValidator(_hosts, json_schema_input_type=Host | list[Host] | _ByName)
@@ -90,9 +91,9 @@ class DockerOptions(Grown):
     """Further names and their addresses, `name:address`."""
     dns: OneOrMore[Address] = ()
     """Addresses of name servers."""
-    dns_search: OneOrMore[Text] = ()
+    dns_search: OneOrMore[NonEmpty] = ()
     """Domains in which names are looked up."""
-    dns_options: OneOrMore[Text] = ()
+    dns_options: OneOrMore[NonEmpty] = ()
     """Options of the resolver, such as `ndots:2`."""
     tmpfs: OneOrMore[Annotated[str, Field(pattern=TMPFS_PATTERN)]] = ()
     """Folders in memory, `/path` or `/path:size=1g,mode=1777`."""
@@ -106,7 +107,7 @@ class DockerOptions(Grown):
     """`host` takes the container out of the engine's user namespace."""
     cgroupns: Literal["host", "private"] | None = None
     """Cgroup namespace."""
-    cgroup_parent: Text | None = None
+    cgroup_parent: NonEmpty | None = None
     """Cgroup that the container's own is made in."""
     device_cgroup_rules: OneOrMore[Annotated[str, Field(pattern=CGROUP_RULE_PATTERN)]] = ()
     """Devices that the container may use by their numbers, such as `c 226:* rwm`."""
@@ -134,7 +135,7 @@ class DockerOptions(Grown):
     """Options of the log driver, such as `max-size: 100m`."""
     labels: Labels = Field(default_factory=dict)
     """Further labels of the container."""
-    platform: Text | None = None
+    platform: NonEmpty | None = None
     """Platform of the image, such as `linux/arm64`, where it has several."""
 
     ADDED: ClassVar[frozenset[str]] = frozenset()
@@ -145,7 +146,10 @@ class DockerOptions(Grown):
         for name in labels:
             if name.startswith(LABEL_PREFIX):
                 raise ValueError(
-                    f"'{name}' begins like the labels by which orch knows its containers; name it otherwise"
+                    Text(
+                        "'{name}' begins like the labels by which orch knows its containers; name it otherwise",
+                        name=name,
+                    )
                 )
         return labels
 
@@ -153,7 +157,7 @@ class DockerOptions(Grown):
     @classmethod
     def _cpus_are_billionths(cls, cpus: float | None) -> float | None:
         if cpus is not None and not re.fullmatch(r"[0-9]+(\.[0-9]{1,9})?", f"{cpus:.15g}"):
-            raise ValueError(f"docker takes CPUs with at most nine decimals, and not {cpus:.15g}")
+            raise ValueError(Text("docker takes CPUs with at most nine decimals, and not {cpus:.15g}", cpus=cpus))
         return cpus
 
     def docker_options(self) -> DockerOptions:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from orchestrator.text import Text
+
 VARIABLE = re.compile(r"\$(?:[A-Za-z_]|\{)")
 """The beginning of what a shell or compose would put a value in for."""
 COMMAND = re.compile(r"\$\(|`")
@@ -72,8 +74,11 @@ def with_source(mount: str, change: Any) -> str:
 def _refuse_variables(text: str) -> None:
     if VARIABLE.search(text) or COMMAND.search(text):
         raise ValueError(
-            f"'{text}' holds a variable, and a profile reads none: write the path out, begin it with ~/ or ./, "
-            "or give it with --set"
+            Text(
+                "'{text}' holds a variable, and a profile reads none: write the path out, begin it with "
+                "~/ or ./, or give it with --set",
+                text=text,
+            )
         )
 
 
@@ -83,14 +88,18 @@ def _is_long(text: str) -> bool:
 
 def _from_colons(text: str) -> dict[str, Any]:
     if re.match(r"[A-Za-z]:(?:\\|/[^:]*:/)", text):
-        raise ValueError(f"'{text}' is a path of Windows; orch runs on the node itself: {FORM}")
+        raise ValueError(
+            Text("'{text}' is a path of Windows; orch runs on the node itself: {form}", text=text, form=FORM)
+        )
     parts = text.split(":")
     if text in ("ro", "rw", "z", "Z", "nocopy", *PROPAGATIONS):
-        raise ValueError(f"'{text}' is an option of a mount that a comma has cut off: put the mount in quotes")
+        raise ValueError(
+            Text("'{text}' is an option of a mount that a comma has cut off: put the mount in quotes", text=text)
+        )
     if len(parts) == 1 and text.startswith("/"):
-        raise ValueError(f"'{text}' is not a mount; {FORM}, or name a volume: cache:{text}")
+        raise ValueError(Text("'{text}' is not a mount; {form}, or name a volume: cache:{text}", text=text, form=FORM))
     if len(parts) not in (2, 3) or not all(parts):
-        raise ValueError(f"'{text}' is not a mount; {FORM}")
+        raise ValueError(Text("'{text}' is not a mount; {form}", text=text, form=FORM))
     return {"source": parts[0], "target": parts[1], **_options(parts[2].split(",") if parts[2:] else [])}
 
 
@@ -100,7 +109,7 @@ def _options(options: list[str]) -> dict[str, Any]:
     for kind in kinds:
         if kinds.count(kind) > 1:
             both = ", ".join(option for option in options if _kind(option) == kind)
-            raise ValueError(f"the options {both} of a mount say different things; give one")
+            raise ValueError(Text("the options {both} of a mount say different things; give one", both=both))
     for option, kind in zip(options, kinds, strict=True):
         made[kind] = {"ro": True, "rw": False, "nocopy": True}.get(option, option)
     return made
@@ -110,9 +119,11 @@ def _kind(option: str) -> str:
     known = {"ro": "read_only", "rw": "read_only", "z": "selinux", "Z": "selinux", "nocopy": "no_copy"}
     known |= dict.fromkeys(PROPAGATIONS, "propagation")
     if option in WITHOUT_EFFECT:
-        raise ValueError(f"the option {option} of a mount changes nothing on Linux: leave it out")
+        raise ValueError(Text("the option {option} of a mount changes nothing on Linux: leave it out", option=option))
     if option not in known:
-        raise ValueError(f"'{option}' is no option of a mount; there are {OPTIONS}")
+        raise ValueError(
+            Text("'{option}' is no option of a mount; there are {options}", option=option, options=OPTIONS)
+        )
     return known[option]
 
 
@@ -124,13 +135,19 @@ def _from_fields(text: str) -> dict[str, Any]:
         name, equals, value = field.partition("=")
         key = LONG_KEYS.get(name)
         if key is None or key in made:
-            raise ValueError(f"'{name}' of a mount is unknown, or given twice; there are {', '.join(LONG_KEYS)}")
+            raise ValueError(
+                Text(
+                    "'{name}' of a mount is unknown, or given twice; there are {long_keys}",
+                    name=name,
+                    long_keys=", ".join(LONG_KEYS),
+                )
+            )
         if key in ("read_only", "no_copy"):
             if value not in ("", "true", "1", "false", "0"):
-                raise ValueError(f"'{name}' of a mount is true or false")
+                raise ValueError(Text("'{name}' of a mount is true or false", name=name))
             made[key] = value not in ("false", "0")
         elif equals:
             made[key] = value
         else:
-            raise ValueError(f"'{name}' of a mount has no value")
+            raise ValueError(Text("'{name}' of a mount has no value", name=name))
     return {"type": made.get("type", "volume"), **made}

@@ -10,13 +10,13 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo,
 from orchestrator.metrics.catalogue import usual
 from orchestrator.metrics.objectives import METRIC_PATTERN, bounded
 from orchestrator.profile.schema.problems import Lacking
-from orchestrator.profile.schema.values import Section, Text
+from orchestrator.profile.schema.values import NonEmpty, Section
 
 
 class Precision(Section):
     """When a point has been measured often enough."""
 
-    metric: Annotated[Text, Field(json_schema_extra={"pattern": METRIC_PATTERN})] = usual(generates=True)
+    metric: Annotated[NonEmpty, Field(json_schema_extra={"pattern": METRIC_PATTERN})] = usual(generates=True)
     """What is to be known: a column of the wide table, such as `mean_ttft_ms`."""
     width: Annotated[float, Field(gt=0, lt=1)] = 0.05
     """How far the 95 % confidence interval of its mean may reach to each side, as a part of the mean."""

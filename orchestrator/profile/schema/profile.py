@@ -46,11 +46,11 @@ from orchestrator.profile.schema.values import (
     FromFile,
     Grown,
     Mount,
+    NonEmpty,
     OneOrMore,
     OrPairs,
     SecretRef,
     Section,
-    Text,
     TextOrNumber,
     Ulimit,
     is_inherited,
@@ -60,6 +60,7 @@ from orchestrator.profile.schema.values import (
     mounted_twice,
 )
 from orchestrator.profile.schema.vary import Vary
+from orchestrator.text import Text
 from orchestrator.vllm.command import command_problem
 from orchestrator.vllm.command_spelling import spelling_problem
 
@@ -76,7 +77,7 @@ OWNED = {
     **dict.fromkeys(("model", "model-tag"), "server.model"),
 }
 """Flags of the server that keys of the profile set, with those keys."""
-ObjectiveText = Annotated[Text, AfterValidator(_objective), Field(json_schema_extra={"pattern": OBJECTIVE_PATTERN})]
+ObjectiveText = Annotated[NonEmpty, AfterValidator(_objective), Field(json_schema_extra={"pattern": OBJECTIVE_PATTERN})]
 
 
 Capability = Annotated[str, Field(pattern=CAPABILITY_PATTERN)]
@@ -100,7 +101,7 @@ class Container(DockerOptions):
     """Size of /dev/shm; tensor-parallel workers talk through it."""
     ipc: Annotated[str, Field(pattern=IPC_PATTERN)] | None = None
     """IPC namespace; `host` shares the node's, and then `shm_size` has no effect."""
-    network: Annotated[Text, Field(json_schema_extra={"pattern": NETWORK_PATTERN})] = "bridge"
+    network: Annotated[NonEmpty, Field(json_schema_extra={"pattern": NETWORK_PATTERN})] = "bridge"
     """`host`, `bridge` or the name of a network."""
     privileged: StrictBool = False
     """Give every capability and every device of the node."""
@@ -122,7 +123,7 @@ class Container(DockerOptions):
     """NUMA nodes whose memory it may use, such as `0,1`."""
     memory: Size | None = None
     """Memory limit."""
-    runtime: Text | None = None
+    runtime: NonEmpty | None = None
     """OCI runtime, where the node has a special one such as `dcu` or `nvidia`."""
     user: TextOrNumber | None = None
     """User in the container, as `name` or `uid:gid`."""
@@ -157,15 +158,15 @@ class Container(DockerOptions):
 class Server(Grown):
     """The vLLM server in the container."""
 
-    model: Text
+    model: NonEmpty
     """Model path in the container, or a hub name."""
-    command: Annotated[tuple[Text, ...], Field(min_length=1)] = ("vllm", "serve")
+    command: Annotated[tuple[NonEmpty, ...], Field(min_length=1)] = ("vllm", "serve")
     """Command that the model and the flags are appended to, such as `[numactl, --cpunodebind=0, vllm, serve]`.
 
     A shell's script gets them as its arguments: `[bash, -lc, 'source /opt/env.sh; exec vllm serve "$@"']`. What is seen
     to start no vLLM server is refused; a launcher such as `/opt/start.sh` is remarked on, and must pass them all on.
     """
-    host: Annotated[Text, Field(json_schema_extra={"pattern": ADDRESS_PATTERN})] = "127.0.0.1"
+    host: Annotated[NonEmpty, Field(json_schema_extra={"pattern": ADDRESS_PATTERN})] = "127.0.0.1"
     """IP address of the node that the server can be reached at; 0.0.0.0 is all of them."""
     port: Port = 8000
     """Port of the node that the server can be reached at."""
@@ -199,7 +200,9 @@ class Server(Grown):
         try:
             ipaddress.ip_address(host)
         except ValueError:
-            raise ValueError(f"'{host}' is not an IP address; write 127.0.0.1 for this node alone") from None
+            raise ValueError(
+                Text("'{host}' is not an IP address; write 127.0.0.1 for this node alone", host=host)
+            ) from None
         return host
 
     @field_validator("command")

@@ -37,6 +37,7 @@ from orchestrator.profile.schema.patterns import (
     PAIR_PATTERN,
 )
 from orchestrator.profile.schema.problems import Problem
+from orchestrator.text import Text
 
 ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 FLAG_NAME = re.compile(r"-{0,2}[A-Za-z0-9][A-Za-z0-9_.-]*\+?")
@@ -74,7 +75,7 @@ NodeFile = Annotated[
     WithJsonSchema({"type": "string", "pattern": NODE_PATH_PATTERN, "title": "File"}),
 ]
 """A file of the node; a relative path is one of the profile's folder, which reading a profile makes whole."""
-Text = Annotated[str, Field(min_length=1)]
+NonEmpty = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1, le=10**9, strict=True)]
 
 
@@ -82,7 +83,7 @@ def _number_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-TextOrNumber = Annotated[Text, BeforeValidator(_number_text, json_schema_input_type=Text | float)]
+TextOrNumber = Annotated[NonEmpty, BeforeValidator(_number_text, json_schema_input_type=NonEmpty | float)]
 
 
 class Section(BaseModel):
@@ -147,11 +148,11 @@ class OrPairs:
         return {"anyOf": [handler(core), pair, {"type": "array", "items": pair}]}
 
 
-Pairs = Annotated[Mapping[Text, TextOrNumber], OrPairs()]
+Pairs = Annotated[Mapping[NonEmpty, TextOrNumber], OrPairs()]
 """A mapping, also written as docker's `NAME=VALUE`."""
 Labels = Annotated[
     Mapping[
-        Annotated[Text, Field(json_schema_extra={"pattern": LABEL_NAME_PATTERN})],
+        Annotated[NonEmpty, Field(json_schema_extra={"pattern": LABEL_NAME_PATTERN})],
         Annotated[str, BeforeValidator(_number_text, json_schema_input_type=str | float)],
     ],
     OrPairs(ALONE, LABEL_PATTERN),
@@ -257,7 +258,9 @@ class MountSpec(Grown):
     @classmethod
     def _target_is_written_out(cls, target: str) -> str:
         if VARIABLE.search(target):
-            raise ValueError(f"'{target}' holds a variable, and a profile reads none: write the path out")
+            raise ValueError(
+                Text("'{target}' holds a variable, and a profile reads none: write the path out", target=target)
+            )
         return target
 
     @field_validator("type")
@@ -265,9 +268,11 @@ class MountSpec(Grown):
     def _source_is_of_the_type(cls, kind: str, info: ValidationInfo) -> str:
         source = info.data.get("source", "/")
         if kind == "bind" and not source.startswith("/"):
-            raise ValueError(f"the source '{source}' must be a path: absolute, or from ~/ or ./ on")
+            raise ValueError(Text("the source '{source}' must be a path: absolute, or from ~/ or ./ on", source=source))
         if kind == "volume" and not VOLUME_NAME.fullmatch(source):
-            raise ValueError(f"'{source}' is no volume's name; a path of the node is of the type bind")
+            raise ValueError(
+                Text("'{source}' is no volume's name; a path of the node is of the type bind", source=source)
+            )
         return kind
 
     @field_validator("propagation", "no_copy")
@@ -275,7 +280,7 @@ class MountSpec(Grown):
     def _option_is_of_the_type(cls, value: Any, info: ValidationInfo) -> Any:
         if value and info.data.get("type") == ("volume" if info.field_name == "propagation" else "bind"):
             kind = "a path of the node" if info.field_name == "propagation" else "a volume"
-            raise ValueError(f"only {kind} can have it")
+            raise ValueError(Text("only {kind} can have it", kind=kind))
         return value
 
     @field_validator("selinux")
@@ -334,7 +339,7 @@ class UlimitSpec(Section):
     def _soft_is_within_hard(cls, hard: int, info: ValidationInfo) -> int:
         soft = info.data.get("soft")
         if soft is not None and hard != -1 and (soft == -1 or soft > hard):
-            raise ValueError(f"the soft limit {soft} is above the hard limit {hard}")
+            raise ValueError(Text("the soft limit {soft} is above the hard limit {hard}", soft=soft, hard=hard))
         return hard
 
 

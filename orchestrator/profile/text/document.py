@@ -18,6 +18,7 @@ from yaml.reader import ReaderError
 from orchestrator.errors import ProfileError
 from orchestrator.profile.text.scalars import PATTERNS, PREFIX, Composer
 from orchestrator.profile.text.tree import Entry, Fault, Keys, Mark, Node, fault
+from orchestrator.text import Text
 
 MAX_BYTES = 1 << 20
 MAX_VALUES = 20_000
@@ -48,12 +49,16 @@ def read_text(path: Path) -> str:
             content = file.read(MAX_BYTES + 1)
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ProfileError(f"cannot read {path}: byte {error.start + 1} is not UTF-8") from error
+        raise ProfileError(
+            Text("cannot read {path}: byte {start} is not UTF-8", path=path, start=error.start + 1)
+        ) from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise ProfileError(f"cannot read {path}: {reason}") from error
+        raise ProfileError(Text("cannot read {path}: {reason}", path=path, reason=reason)) from error
     if len(content) > MAX_BYTES:
-        raise ProfileError(f"cannot read {path}: more than {MAX_BYTES} bytes is no profile")
+        raise ProfileError(
+            Text("cannot read {path}: more than {max_bytes} bytes is no profile", path=path, max_bytes=MAX_BYTES)
+        )
     return text
 
 

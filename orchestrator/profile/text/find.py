@@ -15,6 +15,7 @@ from orchestrator.files import is_open_file
 from orchestrator.profile.text.document import parse_profile, read_text
 from orchestrator.profile.text.names import did_you_mean, nearest
 from orchestrator.profile.text.tree import printable
+from orchestrator.text import Text
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -48,9 +49,17 @@ def find_profile(name_or_path: str, search: Sequence[Path]) -> Path:
     known = [name for name in names(search) if not is_base(name)]
     looked = ", ".join(dict.fromkeys(map(str, search))) or "no folder"
     raise ProfileError(
-        f"unknown profile '{name_or_path}'{did_you_mean(nearest(name_or_path, known, 3))}",
-        f"looked for {name_or_path}.yaml in {looked}\n"
-        "`orch profile list` shows what is there; a path holds a slash or ends in .yaml",
+        Text(
+            "unknown profile '{name_or_path}'{did_you_mean}",
+            name_or_path=name_or_path,
+            did_you_mean=did_you_mean(nearest(name_or_path, known, 3)),
+        ),
+        Text(
+            "looked for {name_or_path}.yaml in {looked}\n`orch profile list` shows what is there; a "
+            "path holds a slash or ends in .yaml",
+            name_or_path=name_or_path,
+            looked=looked,
+        ),
     )
 
 

@@ -8,8 +8,9 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
 
 from orchestrator.profile.schema.problems import Lacking, Problem, checked, given
-from orchestrator.profile.schema.values import AbsolutePath, Grown, NodeFile, Text
+from orchestrator.profile.schema.values import AbsolutePath, Grown, NodeFile, NonEmpty
 from orchestrator.profile.text.names import did_you_mean, nearest
+from orchestrator.text import Text
 
 FOLDER = "/run/orch-dataset"
 """Folder in the container that the node's file is mounted into, under its own name."""
@@ -24,7 +25,9 @@ NAMES = (
 
 def _in_the_container(path: Any) -> Any:
     if isinstance(path, str) and path and not path.startswith("/"):
-        raise ValueError(f"must be an absolute path in the container; of a file of the node write file: {path}")
+        raise ValueError(
+            Text("must be an absolute path in the container; of a file of the node write file: {path}", path=path)
+        )
     return path
 
 
@@ -46,14 +49,14 @@ def mistyped(name: str) -> list[str]:
 class Dataset(Grown):
     """What all datasets have in common."""
 
-    name: Text
+    name: NonEmpty
     """Which dataset this is."""
 
     @field_validator("name", mode="before")
     @classmethod
     def _name_is_not_mistyped(cls, name: Any) -> Any:
         if isinstance(name, str) and (meant := mistyped(name)):
-            raise ValueError(f"unknown dataset{did_you_mean(meant)}")
+            raise ValueError(Text("unknown dataset{did_you_mean}", did_you_mean=did_you_mean(meant)))
         return name
 
     @property

@@ -9,13 +9,13 @@ from pydantic import Field, StrictBool, ValidationInfo
 
 from orchestrator.profile.schema.dataset.base import FileDataset
 from orchestrator.profile.schema.problems import Lacking, Problem, given
-from orchestrator.profile.schema.values import Count, Text
+from orchestrator.profile.schema.values import Count, NonEmpty
 
 
 class _HubDataset(FileDataset):
     """Prompts that the client fetches, or reads from a copy."""
 
-    path: Text | None = Field(default=None, validate_default=True)
+    path: NonEmpty | None = Field(default=None, validate_default=True)
     """Name on the hub, which the client fetches from within the container, or a path that is in the container."""
     output_len: Count | None = None
     """Output tokens of each request, reached exactly; without it what the client takes for this dataset, at most."""
@@ -38,11 +38,11 @@ class HubDataset(_HubDataset):
 
     name: Literal["hf"]
     """A dataset of the hub."""
-    subset: Text | None = None
+    subset: NonEmpty | None = None
     """Its subset."""
-    split: Text | None = None
+    split: NonEmpty | None = None
     """Its split, such as `train`."""
-    hf_name: Text | None = None
+    hf_name: NonEmpty | None = None
     """Name on the hub of what lies under a path, by which the client knows how to read it."""
     stream: StrictBool = True
     """Read no more of it than is needed; false fetches all of it first."""
@@ -68,7 +68,7 @@ class SpecBenchDataset(_HubDataset):
 
     name: Literal["spec_bench"]
     """The questions of Spec-Bench."""
-    category: Text | None = None
+    category: NonEmpty | None = None
     """Only those of one category."""
 
     def options(self) -> dict[str, Any]:
@@ -83,9 +83,9 @@ class SpeedBenchDataset(_HubDataset):
 
     name: Literal["speed_bench"]
     """The prompts of SPEED-Bench."""
-    subset: Text | None = None
+    subset: NonEmpty | None = None
     """Its subset, such as `qualitative`."""
-    category: Text | None = None
+    category: NonEmpty | None = None
     """Only those of one category."""
 
     def options(self) -> dict[str, Any]:

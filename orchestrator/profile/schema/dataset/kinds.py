@@ -18,7 +18,7 @@ from orchestrator.profile.schema.dataset.random import (
     RandomMultiModalDataset,
     RandomRerankDataset,
 )
-from orchestrator.profile.schema.values import Count, Text
+from orchestrator.profile.schema.values import Count, NonEmpty
 
 __all__ = ["AnyDataset", "Dataset", "FileDataset", "RandomDataset", "place_of"]
 
@@ -121,7 +121,7 @@ class OtherDataset(FileDataset):
 
     needs_file: ClassVar[bool] = False
 
-    name: Annotated[Text, Field(json_schema_extra={"not": {"enum": list(NAMED)}})]
+    name: Annotated[NonEmpty, Field(json_schema_extra={"not": {"enum": list(NAMED)}})]
     """Name of the dataset as the client knows it, such as `burstgpt` or `timed_trace`."""
 
 

@@ -9,13 +9,17 @@ from pydantic import BeforeValidator, Discriminator, Field, StrictBool, Tag, Val
 
 from orchestrator.profile.schema.dataset.base import Dataset, Length
 from orchestrator.profile.schema.values import Count, Section
+from orchestrator.text import Text
 
 
 def _ratio(value: Any) -> Any:
     if isinstance(value, int | float) and value >= 1:
         raise ValueError(
-            "must be less than 1, and 0 for exact lengths; a script that draws lengths from X·r to X is told its own: "
-            f"client_flags: {{random-range-ratio: {value}}}"
+            Text(
+                "must be less than 1, and 0 for exact lengths; a script that draws lengths from X·r to X "
+                "is told its own: client_flags: {{random-range-ratio: {value}}}",
+                value=value,
+            )
         )
     return value
 

@@ -12,7 +12,7 @@ from orchestrator import jobs
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 HOW_TO = (ROOT / "docs/how-to/from-python.md").read_text(encoding="utf-8")
-PICTURE = PAGE.split("```")[1]
+PICTURE = PAGE.split("```text\n")[1].split("```")[0]
 
 
 def test_every_path_on_the_page_is_there() -> None:

@@ -29,7 +29,7 @@ def node_facts(engine_version: str) -> NodeFacts:
         numa_nodes=len(list(Path("/sys/devices/system/node").glob("node[0-9]*"))) or 1,
         memory_bytes=psutil.virtual_memory().total,
         engine_version=engine_version,
-        accelerators=node_accelerators(),
+        accelerators=node_accelerators(Path("/")),
     )
 
 

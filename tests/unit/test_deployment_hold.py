@@ -410,11 +410,12 @@ def test_the_accelerators_of_a_node_are_told_by_the_kernel(tmp_path: Path) -> No
         "0000:05:00.0": ("0x1a03", "0x030000", "0x2000"),  # the screen of a management controller
         "0000:06:00.0": ("0x1002", "0x040300", "0xab38"),  # a sound device of the same vendor
     }
+    devices = tmp_path / "sys/bus/pci/devices"
     for address, facts in cards.items():
-        (tmp_path / address).mkdir()
+        (devices / address).mkdir(parents=True)
         for name, text in zip(("vendor", "class", "device"), facts, strict=True):
-            (tmp_path / address / name).write_text(text + "\n", encoding="utf-8")
-    (tmp_path / "0000:00:00.0").mkdir()
+            (devices / address / name).write_text(text + "\n", encoding="utf-8")
+    (devices / "0000:00:00.0").mkdir()
     assert node_accelerators(tmp_path) == (
         "AMD 0x74a1 0000:03:00.0",
         "NVIDIA 0x2330 0000:41:00.0",

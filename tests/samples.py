@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.deployment.folder import Record
@@ -14,6 +15,7 @@ from orchestrator.folders import folders
 from orchestrator.interruption import Interruption
 from orchestrator.jobs.places import Place
 from orchestrator.measuring.driver import Client
+from orchestrator.node.node import Node
 from orchestrator.plan.sweep import sweep
 from orchestrator.profile.schema.bench import Bench
 from orchestrator.profile.schema.devices import CdiDevice, DeviceSpec
@@ -26,7 +28,6 @@ from orchestrator.workload.point import Measurement, Point
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 CANARY = "s3cr3t/+'\"\n=%41"
 """A secret as hard to hide as they come."""
@@ -217,4 +218,5 @@ class NoEngine(Engine):
 
 def a_place(listener: Listener = unheard, engine: Engine | None = None) -> Place:
     """A place where jobs are done, on no engine unless one is given."""
-    return Place(folders({}), engine or NoEngine(), Holds(), Interruption(), listener, Journal())
+    node = Node(engine or NoEngine(), Path("/nonexistent"))
+    return Place(folders({}), node, Holds(), Interruption(), listener, Journal())

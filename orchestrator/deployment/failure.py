@@ -10,8 +10,8 @@ from pathlib import Path
 
 from orchestrator.deployment.folder import PROFILE
 from orchestrator.deployment.log import lines_before, read_log
-from orchestrator.engine import Engine
 from orchestrator.errors import EngineError, EnvironmentFault, ServerFailed
+from orchestrator.node.node import Member
 from orchestrator.text import Text
 
 LARGEST = 64 << 20
@@ -19,8 +19,7 @@ LARGEST = 64 << 20
 
 
 def server_failed(
-    engine: Engine,
-    container: str,
+    member: Member,
     folder: Path,
     doing: str,
     log_path: Path,
@@ -31,8 +30,7 @@ def server_failed(
     """Return the error that says how a server failed, in which phase, why, what to try, and where its log is.
 
     Args:
-        engine: The engine that runs the container; if the engine is gone, the error says so.
-        container: The container's id.
+        member: The server's container; if its engine is gone, the error says so.
         folder: The deployment's folder.
         doing: What the server was doing, in words.
         log_path: Where the log lies or will lie.
@@ -42,9 +40,9 @@ def server_failed(
     from orchestrator.diagnosis import Evidence, diagnose, render, summary
 
     try:
-        state = engine.state(container)
-        before = lines_before(engine, container, folder, state.output_since)
-        skipped, log = _end_of(read_log(engine, container, folder, follow=False, since=state.output_since))
+        state = member.state()
+        before = lines_before(member, folder, state.output_since)
+        skipped, log = _end_of(read_log(member, folder, follow=False, since=state.output_since))
     except EngineError as error:
         what = noticed or "the server failed"
         return ServerFailed(

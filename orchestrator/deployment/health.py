@@ -10,8 +10,8 @@ from tenacity.stop import stop_base
 
 from orchestrator.deployment.failure import server_failed
 from orchestrator.deployment.log import ServerLog
-from orchestrator.engine import Engine
 from orchestrator.errors import ServerFailed
+from orchestrator.node.node import Member
 from orchestrator.text import Text
 from orchestrator.vllm.api import Api, ServedModel
 
@@ -27,8 +27,7 @@ class _stop_when_ended(stop_base):  # noqa: N801 - named as tenacity names its s
 
 
 def wait_until_healthy(
-    engine: Engine,
-    container: str,
+    member: Member,
     folder: Path,
     api: Api,
     log: ServerLog,
@@ -38,8 +37,7 @@ def wait_until_healthy(
     """Return as soon as the server answers `/health` with 200.
 
     Args:
-        engine: The engine.
-        container: The server's container.
+        member: The server's container.
         folder: The deployment's folder.
         api: Where the server will answer.
         log: Its log, followed.
@@ -66,7 +64,7 @@ def wait_until_healthy(
         if log.problem is not None:
             raise log.problem from None
         timed_out = not log.ended.is_set()
-        raise server_failed(engine, container, folder, log.phase.label, log.path, timed_out=timed_out) from None
+        raise server_failed(member, folder, log.phase.label, log.path, timed_out=timed_out) from None
 
 
 def check_identity(api: Api, served_model: str) -> ServedModel:

@@ -49,7 +49,7 @@ def bench(place: Place, listed: Listed, profile: Profile, wait_s: float | None =
     """
     with (
         attached_server(place, listed, profile, wait_s) as server,
-        opened(place, lambda: make_run(place.folders.runs, profile, place.engine)) as directory,
+        opened(place, lambda: make_run(place.folders.runs, profile, place.node)) as directory,
     ):
         measure(server, directory)
     return directory

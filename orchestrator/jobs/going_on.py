@@ -62,7 +62,7 @@ def _resume_run(
         check_can_go_on(directory)
     if given is not None:
         check_profile(directory, given)
-    check_conditions(directory, place.engine, profile)
+    check_conditions(directory, place.node, profile)
     if complete:
         place.tell(NothingMissing())
         return
@@ -78,7 +78,7 @@ def _resume_study(place: Place, study: Study, given: Profile | None, name: str |
     if given is not None:
         _check_variants(study, given)
     for index in missing:
-        check_conditions(study.runs[index], place.engine, profiles[index])
+        check_conditions(study.runs[index], place.node, profiles[index])
     if not missing:
         place.tell(NothingMissing())
         return

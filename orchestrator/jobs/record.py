@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from orchestrator import __version__
-from orchestrator.engine import Engine
 from orchestrator.errors import Interrupted, OrchError, OutputError
 from orchestrator.files import write_atomic
 from orchestrator.jobs.events import RunOpened
 from orchestrator.jobs.places import Place
 from orchestrator.node.facts import dataset_facts, node_facts
+from orchestrator.node.node import Node
 from orchestrator.plan.container import profile_hash
 from orchestrator.plan.suits import bench_of
 from orchestrator.plan.sweep import sweep
@@ -26,26 +26,26 @@ from orchestrator.runs.records import Manifest, RunKind, RunState
 from orchestrator.vllm.flags import lookup, tensor_parallel_size
 
 
-def make_run(runs: Path, profile: Profile, engine: Engine, kind: RunKind = RunKind.SWEEP) -> RunDirectory:
+def make_run(runs: Path, profile: Profile, node: Node, kind: RunKind = RunKind.SWEEP) -> RunDirectory:
     """Make the run directory of a planned run; a search does not know beforehand what it will measure."""
-    return create_run(runs, profile, _manifest(new_run_id(profile.name), profile, engine, kind))
+    return create_run(runs, profile, _manifest(new_run_id(profile.name), profile, node, kind))
 
 
 def make_study(
-    runs: Path, chosen: Sequence[Variant], engine: Engine, kind: RunKind = RunKind.SWEEP
+    runs: Path, chosen: Sequence[Variant], node: Node, kind: RunKind = RunKind.SWEEP
 ) -> tuple[RunDirectory, ...]:
     """Make the run directories of the variants of a profile, all of them planned; their ids begin with the study's."""
     study = new_run_id(chosen[0].profile.name)
     width = max(2, len(str(len(chosen))))
     opened = []
     for number, variant in enumerate(chosen, start=1):
-        manifest = _manifest(f"{study}-{number:0{width}}", variant.profile, engine, kind)
+        manifest = _manifest(f"{study}-{number:0{width}}", variant.profile, node, kind)
         manifest = manifest.model_copy(update={"study": study, "varied": variant.varied})
         opened.append(create_run(runs, variant.profile, manifest))
     return tuple(opened)
 
 
-def _manifest(run_id: str, profile: Profile, engine: Engine, kind: RunKind) -> Manifest:
+def _manifest(run_id: str, profile: Profile, node: Node, kind: RunKind) -> Manifest:
     bench = bench_of(profile)
     planned = sweep(bench) if kind is RunKind.SWEEP else ()
     flags = profile.server.flags
@@ -58,9 +58,9 @@ def _manifest(run_id: str, profile: Profile, engine: Engine, kind: RunKind) -> M
         created=now(),
         tensor_parallel_size=tensor_parallel_size(flags),
         dtype=str(lookup(flags, "dtype") or "auto"),
-        node=node_facts(engine.version()),
+        node=node_facts(node),
         kind=kind,
-        dataset=dataset_facts(bench.dataset),
+        dataset=dataset_facts(node, bench.dataset),
         measurements=tuple((item.point.id, item.repetition) for item in planned),
         warnings=tuple(weakenings(profile.container)),
     )

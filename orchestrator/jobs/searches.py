@@ -58,7 +58,7 @@ def search(
     """
     with (
         a_server(place, profile, name, wait_s) as server,
-        opened(place, lambda: make_run(place.folders.runs, profile, place.engine, RunKind.SEARCH)) as directory,
+        opened(place, lambda: make_run(place.folders.runs, profile, place.node, RunKind.SEARCH)) as directory,
     ):
         return Searched(_search(server, directory, plan, place.tell), directory)
 
@@ -80,7 +80,7 @@ def search_study(
     """
     found: dict[int, Found] = {}
     runs = place.folders.runs
-    with StudyUnderWay(place, lambda: make_study(runs, chosen, place.engine, RunKind.SEARCH)) as study:
+    with StudyUnderWay(place, lambda: make_study(runs, chosen, place.node, RunKind.SEARCH)) as study:
 
         def take(index: int) -> None:
             with (
@@ -103,6 +103,6 @@ def _search(server: Server, directory: RunDirectory, plan: SearchPlan, tell: Lis
     profile = server.profile
     with (
         server.serving(directory) as serving,
-        under_way(server.place.engine, directory, profile, serving, tell) as sweep,
+        under_way(directory, profile, serving, tell) as sweep,
     ):
         return run_search(sweep, bench_of(profile), plan, tell)

@@ -67,7 +67,7 @@ class OwnServer:
         mask = Mask(self.prepared.secrets.values())
         with contextlib.suppress(EngineError):
             needs = wanted(self.profile, bench_of(self.profile))
-            return Driver(self.launch.engine, starting.container, needs, starting.api.key, mask)
+            return Driver(starting.member, needs, starting.api.key, mask)
         return None
 
 
@@ -108,7 +108,7 @@ def own_server(place: Place, profile: Profile, name: str, wait_s: float | None) 
 def attached_server(place: Place, listed: Listed, profile: Profile, wait_s: float | None) -> Iterator[AttachedServer]:
     """Yield a server that is up, and keep other measurements away from it; raise what `attach` raises."""
     with in_use(listed.folder, listed.name, wait_s, place.tell):
-        yield AttachedServer(place, profile, attach(place.engine, listed, profile))
+        yield AttachedServer(place, profile, attach(place.node, listed, profile))
 
 
 @contextlib.contextmanager

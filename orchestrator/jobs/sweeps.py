@@ -31,7 +31,7 @@ def run(place: Place, profile: Profile, name: str | None = None, wait_s: float |
     """
     with (
         own_server(place, profile, name or profile.name, wait_s) as server,
-        opened(place, lambda: make_run(place.folders.runs, profile, place.engine)) as directory,
+        opened(place, lambda: make_run(place.folders.runs, profile, place.node)) as directory,
     ):
         measure(server, directory)
     return directory
@@ -51,7 +51,7 @@ def run_study(place: Place, chosen: Sequence[Variant], name: str, wait_s: float 
     Raises:
         OrchError: What would have failed the other runs too.
     """
-    with StudyUnderWay(place, lambda: make_study(place.folders.runs, chosen, place.engine)) as study:
+    with StudyUnderWay(place, lambda: make_study(place.folders.runs, chosen, place.node)) as study:
 
         def take(index: int) -> None:
             with (
@@ -69,6 +69,6 @@ def measure(server: Server, directory: RunDirectory) -> None:
     place = server.place
     with (
         server.serving(directory) as serving,
-        under_way(place.engine, directory, server.profile, serving, place.tell) as sweep,
+        under_way(directory, server.profile, serving, place.tell) as sweep,
     ):
         take_missing(sweep, server.profile)

@@ -83,7 +83,7 @@ class Sweep:
 
     def _new_driver(self) -> Driver:
         server = self._server
-        return Driver(server.engine, server.container, self._wanted, server.key, server.mask)
+        return Driver(server.member, self._wanted, server.key, server.mask)
 
     def close(self) -> None:
         """End the driver and what it runs."""
@@ -106,7 +106,7 @@ class Sweep:
         client = self.driver.client()
         measurement = unseen(measurement, client.sent)
         dialect = dialect_of(client.name, client.vllm_version, client.options)
-        container = self._server.container
+        container = self._server.member.container
         argv = bench_argv(client.program, self._target, measurement, dialect, client.options, container)
         running = begin(measurement, argv).model_copy(update={"warm_before": warm})
         self.directory.write_record(running)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from orchestrator.engine import Engine
 from orchestrator.errors import UsageError
 from orchestrator.measuring.repetitions import further
 from orchestrator.node.facts import dataset_facts, node_facts
+from orchestrator.node.node import Node
 from orchestrator.plan.sweep import strangers
 from orchestrator.profile.difference import differences
 from orchestrator.profile.schema.profile import Profile
@@ -73,14 +73,14 @@ def check_profile(directory: RunDirectory, profile: Profile) -> None:
     _refuse(directory, differences(before, after, tuple(after)))
 
 
-def check_conditions(directory: RunDirectory, engine: Engine, profile: Profile) -> None:
+def check_conditions(directory: RunDirectory, node: Node, profile: Profile) -> None:
     """Raise UsageError, naming what differs, if image, node or prompts are not those that the run was begun with."""
     manifest = directory.manifest()
-    before, after = manifest.node.model_dump(mode="json"), node_facts(engine.version()).model_dump(mode="json")
+    before, after = manifest.node.model_dump(mode="json"), node_facts(node).model_dump(mode="json")
     changed = [f"node.{line}" for line in differences(before, after, COMPARED)]
     if manifest.deployment is not None:
-        changed += _other_image(directory, engine.image(profile.container.image).id)
-    prompts = dataset_facts(profile.bench.dataset) if profile.bench is not None else None
+        changed += _other_image(directory, node.engine.image(profile.container.image).id)
+    prompts = dataset_facts(node, profile.bench.dataset) if profile.bench is not None else None
     if prompts is not None and manifest.dataset is not None and prompts.sha256 != manifest.dataset.sha256:
         changed.append(f"bench.dataset.file {prompts.file}: sha256 {manifest.dataset.sha256} → {prompts.sha256}")
     _refuse(directory, changed)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from orchestrator.deployment.attach import whole_log
 from orchestrator.deployment.running import Deployment
 from orchestrator.deployment.server import Server
-from orchestrator.engine import Engine
 from orchestrator.errors import EngineError
 from orchestrator.events import Listener
 from orchestrator.files import write_atomic
@@ -36,13 +35,10 @@ class Serving:
 
 
 @contextlib.contextmanager
-def under_way(
-    engine: Engine, directory: RunDirectory, profile: Profile, serving: Serving, tell: Listener
-) -> Iterator[Sweep]:
+def under_way(directory: RunDirectory, profile: Profile, serving: Serving, tell: Listener) -> Iterator[Sweep]:
     """Record a run's server and client, and yield its sweep; each measurement is on disk as soon as it has ended.
 
     Args:
-        engine: The engine.
         directory: The run.
         profile: Its profile.
         serving: The server.
@@ -63,7 +59,7 @@ def under_way(
     facts = deployment_facts(profile, deployment)
     directory.update(state=RunState.RUNNING, reason="", ended=None, done=None, deployment=facts)
     log = directory.server_log
-    server = Server(engine, profile, deployment, log, tell, bench.stall)
+    server = Server(profile, deployment, log, tell, bench.stall)
     sweep = Sweep(server, profile, bench, directory, tell, serving.driver)
     try:
         client = sweep.client()
@@ -82,7 +78,7 @@ def under_way(
     finally:
         sweep.close()
         with contextlib.suppress(EngineError):  # the log that was followed is there, and why there is no more is known
-            write_atomic(log, whole_log(engine, deployment))
+            write_atomic(log, whole_log(deployment))
 
 
 def take_missing(sweep: Sweep, profile: Profile) -> None:
@@ -99,7 +95,7 @@ def deployment_facts(profile: Profile, deployment: Deployment) -> DeploymentFact
     return DeploymentFacts(
         name=deployment.identity.name,
         launch=deployment.identity.launch,
-        container=deployment.container,
+        container=deployment.member.container,
         image=profile.container.image,
         image_id=deployment.image.id,
         image_digests=deployment.image.digests,

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from orchestrator.accelerators import node_addresses, node_cards, node_makers
-from orchestrator.engine import Engine
+from orchestrator.node.node import Node
 from orchestrator.plan.claims import Held, Surroundings, holding
 from orchestrator.profile.schema.profile import Profile
 
-ROOT = Path("/")
 
-
-def held_on(engine: Engine, profile: Profile) -> Held:
-    """Return what a deployment of a profile holds on this node, and why: what the profile says, or more."""
+def held_on(node: Node, profile: Profile) -> Held:
+    """Return what a deployment of a profile holds on a node, and why: what the profile says, or more."""
     around = Surroundings(
-        default_runtime=engine.default_runtime(),
-        image_env=engine.image_env(profile.container.image),
-        cards=node_cards(ROOT),
-        makers=node_makers(ROOT),
-        addresses=node_addresses(ROOT),
+        default_runtime=node.engine.default_runtime(),
+        image_env=node.engine.image_env(profile.container.image),
+        cards=node_cards(node.root),
+        makers=node_makers(node.root),
+        addresses=node_addresses(node.root),
     )
     return holding(profile, around)

@@ -11,6 +11,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from fake_engine import member_of
 from samples import a_run
 
 from orchestrator.deployment.server import Server
@@ -177,8 +178,7 @@ class LocalServer(Server):
     mask = NOTHING_HIDDEN
 
     def __init__(self, engine: LocalContainer) -> None:
-        self.engine = engine
-        self.container = CONTAINER
+        self.member = member_of(engine, CONTAINER)
         self.living = True
         self.idle = True
         self.tells = True

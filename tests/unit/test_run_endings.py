@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fake_engine import Named
+from fake_engine import NODE, Named, node_of
+from fake_node import HYGON, rocm_node
 from samples import a_place, a_profile, a_record, a_run, deployment_facts
 
 from orchestrator.errors import Interrupted, ServerFailed, UsageError
@@ -84,11 +86,11 @@ def test_a_run_that_is_opened_knows_its_conditions(tmp_path: Path) -> None:
     profile = a_profile(
         container={"privileged": True}, server={"flags": {"tensor_parallel_size": 8, "dtype": "float16"}}
     )
-    manifest = make_run(tmp_path, profile, Named()).manifest()
+    manifest = make_run(tmp_path, profile, NODE).manifest()
     assert (manifest.state, manifest.tensor_parallel_size, manifest.dtype) == (RunState.PLANNED, 8, "float16")
     assert manifest.warnings[0].startswith("privileged")
-    assert manifest.node == node_facts("20.10")
-    assert make_run(tmp_path, PROFILE, Named()).manifest().dtype == "auto"
+    assert manifest.node == node_facts(NODE)
+    assert make_run(tmp_path, PROFILE, NODE).manifest().dtype == "auto"
 
 
 def test_a_profile_without_a_sweep_cannot_be_benchmarked() -> None:
@@ -113,10 +115,10 @@ def test_a_run_is_resumed_with_its_own_profile_only(run: RunDirectory) -> None:
 
 
 def test_a_run_is_resumed_on_its_own_image_only(run: RunDirectory) -> None:
-    run.update(node=node_facts("19.03"), deployment=deployment_facts())
-    check_conditions(run, Named(), PROFILE)
+    run.update(node=node_facts(NODE).model_copy(update={"engine_version": "19.03"}), deployment=deployment_facts())
+    check_conditions(run, NODE, PROFILE)
     with pytest.raises(UsageError, match=r"image vllm:0.8.5: sha256:1+ → sha256:2"):
-        check_conditions(run, Named("sha256:2"), PROFILE)
+        check_conditions(run, node_of(Named("sha256:2")), PROFILE)
 
 
 @pytest.mark.parametrize(
@@ -139,30 +141,40 @@ def test_a_run_is_resumed_with_its_own_client_only(run: RunDirectory, change: di
 
 
 def test_a_run_that_never_had_a_server_is_resumed_on_any_image(run: RunDirectory) -> None:
-    run.update(node=node_facts("20.10"))
-    check_conditions(run, Named("sha256:2"), PROFILE)
+    run.update(node=node_facts(NODE))
+    check_conditions(run, node_of(Named("sha256:2")), PROFILE)
 
 
 @pytest.mark.parametrize(
     "change", [{"accelerators": ("Hygon 0x54b7 0000:9f:00.0",)}, {"cpu_model": "another"}, {"cpus": 4096}], ids=str
 )
 def test_a_run_is_resumed_on_its_own_hardware_only(run: RunDirectory, change: dict[str, Any]) -> None:
-    run.update(node=node_facts("20.10").model_copy(update=change))
+    run.update(node=node_facts(NODE).model_copy(update=change))
     (name,) = change
     with pytest.raises(UsageError, match=rf"node\.{name}"):
-        check_conditions(run, Named(), PROFILE)
+        check_conditions(run, NODE, PROFILE)
 
 
-def test_a_node_without_a_list_of_its_processors_is_described_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.node.facts.Path", lambda path: Path("/nonexistent") / path.lstrip("/"))
-    assert node_facts("20.10").numa_nodes == 1
+def test_a_node_without_a_list_of_its_processors_is_described_all_the_same(tmp_path: Path) -> None:
+    assert node_facts(replace(NODE, root=tmp_path)).numa_nodes == 1
+
+
+def test_a_node_is_described_by_the_files_of_its_own_kernel(tmp_path: Path) -> None:
+    rocm_node(tmp_path, ["0000:33:00.0", "0000:b1:00.0"], vendor=HYGON)
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/cpuinfo").write_text("processor\t: 0\nmodel name\t: A CPU of 8 nodes\n", encoding="utf-8")
+    for number in range(8):
+        (tmp_path / f"sys/devices/system/node/node{number}").mkdir(parents=True)
+    facts = node_facts(replace(NODE, root=tmp_path))
+    assert (facts.cpu_model, facts.numa_nodes) == ("A CPU of 8 nodes", 8)
+    assert facts.accelerators == ("Hygon 0x74a1 0000:33:00.0", "Hygon 0x74a1 0000:b1:00.0")
 
 
 def test_the_node_is_described_by_its_own_facts() -> None:
-    facts = node_facts("20.10")
+    facts = node_facts(NODE)
     assert facts.engine_version == "20.10"
     assert facts.cpus >= 1
     assert facts.numa_nodes >= 1
     assert facts.memory_bytes > 2**20
     assert facts.kernel
-    assert facts == node_facts("20.10")
+    assert facts == node_facts(NODE)

@@ -9,7 +9,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from fake_engine import Named
+from fake_engine import NODE
 from samples import a_manifest, a_place, a_profile, a_record, a_run
 
 from orchestrator.errors import (
@@ -48,7 +48,7 @@ TODO = {0: "1", 1: "2", 2: "3"}
 @pytest.fixture
 def runs(tmp_path: Path) -> tuple[RunDirectory, ...]:
     """The runs of a study of three servers."""
-    return make_study(tmp_path, variants(PROFILE), Named())
+    return make_study(tmp_path, variants(PROFILE), NODE)
 
 
 def states(runs: tuple[RunDirectory, ...]) -> list[str]:
@@ -167,7 +167,7 @@ def test_what_would_fail_the_others_too_ends_the_study(error: OrchError, runs: t
 
 def test_nothing_is_made_if_the_first_server_cannot_be_had(tmp_path: Path) -> None:
     def make() -> tuple[RunDirectory, ...]:
-        return make_study(tmp_path / "runs", variants(PROFILE), Named())
+        return make_study(tmp_path / "runs", variants(PROFILE), NODE)
 
     study = StudyUnderWay(a_place(), make)
 

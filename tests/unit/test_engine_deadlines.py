@@ -1,4 +1,4 @@
-"""Promise T5: every call to the engine ends by a deadline of its own, whatever other threads ask meanwhile."""
+"""Every call to the engine ends by a deadline of its own, whatever other threads ask meanwhile."""
 
 from __future__ import annotations
 

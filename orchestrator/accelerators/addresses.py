@@ -181,13 +181,15 @@ def _kfd_cards(root: Path) -> list[_Kfd]:
         facts = {name: int(value) for name, _, value in pairs if value.isdecimal()}
         if not facts.get("simd_count"):
             continue  # a CPU
-        place = facts.get("location_id", 0)  # the number of a part stands above the lowest 16 bits
-        address = f"{facts.get('domain', 0):04x}:{place >> 8 & 0xFF:02x}:{place >> 3 & 0x1F:02x}.{place & 7}"
+        render = by_number(facts.get("drm_render_minor", 0), "renderD")
+        place = facts.get("location_id", 0) & 0xFFFF  # the number of a part stands above
+        address = f"{facts.get('domain', 0):04x}:{place >> 8:02x}:{place >> 3 & 0x1F:02x}.{place & 7}"
+        behind = _behind(root, root / DRM / f"renderD{facts.get('drm_render_minor', 0)}" / "device")
+        card = _card(root, address) if place else behind or render
         vendor = PCI_VENDORS.get(f"0x{facts.get('vendor_id', 0):04x}", "")
         unique = facts.get("unique_id")
         uuid = by_uuid(f"GPU-{unique:016x}") if unique else None
-        render = by_number(facts.get("drm_render_minor", 0), "renderD")
-        found.append(_Kfd(vendor, _card(root, address), render, uuid))
+        found.append(_Kfd(vendor, card, render, uuid))
     return found
 
 

@@ -83,9 +83,9 @@ def test_a_card_is_held_by_its_address_however_it_is_named(way: str, tmp_path: P
 
 def test_two_that_name_different_cards_in_different_ways_are_up_at_once(tmp_path: Path) -> None:
     node = amd_node(tmp_path)
-    for one, other in itertools.product(on_amd(0), repeat=2):
-        its, others = held(node, *on_amd(1)[one]), held(node, *on_amd(4)[other])
-        assert not collide(its, others), f"{one} holds {its}, {other} holds {others}"
+    found, others = ({way: held(node, *named) for way, named in on_amd(index).items()} for index in (1, 4))
+    for one, other in itertools.product(found, others):
+        assert not collide(found[one], others[other]), f"{one} holds {found[one]}, {other} holds {others[other]}"
 
 
 def test_lists_within_lists_and_uuids_that_mean_the_same_cards_exclude_each_other(tmp_path: Path) -> None:
@@ -104,10 +104,10 @@ def test_lists_within_lists_and_uuids_that_mean_the_same_cards_exclude_each_othe
 
 def test_what_an_orch_of_before_holds_by_other_names_excludes_the_same_card_still(tmp_path: Path) -> None:
     node = amd_node(tmp_path)
-    for one, other in itertools.product(on_amd(0), repeat=2):
-        container, env = on_amd(1)[one]
+    now = [held(node, *named) for named in on_amd(1).values()]
+    for container, env in on_amd(1).values():
         before = holding(a_profile(container=container, server={"env": env})).names
-        assert collide(before, held(node, *on_amd(1)[other])), f"{one} held {before}"
+        assert all(collide(before, found) and collide(found, before) for found in now), before
 
 
 def test_the_toolkit_of_amd_is_believed_where_all_orders_are_one(tmp_path: Path) -> None:
@@ -196,6 +196,13 @@ def test_a_part_of_a_card_is_the_card(tmp_path: Path) -> None:
     assert held(node, nodes("kfd", "dri/renderD129")) == named(CARDS[0])
     for env in ({"HIP_VISIBLE_DEVICES": "1"}, {"ROCR_VISIBLE_DEVICES": "GPU-000000000000ab01"}):
         assert held(node, KFD, env) == named(CARDS[0])
+
+
+def test_a_card_whose_place_kfd_does_not_tell_is_found_by_its_node(tmp_path: Path) -> None:
+    node = rocm_node(tmp_path, ["0000:00:08.0"])
+    assert held(node, KFD, {"HIP_VISIBLE_DEVICES": "0"}) == named("0000:00:08.0")
+    node.kfd("0000:00:09.0", AMD, 129, 0xAB)
+    assert held(node, KFD, {"HIP_VISIBLE_DEVICES": "1"}) == ("accelerator-renderD129",)
 
 
 def test_a_virtual_function_is_the_card_that_it_is_of(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def test_all_accelerators_and_one_of_them_exclude_each_other(tmp_path: Path) -> 
     everything.release()
 
 
-@pytest.mark.parametrize("other", ["GPU-3a5f", "renderD128", "nvidia0", "left"])
+@pytest.mark.parametrize("other", ["GPU-3a5f", "renderD128", "nvidia0", "left", "pci-0000-3b-00.0"])
 def test_what_may_be_the_same_card_by_another_name_is_not_held_twice(tmp_path: Path, other: str) -> None:
     other = f"accelerator-{other}"
     for one, two in ((other, "accelerator-0"), ("accelerator-0", other)):
@@ -129,6 +129,11 @@ def test_what_may_be_the_same_card_by_another_name_is_not_held_twice(tmp_path: P
 
 
 def test_cards_that_one_numbering_tells_apart_are_held_beside_each_other(tmp_path: Path) -> None:
+    held = [take_at_once(tmp_path, f"accelerator-pci-0000-{bus}-00.0") for bus in ("3b", "3c")]
+    with pytest.raises(Busy, match=r"accelerator-pci-0000-3b-00\.0 is held by me, pid 1 since"):
+        take_at_once(tmp_path, "accelerator-pci-0000-3b-00.0")
+    held.pop().release()
+    held.pop().release()
     held = [take_at_once(tmp_path, name) for name in ("accelerator-GPU-3a5f", "accelerator-GPU-77aa")]
     with pytest.raises(Busy, match="accelerator-GPU-3a5f, which may be accelerator-GPU-3a, is held"):
         take_at_once(tmp_path, "accelerator-GPU-3a")
@@ -289,6 +294,12 @@ def test_a_deployment_that_was_handed_over_holds_by_its_label(tmp_path: Path) ->
     take_at_once(tmp_path / "locks", "accelerator-2", engine=engine).release()
     with pytest.raises(Busy):
         take_at_once(tmp_path / "locks", "accelerators", engine=engine)
+
+
+def test_a_deployment_that_an_orch_of_before_made_excludes_whoever_holds_by_addresses(tmp_path: Path) -> None:
+    engine = FakeEngine([up(tmp_path, "accelerator-4,accelerator-5")])
+    with pytest.raises(Busy, match="accelerator-4, accelerator-5 is held by the deployment kept"):
+        take_at_once(tmp_path / "locks", "accelerator-pci-0000-3b-00.0", engine=engine)
 
 
 @pytest.mark.parametrize("status", ["exited", "restarting"])

@@ -19,8 +19,8 @@ class Node:
     """Where its files lie: sys, proc, dev and what profiles name."""
 
     def path(self, text: str) -> Path:
-        """Return where a file of the node lies that is named by its absolute path."""
-        return self.root / text.lstrip("/")
+        """Return where a file of the node lies; one that is named by a relative path is where orch runs."""
+        return self.root / text.lstrip("/") if text.startswith("/") else Path(text)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,9 @@ from orchestrator.text import Text
 GARBAGE = 100_000
 """Objects made and not dropped before garbage is looked for; Python's own 700 is for programs that start with few."""
 
+NO_PLUGINS = ("PYDANTIC_DISABLE_PLUGINS", "__all__")
+"""Without it pydantic reads what every installed package says of itself, to find plugins that orch has no use for."""
+
 
 class Orch(click.Group):
     """The group of all commands; a reader that goes away ends it as it ends other programs."""
@@ -88,6 +91,7 @@ def main() -> None:
     the end, would be a good part of the time in which a command answers.
     """
     gc.set_threshold(GARBAGE, *gc.get_threshold()[1:])
+    os.environ.setdefault(*NO_PLUGINS)
     try:
         _run()
     finally:

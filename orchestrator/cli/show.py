@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.cli.output import emit, emit_json, emit_table, say
 from orchestrator.cli.tables import results_tables, searched_study_table, searched_table
 from orchestrator.errors import ExitCode
-from orchestrator.plan.variants import label
+from orchestrator.plan.naming import label
 from orchestrator.report.data import run_data, study_data
 from orchestrator.report.meaning import can_go_on, exit_code, exit_code_of_study
 from orchestrator.report.remarks import ending, remarks

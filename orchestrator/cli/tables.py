@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from orchestrator.cli.grid import Grid
 from orchestrator.metrics.catalogue import CATALOGUE
 from orchestrator.metrics.objectives import marked
-from orchestrator.plan.variants import short_names
+from orchestrator.plan.naming import short_names
 from orchestrator.report.table import Cell, Row
 from orchestrator.workload.backend import COMPLETIONS, backend_of
 from orchestrator.workload.point import lengths_text
@@ -34,12 +35,13 @@ SEARCHED = (
 """The metrics of the table of what a search has tried."""
 
 
-def results_tables(title: str, rows: Sequence[Row], varied: tuple[str, ...]) -> tuple[Grid, Grid]:
-    """Return the table of measurements, first the keys that varied, and a narrow one for a small terminal."""
+def results_tables(title: str, rows: Sequence[Row], varied: tuple[str, ...]) -> tuple[Grid, Callable[[], Grid]]:
+    """Return the table of measurements, first the keys that varied, and what makes one for a narrow terminal."""
     names = [(name, key) for key, name in short_names(varied).items()]
     whole = bool(rows) and not any(backend_of(str(row.get("backend") or COMPLETIONS)).generates for row in rows)
     wide, narrow = (_headed(columns) for columns in ((WHOLE, WHOLE) if whole else (SHOWN, NARROW)))
-    return _table(title, rows, [*names, *wide], len(names)), _table(title, rows, [*names, *narrow], len(names))
+    table = functools.partial(_table, title, rows, left=len(names))
+    return table([*names, *wide]), lambda: table([*names, *narrow])
 
 
 def _headed(columns: Sequence[str]) -> list[tuple[str, str]]:

@@ -39,6 +39,6 @@ def runs_table(rows: Sequence[Mapping[str, Any]]) -> Grid:
 
 def _marks(row: Mapping[str, Any]) -> tuple[str, str]:
     """Return the study that a run belongs to, and what sets it apart there."""
-    from orchestrator.plan.variants import label  # takes the schema of profiles, which a list is not about
+    from orchestrator.plan.naming import label  # takes the schema of profiles, which a list is not about
 
     return row.get("study") or "-", label(row.get("varied") or {}) or "-"

@@ -11,7 +11,6 @@ import gc
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -111,16 +110,22 @@ def _run() -> NoReturn:
         sys.exit(ExitCode.USAGE)
     except OrchError as error:
         if debug:
-            traceback.print_exc()
+            _show_traceback()
         say(describe(error))
         sys.exit(error.exit_code)
     except Exception as error:  # noqa: BLE001 - whatever it is, a person gets one clear line
         if debug:
-            traceback.print_exc()
+            _show_traceback()
         say(f"orch: this is a fault of orch itself: {type(error).__name__}: {error}")
         say(f"      Report it, with the traceback {'above' if debug else 'of: orch --debug …'}")
         sys.exit(ExitCode.RUN_FAILED)
     sys.exit(outcome if isinstance(outcome, int) else ExitCode.OK)
+
+
+def _show_traceback() -> None:
+    import traceback
+
+    traceback.print_exc()
 
 
 def describe(error: OrchError) -> str:

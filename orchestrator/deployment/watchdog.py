@@ -68,4 +68,4 @@ def sweep(launch: str, end: float) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    os._exit(main(sys.argv[1]))  # orch waits for it

@@ -102,6 +102,8 @@ def _run() -> int:
     debug = "--debug" in sys.argv or bool(os.environ.get("ORCH_DEBUG"))
     try:
         outcome = orch.main(standalone_mode=False)
+    except SystemExit as ended:  # click, once it has completed what was typed
+        outcome = ended.code
     except click.exceptions.Abort:
         return _ended_by(signal.SIGINT)
     except Interrupted as interruption:

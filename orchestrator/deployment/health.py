@@ -13,8 +13,11 @@ from orchestrator.errors import ServerFailed
 from orchestrator.text import Text
 from orchestrator.vllm.api import Api, ServedModel
 
-POLL_S = 0.05
-"""How often `/health` is asked; until the server listens, that is a connection refused by this machine."""
+POLL_S = 0.1
+"""How long apart the looks at `/health` are at most; until the server listens, its port refuses the connection."""
+FIRST_S = 0.01
+LATE = 0.01
+"""The part of the time waited so far by which health may be noticed late, with looks between FIRST_S and POLL_S."""
 
 
 def wait_until_healthy(
@@ -41,14 +44,15 @@ def wait_until_healthy(
         ServerFailed: The container has ended first or the deadline has passed; the error gives the log's cause.
         EngineError: The engine is gone.
     """
-    end = time.monotonic() + deadline_s
+    began = time.monotonic()
     while True:
         meanwhile()
         if api.healthy():
             return
-        if log.ended.is_set() or time.monotonic() >= end:
+        waited = time.monotonic() - began
+        if log.ended.is_set() or waited >= deadline_s:
             break
-        log.ended.wait(POLL_S)
+        log.ended.wait(min(max(FIRST_S, LATE * waited), POLL_S))
     if log.problem is not None:
         raise log.problem
     timed_out = not log.ended.is_set()

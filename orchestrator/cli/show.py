@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from orchestrator.cli.output import emit, emit_json, emit_table, say
 from orchestrator.cli.tables import results_tables, searched_study_table, searched_table
 from orchestrator.errors import ExitCode
-from orchestrator.measuring.found import Found
-from orchestrator.measuring.search_plan import SearchPlan
-from orchestrator.plan.variants import label
-from orchestrator.report.data import run_data, searched_study_data, study_data
+from orchestrator.plan.naming import label
+from orchestrator.report.data import run_data, study_data
 from orchestrator.report.meaning import can_go_on, exit_code, exit_code_of_study
 from orchestrator.report.remarks import ending, remarks
 from orchestrator.report.repeated import repeated
@@ -19,6 +18,10 @@ from orchestrator.report.thin import LEGEND
 from orchestrator.runs.directory import RunDirectory
 from orchestrator.runs.records import RunState
 from orchestrator.runs.study import Study
+
+if TYPE_CHECKING:  # most results are no search's
+    from orchestrator.measuring.found import Found
+    from orchestrator.measuring.search_plan import SearchPlan
 
 
 def show_run(directory: RunDirectory, *, as_json: bool) -> None:
@@ -70,6 +73,8 @@ def show_search(found: Found, *, as_json: bool) -> None:
 def show_searched_study(study: Study, found: Mapping[int, Found], plan: SearchPlan, *, as_json: bool) -> None:
     """Write what the searches of a study came to to standard output."""
     if as_json:
+        from orchestrator.report.searched import searched_study_data
+
         emit_json("search-study", searched_study_data(study, found))
     else:
         emit_table(searched_study_table(study, found, plan))

@@ -29,7 +29,7 @@ from orchestrator.deployment.running import Deployment, server_api
 from orchestrator.engine import Engine, ImageFacts
 from orchestrator.errors import Busy, EnvironmentFault, ImageMissing
 from orchestrator.events import Event, Listener
-from orchestrator.files import make_folder
+from orchestrator.files import make_folder, sync_files
 from orchestrator.images.pull import ensure_image
 from orchestrator.images.question import known_parsers
 from orchestrator.interruption import Interruption
@@ -204,7 +204,7 @@ def launched(
         run=str(run.path) if run else None,
         holds_why=ready.held.why,
     )
-    write_record(folder, record)
+    write_record(folder, record, synced=False)
     logs = make_folder(logs_folder(launch.state))
     server_log = run.fresh_server_log() if run else logs / f"{launch.name}-{identity.launch}.log"
     path = run.path if run else None
@@ -216,6 +216,7 @@ def launched(
         member = Member(launch.node, _started(guard, spec))
         log = ServerLog(server_log, tell)
         log.follow(member, folder)
+        sync_files(folder)  # a power cut before this ends the server too; now the server takes its own time
         api = server_api(launch.profile, ready.secrets)
         yield Starting(guard, member, api, launch, ready, docker_run_line(spec), log, record, tell)
 

@@ -10,7 +10,8 @@ from orchestrator.jobs.serving import a_server
 from orchestrator.jobs.study_under_way import StudyUnderWay
 from orchestrator.jobs.sweeps import measure
 from orchestrator.measuring.resume import check_can_go_on, check_conditions, check_profile, is_complete
-from orchestrator.plan.variants import label, variants
+from orchestrator.plan.naming import label
+from orchestrator.plan.variants import variants
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.runs.directory import RunDirectory
 from orchestrator.runs.records import RunKind

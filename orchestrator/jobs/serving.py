@@ -14,7 +14,7 @@ from orchestrator.deployment.launch import Launch, Prepared, Starting, launched,
 from orchestrator.deployment.lease import in_use
 from orchestrator.deployment.registry import Listed, fitting
 from orchestrator.deployment.running import Deployment
-from orchestrator.deployment.watchdog import Watch, Watchdog
+from orchestrator.deployment.watching import Watch, Watchdog
 from orchestrator.errors import BenchmarkFailed, EngineError
 from orchestrator.jobs.events import TornDown
 from orchestrator.jobs.places import Place

@@ -111,11 +111,12 @@ def wide_row(manifest: Manifest, record: MeasurementRecord, assessment: Assessme
 
 def _figures(metrics: Metrics | None) -> Row:
     """Return every metric, further percentiles of a latency behind its usual ones."""
-    shown = list(FIGURES)
+    row: Row = {metric.name: metric.value(metrics) if metrics else None for metric in FIGURES}
     for latency in LATENCIES:
-        further = getattr(metrics, f"{latency}_ms").further if metrics else ()
-        shown += [of_latency(latency, statistic) for statistic in (*STATISTICS, *further)]
-    return {metric.name: metric.value(metrics) if metrics else None for metric in shown}
+        held = getattr(metrics, f"{latency}_ms") if metrics else None
+        row |= {f"{statistic}_{latency}_ms": getattr(held, statistic, None) for statistic in STATISTICS}
+        row |= {of_latency(latency, name).name: value for name, value in held.further.items()} if held else {}
+    return row
 
 
 def _ramp_up(parameters: Mapping[str, Any] | None) -> str | None:

@@ -16,20 +16,20 @@ import datetime as dt
 import fcntl
 import functools
 import os
-import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from orchestrator.errors import Busy, OutputError, UsageError
 from orchestrator.files import is_file, is_open_file, make_folder, sync_folder, write_atomic
-from orchestrator.profile.dump import dump_profile
-from orchestrator.profile.reading.stored import Stored, read_stored
-from orchestrator.profile.schema.profile import Profile
 from orchestrator.runs.records import Manifest, MeasurementRecord, RunState
 from orchestrator.text import Text
+
+if TYPE_CHECKING:  # a list of runs is made of manifests alone
+    from orchestrator.profile.reading.stored import Stored
+    from orchestrator.profile.schema.profile import Profile
 
 MANIFEST = "manifest.json"
 PROFILE = "profile.yaml"
@@ -119,6 +119,8 @@ class RunDirectory:
 
     def stored(self) -> Stored:
         """Return the resolved profile as it was written down, whatever this version asks of a new one."""
+        from orchestrator.profile.reading.stored import read_stored
+
         return read_stored(self.path / PROFILE)
 
     def profile(self) -> Profile:
@@ -182,17 +184,16 @@ class RunDirectory:
     def unlisted(self) -> list[str]:
         """Return the folders of measurements, below the run's, that the manifest does not name."""
         named = {self._measurement(point, repetition) for point, repetition in self.manifest().measurements}
-        found = sorted(path.parent for path in self.path.glob(f"points/*/r*/{RECORD}"))
-        return [
-            str(path.relative_to(self.path)) for path in found if path not in named and ".attempt-" not in path.name
-        ]
+        others = [path for path in self.path.glob("points/*/r*") if path not in named and ".attempt-" not in path.name]
+        return [str(path.relative_to(self.path)) for path in sorted(others) if (path / RECORD).exists()]
 
     def client_log(self, record: MeasurementRecord) -> Path:
         """Return where the output of a measurement's client lies."""
         return self._measurement(record.point, record.repetition) / CLIENT_LOG
 
     def _measurement(self, point: str, repetition: int) -> Path:
-        return self.path / "points" / point / f"r{repetition}" if repetition else self.path / "warmup" / point
+        inner = ("points", point, f"r{repetition}") if repetition else ("warmup", point)
+        return self.path.joinpath(*inner)
 
 
 class Snapshot(RunDirectory):
@@ -224,6 +225,8 @@ class Snapshot(RunDirectory):
 
 def create_run(runs: Path, profile: Profile, manifest: Manifest) -> RunDirectory:
     """Make a run directory; raise OutputError if the folder cannot be written."""
+    from orchestrator.profile.dump import dump_profile
+
     path, making = make_folder(runs) / manifest.id, runs / f".{manifest.id}.new"
     make_folder(making)
     write_atomic(making / PROFILE, dump_profile(profile))
@@ -235,7 +238,7 @@ def create_run(runs: Path, profile: Profile, manifest: Manifest) -> RunDirectory
 
 def new_run_id(profile: str) -> str:
     """Return an id that sorts by time and does not repeat, such as `20261124-031500-cpu-tiny-3f9a`."""
-    return f"{dt.datetime.now(dt.timezone.utc):%Y%m%d-%H%M%S}-{profile}-{secrets.token_hex(2)}"
+    return f"{dt.datetime.now(dt.timezone.utc):%Y%m%d-%H%M%S}-{profile}-{os.urandom(2).hex()}"
 
 
 def now() -> str:
@@ -247,7 +250,8 @@ def list_runs(runs: Path) -> list[RunDirectory]:
     """Return the runs in a folder, newest last."""
     if not runs.is_dir():
         return []
-    return [RunDirectory(path) for path in sorted(runs.iterdir()) if is_open_file(path / MANIFEST)]
+    folders = sorted(runs.iterdir(), key=lambda folder: folder.name)
+    return [RunDirectory(folder) for folder in folders if is_open_file(folder / MANIFEST)]
 
 
 def find_run(runs: Path, name: str | None) -> RunDirectory:

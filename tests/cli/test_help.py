@@ -32,9 +32,11 @@ def commands(command: click.Command = group, path: tuple[str, ...] = ()) -> Iter
 def imported(*args: str, **variables: str) -> set[str]:
     """Return the top-level packages that a command line imports."""
     program = (
-        "import atexit, json, sys\n"
-        "atexit.register(lambda: print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules}))"
-        ", file=sys.stderr))\n"
+        "import json, os, sys\n"
+        "def leave(code):\n"
+        "    print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})), file=sys.stderr)\n"
+        "    sys.exit(code)\n"
+        "os._exit = leave\n"
         "sys.argv = ['orch', *sys.argv[1:]]\n"
         "from orchestrator.cli.app import main\n"
         "main()\n"

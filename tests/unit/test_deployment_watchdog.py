@@ -15,7 +15,7 @@ import pytest
 from processes import alive, eventually, python, started
 from samples import a_record, a_run
 
-from orchestrator.deployment.watchdog import Watch
+from orchestrator.deployment.watching import Watch
 from orchestrator.runs.records import RunState
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ORCH = """
 import json, os, sys
 from pathlib import Path
-from orchestrator.deployment.watchdog import Watch, Watchdog
+from orchestrator.deployment.watching import Watch, Watchdog
 watch, log, inherit = json.loads(sys.argv[1])
 watchdog = Watchdog(Watch(*watch), dict(os.environ), Path(log), inherit)
 for file in inherit:

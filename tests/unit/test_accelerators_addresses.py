@@ -11,7 +11,8 @@ import yaml
 from fake_node import AMD, HYGON, NVIDIA, FakeNode, nvidia_node, rocm_node
 from samples import a_profile
 
-from orchestrator.accelerators import ALL, collide, node_addresses
+from orchestrator.accelerators import ALL, collide
+from orchestrator.accelerators.addresses import node_addresses
 from orchestrator.plan.claims import Surroundings, holding
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""On its node a card is one PCI address, whichever way it is named; what is not certain stays a name."""
+"""Promise E2: On its node a card is one PCI address, whichever way it is named; what is not certain stays a name."""
 
 from __future__ import annotations
 

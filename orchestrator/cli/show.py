@@ -15,7 +15,7 @@ from orchestrator.report.remarks import ending, remarks
 from orchestrator.report.repeated import repeated
 from orchestrator.report.table import study_rows, wide_rows
 from orchestrator.report.thin import LEGEND
-from orchestrator.runs.records import RunState
+from orchestrator.runs.format.records import RunState
 from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study
 

@@ -6,7 +6,7 @@ from orchestrator.metrics.objectives import known_objectives, missed
 from orchestrator.report.thin import LEGEND
 from orchestrator.results.validity import assess, thin_percentiles
 from orchestrator.runs.format.outcome import Failed
-from orchestrator.runs.records import Manifest, RunState
+from orchestrator.runs.format.records import Manifest, RunState
 from orchestrator.runs.run import Run
 
 

@@ -17,7 +17,7 @@ from orchestrator.profile.reading.structure import read_model
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.results.validity import Assessment, assess
 from orchestrator.runs.format.outcome import Measured
-from orchestrator.runs.records import Manifest, MeasurementRecord, RunState
+from orchestrator.runs.format.records import Manifest, MeasurementRecord, RunState
 from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study
 from orchestrator.workload.arrival import RampUp

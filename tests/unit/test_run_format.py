@@ -1,4 +1,4 @@
-"""Promise D2: a run's files hold ids and fields and no sentence, and those of older formats are read as they were."""
+"""A run's files hold ids and fields and no sentence, and those of older formats are read as they were."""
 
 from __future__ import annotations
 

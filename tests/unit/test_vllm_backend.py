@@ -19,6 +19,7 @@ from orchestrator.metrics.objectives import metric_value, parse_objective
 from orchestrator.plan.estimate import point_seconds
 from orchestrator.plan.sweep import points, sweep, warmup
 from orchestrator.results.validity import Verdict, assess, samples_for, thin_percentiles
+from orchestrator.runs.format.outcome import Measured
 from orchestrator.vllm.client import RUST, VLLM, Known, Target, client_argv, dialect_of, unsupported
 from orchestrator.vllm.counters import read_served
 from orchestrator.vllm.result import read_metrics
@@ -214,9 +215,8 @@ def test_a_measurement_of_embeddings_is_judged_by_what_there_is_of_it() -> None:
     done = a_record(Measurement(point, 1, 7), metrics=read_metrics(a_pooling_result(duration=10.0)), served=served)
     (found,) = assess([done]).values()
     assert (found.verdict, found.reasons) == (Verdict.VALID, ())
-    slow = done.model_copy(
-        update={"repetition": 2, "metrics": read_metrics(a_pooling_result(duration=10.0, request_throughput=16.0))}
-    )
+    metrics = read_metrics(a_pooling_result(duration=10.0, request_throughput=16.0))
+    slow = done.model_copy(update={"repetition": 2, "outcome": Measured(metrics=metrics)})
     texts = {reason.text for found in assess([done, slow]).values() for reason in found.reasons}
     assert texts == {"request throughput differs by 67% over 2 repetitions"}
     longer = done.model_copy(update={"served": served.model_copy(update={"prompt_tokens": 900.0})})

@@ -14,6 +14,7 @@ import pytest
 
 import orchestrator
 from orchestrator import errors
+from orchestrator.causes import TEMPLATES
 from orchestrator.errors import OrchError
 
 if TYPE_CHECKING:
@@ -255,3 +256,25 @@ def test_what_is_said_is_a_template_and_its_fields(module: str) -> None:
         if isinstance(part, ast.JoinedStr)
     ]
     assert formatted == []
+
+
+def test_every_cause_that_is_made_is_in_the_catalogue() -> None:
+    calls = [
+        (module, node.args[0].value)
+        for module in SOURCES
+        for node in nodes(module)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "Cause"
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+    ]
+    assert len(calls) > 30
+    assert [(module, name) for module, name in calls if name not in TEMPLATES] == []
+
+
+def test_nobody_takes_a_message_apart_again() -> None:
+    said = re.compile(
+        r"\b(message|reason|hint|statement)\b(\(\))?\.(partition|split|splitlines|removeprefix|startswith)\("
+    )
+    found = [module for module, path in SOURCES.items() if said.search(path.read_text(encoding="utf-8"))]
+    assert found == []

@@ -11,6 +11,8 @@ from orchestrator.measuring.driver import ClientRun
 from orchestrator.metrics.values import Metrics
 from orchestrator.runs.directory import now
 from orchestrator.runs.records import MeasurementRecord, RunState
+from orchestrator.text import Text
+from orchestrator.vllm.requests import RequestFigures
 from orchestrator.vllm.result import Details, UnreadableResultError, read_details, read_metrics
 from orchestrator.workload.point import Measurement, Point
 
@@ -45,8 +47,8 @@ def judge(running: MeasurementRecord, measurement: Measurement, outcome: ClientR
         reasons.append(f"the client exited with code {outcome.code}: {last_words(outcome.log)}")
     if outcome.result is not None:
         try:
-            metrics, details = read_metrics(outcome.result), read_details(outcome.result)
-            reasons += incompleteness(measurement.point, metrics)
+            metrics, details = read_metrics(outcome.result), read_details(outcome.result, measurement.point)
+            reasons += incompleteness(measurement.point, metrics, details.requests)
         except UnreadableResultError as error:
             reasons.append(f"the client's result cannot be read: {error}")
     elif not reasons:
@@ -91,7 +93,7 @@ def last_words(log: bytes) -> str:
     return lines[-1] if lines else "it printed nothing"
 
 
-def incompleteness(point: Point, metrics: Metrics) -> list[str]:
+def incompleteness(point: Point, metrics: Metrics, requests: RequestFigures | None = None) -> list[str]:
     """Return why a measurement does not count; empty if it does.
 
     The client's own exit code and count of failures say too little: refused requests give zeros, an engine that dies
@@ -107,6 +109,14 @@ def incompleteness(point: Point, metrics: Metrics) -> list[str]:
     most = point.most_output_tokens
     if not reasons and most is not None and (metrics.total_output_tokens or 0) > most:
         reasons.append(f"{metrics.total_output_tokens} output tokens, {most} at most were asked for")
+    if not reasons and requests is not None and requests.outputs_off:
+        reasons.append(
+            Text(
+                "{off} of {completed} answers are longer or shorter than asked for",
+                off=requests.outputs_off,
+                completed=metrics.completed,
+            )
+        )
     figures: dict[str, float | None] = {
         "duration": metrics.duration_s,
         "request throughput": metrics.request_throughput,

@@ -6,17 +6,21 @@ and warmed up again, and the sweep goes on with the next measurement.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 
+from orchestrator.accelerators.use import device_use
 from orchestrator.deployment.server import Server
 from orchestrator.errors import BenchmarkFailed, EngineError, OrchError, ServerFailed
 from orchestrator.events import Failed, Listener
 from orchestrator.measuring.driver import Client, Driver, replaced, wanted
 from orchestrator.measuring.events import MeasurementBegun, MeasurementEnded
 from orchestrator.measuring.judge import begin, failed, judge
+from orchestrator.node.busy import NodeWatch
 from orchestrator.plan.bench_command import bench_argv, client_target
 from orchestrator.plan.sweep import warmup
 from orchestrator.profile.schema.bench import Bench
+from orchestrator.profile.schema.devices import nodes
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.runs.directory import RunDirectory
 from orchestrator.runs.records import MeasurementRecord, RunState
@@ -55,6 +59,7 @@ class Sweep:
         """The client that the sweep began with."""
         self._warm: dict[str, bool] = {}
         """Warm-ups that the server has had since its start, and whether they were done."""
+        self._node = _node_watch(server, profile)
         self.driver = driver or self._new_driver()
 
     def client(self) -> Client:
@@ -108,12 +113,15 @@ class Sweep:
         dialect = dialect_of(client.name, client.vllm_version, client.options)
         container = self._server.member.container
         argv = bench_argv(client.program, self._target, measurement, dialect, client.options, container)
-        running = begin(measurement, argv).model_copy(update={"warm_before": warm})
+        running = begin(measurement, argv).model_copy(
+            update={"warm_before": warm, "client_version": client.vllm_version}
+        )
         self.directory.write_record(running)
         self._tell(MeasurementBegun(index, total, running))
         failure: OrchError | None = None
         idle, before = self._server.settle(SETTLE_S)
         self._server.resume_watch()
+        self._node.begin(idle=idle)
         try:
             outcome = self.driver.run(
                 measurement, running.argv, RESULT_NAME, self._bench.deadline, self._check_progress
@@ -146,10 +154,11 @@ class Sweep:
         self, record: MeasurementRecord, before: Served | None, *, idle: bool | None
     ) -> MeasurementRecord:
         after = self._server.served()
-        served = None if before is None or after is None else after.since(before)
+        served = None if before is None or after is None or not after.counts else after.since(before)
         peak = self._server.peak_load()
-        lost = before is not None and after is None
-        return record.model_copy(update={"idle_before": idle, "served": served, "served_lost": lost, "peak": peak})
+        lost = before is not None and before.counts and (after is None or not after.counts)
+        seen = {"served": served, "served_lost": lost, "peak": peak, "node": self._node.end()}
+        return record.model_copy(update={"idle_before": idle, **seen})
 
     def _recover(self) -> None:
         """Replace a failed driver or server; raise the failure if no restart is left."""
@@ -190,6 +199,15 @@ class Sweep:
         if facts is not None and facts.client_mode is not None and not facts.client_mode.endswith(client.mode):
             mode = f"{facts.client_mode}; later {client.mode}"
             self.directory.update(deployment=facts.model_copy(update={"client_mode": mode}))
+
+
+def _node_watch(server: Server, profile: Profile) -> NodeWatch:
+    """Return what looks at the node around measurements on a server; without the engine's word it sees less."""
+    pid = None
+    with contextlib.suppress(EngineError):
+        pid = server.engine.pid(server.container)
+    sources = [device.source for device in nodes(profile.container.devices)]
+    return NodeWatch(server.container, pid, lambda: device_use(sources))
 
 
 def _raised_by(check: Callable[[], None]) -> ServerFailed | None:

@@ -122,11 +122,18 @@ def metric_value(name: str, metrics: Metrics) -> float | None:
 
 
 def is_thin(name: str, thin: Collection[str]) -> bool:
-    """Say whether a metric is one of the percentiles, such as `p99`, that too few requests stand behind."""
+    """Say whether a metric is one of the percentiles that too few values stand behind.
+
+    Args:
+        name: The metric.
+        thin: Percentiles of requests, such as `p99`, and of gaps between chunks, such as `p99_itl`.
+    """
     if not thin:
         return False
     metric = find(name)
-    return metric is not None and metric.statistic in thin
+    if metric is None:
+        return False
+    return (f"{metric.statistic}_itl" if metric.latency == "itl" else metric.statistic) in thin
 
 
 def marked(name: str, figure: str, thin: Collection[str]) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from orchestrator.metrics.objectives import known_objectives, missed
 from orchestrator.report.thin import LEGEND
-from orchestrator.results.validity import assess, thin_percentiles
+from orchestrator.results.validity import Assessment, assess, thin_percentiles
 from orchestrator.runs.directory import RunDirectory
-from orchestrator.runs.records import Manifest, RunState
+from orchestrator.runs.records import Manifest, MeasurementRecord, RunState
 
 
 def remarks(directory: RunDirectory) -> list[str]:
@@ -44,12 +46,27 @@ def doubts(directory: RunDirectory) -> list[str]:
             lines.append(f"{record.state.value}: {name}")
         else:
             lines += [f"{assessment.verdict.value}: {name}: {reason.text}" for reason in assessment.reasons]
-            lines += [f"note: {name}: {note.text}" for note in assessment.notes]
         if record.state is RunState.FAILED:
             lines.append(f"         {directory.client_log(record)}")
+    lines += _once(records, assessed)
     if any(assessment.thin for assessment in assessed.values()):
         lines.append(LEGEND)
     return lines
+
+
+def _once(records: Sequence[MeasurementRecord], assessed: Mapping[tuple[str, int], Assessment]) -> list[str]:
+    """Return a line for each kind of note, and of what was not checked, with the first measurement that it is about."""
+    told: dict[tuple[str, str], list[str]] = {}
+    for record in records:
+        assessment = assessed.get((record.point, record.repetition))
+        for note in () if assessment is None else assessment.notes:
+            told.setdefault(("note", note.id), []).append(
+                f"{record.label}, repetition {record.repetition}: {note.text}"
+            )
+        for each in () if assessment is None else assessment.unchecked:
+            told.setdefault(("not checked", each.id), []).append(each.text)
+    whole = f" of {len(records)} measurements)" if len(records) > 1 else ""
+    return [f"{level}: {name}: {texts[0]}{whole and f' ({len(texts)}{whole}'}" for (level, name), texts in told.items()]
 
 
 def missed_objectives(directory: RunDirectory) -> list[str]:

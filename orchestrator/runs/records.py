@@ -12,7 +12,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from orchestrator.metrics.values import Metrics
+from orchestrator.runs.node_load import NodeLoad
 from orchestrator.vllm.counters import Load, Served
+from orchestrator.vllm.requests import RequestFigures
 from orchestrator.workload.point import required_parameters
 
 FORMAT: Literal[1] = 1
@@ -84,6 +86,12 @@ class MeasurementRecord(_Record):
     details."""
     ttft_thirds_ms: tuple[float, float, float] | None = None
     """Median TTFT of the first, the middle and the last third of the requests; null without details."""
+    requests: RequestFigures | None = None
+    """What the single requests say; null without details, and in records of before it was written down."""
+    node: NodeLoad | None = None
+    """Who else used the node; null in records of before it was written down."""
+    client_version: str | None = None
+    """Version of vLLM that the client is of; null in records of before it was written down."""
     metrics: Metrics | None = None
     """Derived from result.json beside it."""
 

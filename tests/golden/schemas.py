@@ -109,7 +109,7 @@ ROW: Schema = {
         state=STATE,
         reasons=none_or(TEXT),
         verdict=none_or(VERDICT),
-        **dict.fromkeys(("doubts", "notes", "thin_percentiles"), none_or(TEXT)),
+        **dict.fromkeys(("doubts", "notes", "unchecked", "thin_percentiles"), none_or(TEXT)),
         tensor_parallel_size=WHOLE,
         dtype=TEXT,
         batch=WHOLE,

@@ -91,6 +91,10 @@ class LocalContainer(Engine):
             path.write_text(text, encoding="utf-8")
         self.sessions: list[Session] = []
 
+    def pid(self, container: str) -> int | None:
+        assert container == CONTAINER
+        return None
+
     def run_session(self, container: str, argv: Sequence[str]) -> ExecSession:
         assert container == CONTAINER
         assert self.site.exists()

@@ -48,7 +48,11 @@ class Objective:
     def met(self, metrics: Metrics) -> bool:
         """Say whether a measurement keeps to the bound; one that does not report the metric does not."""
         value = self.value(metrics)
-        return value is not None and bool(_COMPARE[self.relation](value, self.bound))
+        return value is not None and self.keeps(value)
+
+    def keeps(self, value: float) -> bool:
+        """Say whether a value keeps to the bound."""
+        return bool(_COMPARE[self.relation](value, self.bound))
 
 
 def parse_objective(text: str) -> Objective:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from orchestrator.metrics.objectives import known_objectives, missed
+from orchestrator.metrics.objectives import known_objectives
 from orchestrator.report.thin import LEGEND
-from orchestrator.results.validity import Assessment, assess, thin_percentiles
+from orchestrator.results.kept import Judged, judged
+from orchestrator.results.validity import Assessment, assess
 from orchestrator.runs.directory import RunDirectory
 from orchestrator.runs.records import Manifest, MeasurementRecord, RunState
 
@@ -14,7 +15,7 @@ from orchestrator.runs.records import Manifest, MeasurementRecord, RunState
 def remarks(directory: RunDirectory) -> list[str]:
     """Return a line for everything about a run that its figures do not say."""
     torn = [f"not trusted: {error.message}" for error in directory.torn()]
-    return [*doubts(directory), *missed_objectives(directory), *torn, *_not_known(directory)]
+    return [*doubts(directory), *missed_objectives(directory), *_barely_kept(directory), *torn, *_not_known(directory)]
 
 
 def _not_known(directory: RunDirectory) -> list[str]:
@@ -70,11 +71,15 @@ def _once(records: Sequence[MeasurementRecord], assessed: Mapping[tuple[str, int
 
 
 def missed_objectives(directory: RunDirectory) -> list[str]:
-    """Return a line for each objective of the profile that a measurement does not keep to."""
+    """Return a line for each objective of the profile that a point does not keep to on average."""
+    return [f"MISSED: {each.text}" for each in _judged(directory) if not each.kept]
+
+
+def _barely_kept(directory: RunDirectory) -> list[str]:
+    """Return a line for each objective that a point keeps to on average, but not surely."""
+    return [f"note: {each.text}" for each in _judged(directory) if each.kept]
+
+
+def _judged(directory: RunDirectory) -> list[Judged]:
     objectives, _ = known_objectives(directory.profile().objectives)
-    return [
-        f"MISSED: {record.label}, repetition {record.repetition}: {phrase}"
-        for record in (directory.records() if objectives else [])
-        if record.metrics is not None
-        for phrase in missed(objectives, record.metrics, thin_percentiles(record.metrics.completed, record.metrics))
-    ]
+    return judged(objectives, directory.records() if objectives else [])

@@ -24,6 +24,8 @@ FULL = 0.95
 """Part of the load at which all of it counts as in flight."""
 FEWEST_GAPS = 50
 """Gaps in each part of a measurement whose pace is compared with another's."""
+SHORTEST_PART_S = 1.0
+"""Seconds of each of these parts at least; what a machine does beside would weigh too much in a shorter one."""
 FEWEST_STEPS = 20
 """Steps of the server in each of these parts: gaps of requests that are served together are no independent ones."""
 MOST_PARTS = 8
@@ -204,7 +206,7 @@ def _parts(
         return (), ()
     begun, ended = min(gap.ended for gap in gaps), max(gap.ended for gap in gaps)
     fewest = max(FEWEST_GAPS, FEWEST_STEPS * load)
-    for parts in range(most, 1, -1):
+    for parts in range(min(most, int((ended - begun) / SHORTEST_PART_S)), 1, -1):
         width = (ended - begun) / parts or 1.0
         held: list[list[Gap]] = [[] for _ in range(parts)]
         for gap in gaps:

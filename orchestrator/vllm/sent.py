@@ -15,6 +15,8 @@ WARMUPS = "--num-warmups"
 PROBES = "--probe-request-rate"
 RESCALES = (0, 10, 0)
 """First version known whose schedule ends exactly after requests / rate seconds, whatever gaps were drawn."""
+CACHES_UNASKED = (0, 9, 0)
+"""First version whose usual engine keeps a prefix cache unless it is told not to; in 0.8 it depends on the engine."""
 
 
 def sends_test_request(argv: Sequence[str]) -> bool:
@@ -47,6 +49,12 @@ def rescales(argv: Sequence[str], version: str | None) -> bool | None:
     if parsed is None or not argv or argv[0] != VLLM:
         return None
     return parsed >= RESCALES
+
+
+def caches_unasked(version: str | None) -> bool:
+    """Say whether the server of a version is known to keep a prefix cache without being told to."""
+    parsed = parse_version(version or "")
+    return parsed is not None and parsed >= CACHES_UNASKED
 
 
 def _value(argv: Sequence[str], flag: str) -> str | None:

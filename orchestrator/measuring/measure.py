@@ -205,9 +205,9 @@ def _node_watch(server: Server, profile: Profile) -> NodeWatch:
     """Return what looks at the node around measurements on a server; without the engine's word it sees less."""
     pid = None
     with contextlib.suppress(EngineError):
-        pid = server.engine.pid(server.container)
+        pid = server.member.engine.pid(server.member.container)
     sources = [device.source for device in nodes(profile.container.devices)]
-    return NodeWatch(server.container, pid, lambda: device_use(sources))
+    return NodeWatch(server.member.container, pid, lambda: device_use(sources))
 
 
 def _raised_by(check: Callable[[], None]) -> ServerFailed | None:

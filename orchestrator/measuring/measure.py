@@ -205,7 +205,7 @@ def _node_watch(server: Server, profile: Profile) -> NodeWatch:
     """Return what looks at the node around measurements on a server; without the engine's word it sees less."""
     pid = None
     with contextlib.suppress(EngineError):
-        pid = server.member.engine.pid(server.member.container)
+        pid = server.member.node.engine.pid(server.member.container)
     sources = [device.source for device in nodes(profile.container.devices)]
     return NodeWatch(server.member.container, pid, lambda: device_use(sources))
 

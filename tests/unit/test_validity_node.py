@@ -1,4 +1,4 @@
-"""Promise V1: a busy node is a doubt, with figures; a quiet one never is, however busy the server makes it."""
+"""A busy node is a doubt, with figures; a quiet one never is, however busy the server makes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promise V1: repetitions that scatter, or one that lies apart, are told from chance, and more never make it worse."""
+"""Repetitions that scatter, or one that lies apart, are told from chance, and more never make it worse."""
 
 from __future__ import annotations
 

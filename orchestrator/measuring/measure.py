@@ -16,7 +16,7 @@ from orchestrator.events import Failed, Listener
 from orchestrator.measuring.driver import Client, Driver, replaced, wanted
 from orchestrator.measuring.events import MeasurementBegun, MeasurementEnded
 from orchestrator.measuring.judge import begin, failed, judge
-from orchestrator.node.busy import NodeWatch
+from orchestrator.node.busy import NodeWatch, Roots
 from orchestrator.plan.bench_command import bench_argv, client_target
 from orchestrator.plan.sweep import warmup
 from orchestrator.profile.schema.bench import Bench
@@ -203,11 +203,12 @@ class Sweep:
 
 def _node_watch(server: Server, profile: Profile) -> NodeWatch:
     """Return what looks at the node around measurements on a server; without the engine's word it sees less."""
-    pid = None
+    node, container, pid = server.member.node, server.member.container, None
     with contextlib.suppress(EngineError):
-        pid = server.member.node.engine.pid(server.member.container)
+        pid = node.engine.pid(container)
+    roots = Roots(node.path("/proc"), node.path("/sys/fs/cgroup"))
     sources = [device.source for device in nodes(profile.container.devices)]
-    return NodeWatch(server.member.container, pid, lambda: device_use(sources))
+    return NodeWatch(container, pid, lambda: device_use(sources, node.path("/sys/class/drm")), roots)
 
 
 def _raised_by(check: Callable[[], None]) -> ServerFailed | None:

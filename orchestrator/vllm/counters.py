@@ -71,7 +71,8 @@ class Served(BaseModel):
 
     prompt_tokens: float
     generation_tokens: float
-    preemptions: float
+    preemptions: float | None
+    """Null for a server that counts other things and not these."""
     prefix_cache_queries: float | None
     """Prompt tokens that were looked for in the prefix cache, before 0.9 the blocks of such tokens; null for a V0
     engine, which does not count them."""
@@ -157,6 +158,8 @@ def read_served(totals: Mapping[str, float]) -> Served:
         name: _first(totals, names) if known[name] or name not in UNCOUNTED else None
         for name, names in COUNTERS.items()
     }
+    if known["prefix_cache_queries"] and not known["preemptions"]:  # a V1 engine shows what it counts from the start
+        counters["preemptions"] = None
     edges = ((BUCKET.search(name), count) for name, count in totals.items() if name.startswith(TTFT_BUCKET))
     buckets = sorted((float(edge[1]), count) for edge, count in edges if edge)
     drafting = any(sample in totals for sample in DRAFTING)

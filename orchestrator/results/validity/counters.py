@@ -89,6 +89,8 @@ def _templated_part(seen: Seen) -> float:
 def preempted(seen: Seen) -> Findings:
     """Judge which part of the requests had to be computed twice."""
     served = seen.record.served
+    if served is not None and served.preemptions is None:
+        yield Unchecked("preempted", "the server does not count preemptions")
     if served is None or not served.preemptions:
         return
     part = served.preemptions / max(seen.metrics.completed, 1)
@@ -106,7 +108,11 @@ def preempted(seen: Seen) -> Findings:
 def foreign_requests(seen: Seen) -> Findings:
     """Compare requests and tokens with the server's: somebody else's requests may end, or only take a share."""
     served, metrics = seen.record.served, seen.metrics
-    if served is None or not served.requests or is_split(seen):
+    if served is None or is_split(seen):
+        return
+    if not served.requests:
+        if not served.counts_requests:
+            yield Unchecked("foreign-requests", "the server does not count requests: others' were not looked for")
         return
     probes = None if seen.record.requests is None else seen.record.requests.probes
     extra = extra_requests(seen.record.argv, probes)

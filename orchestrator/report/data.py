@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.report.assessed import assessed_data
 from orchestrator.report.repeated import repeated
 from orchestrator.report.table import guide_rows, wide_rows
 from orchestrator.runs.directory import RunDirectory
@@ -16,6 +17,7 @@ def run_data(directory: RunDirectory) -> dict[str, object]:
         "manifest": directory.manifest().model_dump(mode="json", exclude={"done"}),
         "results": rows,
         "guide": guide_rows(rows),
+        "assessed": assessed_data(directory.records()),
         "repeated": [point.as_data() for point in repeated(directory)],
     }
 

@@ -161,6 +161,20 @@ RUN: dict[str, Schema] = {
     "manifest": {"$ref": f"manifest{SUFFIX}"},
     "results": listed(ROW),
     "guide": listed(closed(**dict.fromkeys(GUIDE_COLUMNS, CELL))),
+    "assessed": closed(
+        rules=WHOLE,
+        measurements=listed(
+            closed(
+                point=TEXT,
+                repetition=WHOLE,
+                verdict=VERDICT,
+                **dict.fromkeys(
+                    ("reasons", "notes", "unchecked"),
+                    listed(closed(id=TEXT, text=TEXT, template=TEXT, fields={"type": "object"})),
+                ),
+            )
+        ),
+    ),
     "repeated": listed(REPEATED),
 }
 FOUND: dict[str, Schema] = {

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from samples import a_measurement, a_record, result_bytes
 
-from orchestrator.results.validity import Verdict, assess
+from orchestrator.report.assessed import assessed_data
+from orchestrator.results.validity import RULES, Verdict, assess
 from orchestrator.runs.node_load import NodeLoad, NodeUse
+from orchestrator.runs.records import RunState
 from orchestrator.vllm.result import read_metrics
 
 if TYPE_CHECKING:
@@ -74,3 +77,14 @@ def test_where_nobody_says_whose_time_is_whose_it_is_said_beside_the_verdict(nod
     found = judged(node)
     assert found.verdict is Verdict.VALID
     assert "node" in [each.id for each in found.unchecked]
+
+
+def test_what_is_said_keeps_its_id_and_its_figures_in_data() -> None:
+    metrics = read_metrics(result_bytes(duration=10.0, mean_e2el_ms=100.0))
+    record = a_record(a_measurement(), metrics=metrics, node=NodeLoad(during=use(foreign=0.4)))
+    data = json.loads(json.dumps(assessed_data([record, a_record(repetition=2, state=RunState.RUNNING)])))
+    assert data["rules"] == RULES == 2
+    (told,) = data["measurements"]
+    assert (told["verdict"], told["reasons"][0]["id"]) == ("SUSPECT", "node-busy")
+    assert told["reasons"][0]["fields"]["text"]["fields"]["foreign"] == 0.4
+    assert {each["id"] for each in told["unchecked"]} >= {"counters", "details"}

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.runs.node_load import NodeLoad, NodeUse
+from orchestrator.runs.format.node_load import NodeLoad, NodeUse
 
 TICKS = os.sysconf("SC_CLK_TCK")
 """How many of the kernel's ticks make a second, in /proc/stat."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from orchestrator.metrics.objectives import Objective, marked, missed
 from orchestrator.results.statistics import CONFIDENCE, mean_interval
 from orchestrator.results.validity import thin_percentiles
-from orchestrator.runs.records import MeasurementRecord, RunState
+from orchestrator.runs.format.records import MeasurementRecord, RunState
 from orchestrator.text import Text
 
 

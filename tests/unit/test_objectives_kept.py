@@ -10,11 +10,11 @@ from samples import a_measurement, a_record, result_bytes
 
 from orchestrator.metrics.objectives import parse_objective
 from orchestrator.results.kept import Judged, judged
-from orchestrator.runs.records import RunState
+from orchestrator.runs.format.records import RunState
 from orchestrator.vllm.result import read_metrics
 
 if TYPE_CHECKING:
-    from orchestrator.runs.records import MeasurementRecord
+    from orchestrator.runs.format.records import MeasurementRecord
 
 BELOW = parse_objective("mean_ttft_ms<100")
 
@@ -54,16 +54,14 @@ def test_a_single_repetition_counts_as_it_is() -> None:
 
 def test_what_some_repetition_did_not_report_is_missed() -> None:
     reported, *_ = measured(50.0)
-    silent = measured(50.0)[0].model_copy(
-        update={"repetition": 2, "metrics": read_metrics(result_bytes(p99_ttft_ms=None))}
-    )
+    silent = a_record(a_measurement(), metrics=read_metrics(result_bytes(p99_ttft_ms=None)), repetition=2)
     (found,) = judged([parse_objective("p99_ttft_ms<100")], [reported, silent])
     assert (found.kept, "not reported" in found.text) == (False, True)
 
 
 def test_repetitions_that_failed_do_not_count() -> None:
-    good, bad = measured(50.0, 500.0)
-    assert judged([BELOW], [good, bad.model_copy(update={"state": RunState.FAILED})]) == []
+    bad = a_record(metrics=read_metrics(result_bytes(mean_ttft_ms=500.0)), state=RunState.FAILED, reasons=("no",))
+    assert judged([BELOW], [*measured(50.0), bad.model_copy(update={"repetition": 2})]) == []
 
 
 @pytest.mark.parametrize("repetitions", [1, 3, 10])

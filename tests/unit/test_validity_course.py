@@ -25,7 +25,7 @@ from orchestrator.workload.arrival import RampUp
 
 if TYPE_CHECKING:
     from orchestrator.results.validity import Assessment
-    from orchestrator.runs.records import MeasurementRecord
+    from orchestrator.runs.format.records import MeasurementRecord
     from orchestrator.workload.point import Point
 
 

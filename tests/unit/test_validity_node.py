@@ -6,15 +6,17 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from samples import a_measurement, a_record, result_bytes
+from samples import a_bench, a_measurement, a_profile, a_record, a_run, result_bytes
 
-from orchestrator.report.assessed import assessed_data
+from orchestrator.plan.sweep import sweep
+from orchestrator.report.data import run_data
 from orchestrator.results.validity import RULES, Verdict, assess
-from orchestrator.runs.node_load import NodeLoad, NodeUse
-from orchestrator.runs.records import RunState
+from orchestrator.runs.format.node_load import NodeLoad, NodeUse
 from orchestrator.vllm.result import read_metrics
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from orchestrator.results.validity import Assessment
 
 
@@ -79,12 +81,14 @@ def test_where_nobody_says_whose_time_is_whose_it_is_said_beside_the_verdict(nod
     assert "node" in [each.id for each in found.unchecked]
 
 
-def test_what_is_said_keeps_its_id_and_its_figures_in_data() -> None:
+def test_what_is_said_keeps_its_id_and_its_figures_in_data(tmp_path: Path) -> None:
     metrics = read_metrics(result_bytes(duration=10.0, mean_e2el_ms=100.0))
-    record = a_record(a_measurement(), metrics=metrics, node=NodeLoad(during=use(foreign=0.4)))
-    data = json.loads(json.dumps(assessed_data([record, a_record(repetition=2, state=RunState.RUNNING)])))
-    assert data["rules"] == RULES == 2
-    (told,) = data["measurements"]
-    assert (told["verdict"], told["reasons"][0]["id"]) == ("SUSPECT", "node-busy")
-    assert told["reasons"][0]["fields"]["text"]["fields"]["foreign"] == 0.4
-    assert {each["id"] for each in told["unchecked"]} >= {"counters", "details"}
+    run = a_run(tmp_path)
+    measurement = sweep(a_profile().bench or a_bench())[0]
+    run.write_record(a_record(measurement, metrics=metrics, node=NodeLoad(during=use(foreign=0.4))))
+    (told,) = json.loads(json.dumps(run_data(run)))["results"]
+    (doubt,) = told["why"]["doubts"]
+    assert (told["verdict"], doubt["id"], RULES) == ("SUSPECT", "node-busy", 2)
+    assert doubt["fields"]["text"]["fields"]["foreign"] == 0.4
+    assert {each["id"] for each in told["why"]["unchecked"]} >= {"counters", "details"}
+    assert told["unchecked"] == " ".join(each["id"] for each in told["why"]["unchecked"])

@@ -10,14 +10,14 @@ from samples import a_measurement, a_record, result_bytes
 
 from orchestrator.results.validity import Verdict, assess
 from orchestrator.results.validity.chance import chi_square_beyond, normal_beyond, student_beyond
-from orchestrator.runs.records import RunState
+from orchestrator.runs.format.records import RunState
 from orchestrator.vllm.counters import read_served
 from orchestrator.vllm.result import read_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.runs.records import MeasurementRecord
+    from orchestrator.runs.format.records import MeasurementRecord
 
 
 def record(throughput: float, number: int, **fields: object) -> MeasurementRecord:

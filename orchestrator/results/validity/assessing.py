@@ -9,7 +9,7 @@ from orchestrator.results.validity import client, counters, lengths, load, node
 from orchestrator.results.validity.percentiles import SAMPLES_FOR, thin_percentiles
 from orchestrator.results.validity.repetitions import over_repetitions
 from orchestrator.results.validity.values import Assessment, Findings, Note, Reason, Seen, Unchecked, Verdict
-from orchestrator.runs.records import MeasurementRecord, RunState
+from orchestrator.runs.format.records import MeasurementRecord, RunState
 
 LOOKS: tuple[Callable[[Seen], Findings], ...] = (
     *client.RULES, *lengths.RULES, *counters.RULES, *load.RULES, *node.RULES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.results.validity.values import Findings, Reason, Seen, Unchecked, joined
-from orchestrator.runs.node_load import NodeUse
+from orchestrator.runs.format.node_load import NodeUse
 from orchestrator.text import Text
 
 FOREIGN = 0.10

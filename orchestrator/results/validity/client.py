@@ -56,7 +56,7 @@ def client_saturated(seen: Seen) -> Findings:
     if record.argv and is_rust(record.argv[0]):
         return
     if record.client_busy is None:
-        yield Unchecked("client-busy", "the kernel does not say how busy the client was")
+        yield Unchecked("client-busy", "how busy the client was is not known")
     elif record.client_busy >= CLIENT_BUSY:
         yield Reason(
             "client-saturated",

@@ -30,9 +30,7 @@ def node_busy(seen: Seen) -> Findings:
     """Judge who else used the node, before a measurement and meanwhile."""
     node = seen.record.node
     if node is None or node.during is None or node.during.foreign is None:
-        yield Unchecked(
-            "node", "what else ran on the node is not known: the kernel does not say whose processor time is whose"
-        )
+        yield Unchecked("node", "what else ran on the node is not known")
     if node is None:
         return
     told = [

@@ -283,7 +283,7 @@ def _stalled_s(streams: Sequence[Stream], point: Point) -> float | None:
     """Return for how long no token came at all, beyond what one step that reads prompts can take.
 
     A silence in which some request waits for its first token may be that step: it takes at most as long as reading so
-    many prompts one by one, and the quickest first token bounds what reading one takes.
+    many prompts one by one, and the usual time to a first token is more than reading one takes.
     """
     if not streams:
         return None
@@ -291,8 +291,8 @@ def _stalled_s(streams: Sequence[Stream], point: Point) -> float | None:
     starts, firsts = sorted(stream.start for stream in streams), sorted(stream.chunks[0] for stream in streams)
     ends = sorted(stream.end for stream in streams)
     prompt = max(statistics.fmean(stream.prompt for stream in streams), 1.0)
-    quickest = min(stream.chunks[0] - stream.start for stream in streams)
-    reading_s = max(STEP_TOKENS / prompt, 1.0) * quickest
+    usual = statistics.median(stream.chunks[0] - stream.start for stream in streams)
+    reading_s = max(STEP_TOKENS / prompt, 1.0) * usual
     stalled = 0.0
     for before, after in itertools.pairwise(events):
         if after - before < STALL_S:
@@ -301,6 +301,6 @@ def _stalled_s(streams: Sequence[Stream], point: Point) -> float | None:
         if began == bisect.bisect_right(ends, before):
             continue  # nobody was being served
         awaiting = began - bisect.bisect_right(firsts, before)
-        excess = after - before - (min(reading_s, awaiting * quickest) if awaiting else 0.0)
+        excess = after - before - (min(reading_s, awaiting * usual) if awaiting else 0.0)
         stalled += excess if excess >= STALL_S else 0.0
     return stalled if point.generates else None

@@ -190,6 +190,14 @@ def test_a_long_prompt_is_no_stall() -> None:
     assert found_in({**WAVES, "num_prompts": 32, "input_len": 32768}, "stalled", prompt_s=3.0) == 0
 
 
+def test_a_prompt_that_the_server_knew_makes_no_stall_of_reading_the_others() -> None:
+    """As the one that a client's test request has put into the cache: its first token comes at once."""
+    shape = {**ONE_WAVE, "input_len": 8192}
+    written = Steps(random.Random(1), prompt_s=3.0).serve(a_measurement(**shape).point)
+    written["ttfts"][0] = 0.05
+    assert reasons(measured(shape, written)) == []
+
+
 def test_a_server_with_fewer_places_than_requests_in_flight_is_noted_and_no_doubt() -> None:
     shape = {"num_prompts": 256, "max_concurrency": 64, "input_len": 128, "output_len": 32}
     written = Steps(random.Random(1), slots=16).serve(a_measurement(**shape).point)

@@ -22,6 +22,7 @@ CATALOGUE: Mapping[str, str] = {
     "requests-failed": "{failed} requests failed",
     "output-tokens": "{made} of {asked} output tokens",
     "output-tokens-over": "{made} output tokens, {asked} at most were asked for",
+    "answers-off": "{off} of {completed} answers are longer or shorter than asked for",
     "no-figure": "{figure} is {value}",
     "not-measured": "not measured",
     "measurements-missing": "{missing} of {total} measurements are not done",

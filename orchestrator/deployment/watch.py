@@ -43,7 +43,7 @@ class Watch:
         self._tokens: float | None = None
         self._progressed = now
         self.peak: Load | None = None
-        """The highest load seen so far, each figure by itself; None if there was no look."""
+        """The highest load seen so far, each figure by itself; None if no look found a request."""
 
     def problem(self, client_waits: Callable[[], bool] = lambda: True) -> str | None:
         """Return what is wrong with the server, or None; asks it at most once in `LOOK_S`.
@@ -90,5 +90,7 @@ class Watch:
         tokens = served.prompt_tokens + served.generation_tokens
         if tokens != self._tokens:
             self._tokens, self._progressed = tokens, now
+        if self.peak is None and load.running + load.waiting == 0.0:
+            return  # between two requests, or before the first: nothing of the load was seen
         before = self.peak.model_dump() if self.peak else {}
         self.peak = Load(**{name: max(value, before.get(name, value)) for name, value in load.model_dump().items()})

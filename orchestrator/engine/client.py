@@ -267,6 +267,10 @@ class Engine:
             started_at=state["StartedAt"],
         )
 
+    def pid(self, container: str) -> int | None:
+        """Return the first process of a running container, as the engine's own machine counts; None if it has none."""
+        return self.inspect(container)["State"].get("Pid") or None
+
     def inspect(self, container: str) -> dict[str, Any]:
         """Return everything that the engine knows about a container."""
         with self._gone_is_an_error(), translated("inspecting the container"):

@@ -14,6 +14,7 @@ from orchestrator.metrics.values import Metrics
 from orchestrator.runs.clock import now
 from orchestrator.runs.format.outcome import Failed, Measured, Outcome
 from orchestrator.runs.format.records import MeasurementRecord
+from orchestrator.vllm.requests import RequestFigures
 from orchestrator.vllm.result import Details, UnreadableResultError, read_details, read_metrics
 from orchestrator.workload.point import Measurement, Point
 
@@ -42,8 +43,8 @@ def judge(running: MeasurementRecord, measurement: Measurement, ran: ClientRun) 
     metrics, details = None, Details()
     if ran.result is not None:
         try:
-            metrics, details = read_metrics(ran.result), read_details(ran.result)
-            causes += incompleteness(measurement.point, metrics)
+            metrics, details = read_metrics(ran.result), read_details(ran.result, measurement.point)
+            causes += incompleteness(measurement.point, metrics, details.requests)
         except UnreadableResultError as error:
             causes.append(Cause("unreadable-result", {"problem": str(error)}))
     elif not causes:
@@ -104,7 +105,7 @@ def last_words(log: bytes) -> str:
     return lines[-1] if lines else ""
 
 
-def incompleteness(point: Point, metrics: Metrics) -> list[Cause]:
+def incompleteness(point: Point, metrics: Metrics, requests: RequestFigures | None = None) -> list[Cause]:
     """Return why a measurement does not count; empty if it does.
 
     The client's own exit code and count of failures say too little: refused requests give zeros, an engine that dies
@@ -120,6 +121,8 @@ def incompleteness(point: Point, metrics: Metrics) -> list[Cause]:
         causes.append(Cause("output-tokens", {"made": made, "asked": point.output_tokens}))
     if not causes and most is not None and (made or 0) > most:
         causes.append(Cause("output-tokens-over", {"made": made, "asked": most}))
+    if not causes and requests is not None and requests.outputs_off:
+        causes.append(Cause("answers-off", {"off": requests.outputs_off, "completed": metrics.completed}))
     names = ("output_throughput", "mean_ttft_ms") if point.generates else ("mean_e2el_ms",)
     for name in ("duration_s", "request_throughput", *names) if not causes else ():
         value = CATALOGUE[name].value(metrics)

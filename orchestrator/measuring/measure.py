@@ -6,8 +6,10 @@ and warmed up again, and the sweep goes on with the next measurement.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 
+from orchestrator.accelerators.use import device_use
 from orchestrator.deployment.server import Server
 from orchestrator.errors import BenchmarkFailed, EngineError, OrchError, ServerFailed
 from orchestrator.events import Listener
@@ -15,9 +17,11 @@ from orchestrator.measuring.driver import Client, Driver, wanted
 from orchestrator.measuring.events import MeasurementBegun, MeasurementEnded
 from orchestrator.measuring.judge import begin, failed, judge
 from orchestrator.measuring.retry import Stand, raised_by
+from orchestrator.node.busy import NodeWatch, Roots
 from orchestrator.plan.bench_command import bench_argv, client_target
 from orchestrator.plan.sweep import warmup
 from orchestrator.profile.schema.bench import Bench
+from orchestrator.profile.schema.devices import nodes
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.runs.format.outcome import Measured
 from orchestrator.runs.format.records import MeasurementRecord
@@ -51,6 +55,7 @@ class Sweep:
         self._tell = tell
         self._warm: dict[tuple[int, str], bool] = {}
         """Warm-ups that the server has had, by its start and the point, and whether they were done."""
+        self._node = _node_watch(server, profile)
         self.stand = Stand(server, wanted(profile, bench), bench.restarts, tell, driver, self._record_mode)
 
     def client(self) -> Client:
@@ -93,7 +98,9 @@ class Sweep:
         dialect = dialect_of(client.name, client.vllm_version, client.options)
         container = self._server.member.container
         argv = bench_argv(client.program, self._target, measurement, dialect, client.options, container)
-        running = begin(measurement, argv).model_copy(update={"warm_before": warm})
+        running = begin(measurement, argv).model_copy(
+            update={"warm_before": warm, "client_version": client.vllm_version}
+        )
         self.directory.write_record(running)
         self._tell(MeasurementBegun(index, total, running))
         ended, failure = self._ended(running, measurement)
@@ -109,6 +116,7 @@ class Sweep:
         """Run a measurement's client to its end; return its record, and the failure that ended it."""
         idle, before = self._server.settle(SETTLE_S)
         self._server.resume_watch()
+        self._node.begin(idle=idle)
         try:
             ran = self.stand.driver.run(
                 measurement, running.argv, RESULT_NAME, self._bench.deadline, self._check_progress
@@ -132,10 +140,11 @@ class Sweep:
         self, record: MeasurementRecord, before: Served | None, *, idle: bool | None
     ) -> MeasurementRecord:
         after = self._server.served()
-        served = None if before is None or after is None else after.since(before)
+        served = None if before is None or after is None or not after.counts else after.since(before)
         peak = self._server.peak_load()
-        lost = before is not None and after is None
-        return record.model_copy(update={"idle_before": idle, "served": served, "served_lost": lost, "peak": peak})
+        lost = before is not None and before.counts and (after is None or not after.counts)
+        seen = {"served": served, "served_lost": lost, "peak": peak, "node": self._node.end()}
+        return record.model_copy(update={"idle_before": idle, **seen})
 
     def _record_mode(self, client: Client) -> None:
         """Record a change in how clients are started: a new driver may be unable to fork."""
@@ -144,3 +153,13 @@ class Sweep:
         if facts is not None and facts.client_mode is not None and not facts.client_mode.endswith(client.mode):
             changed = facts.model_copy(update={"client_mode": f"{facts.client_mode}; later {client.mode}"})
             self.directory.update(members=(changed, *manifest.members[1:]))
+
+
+def _node_watch(server: Server, profile: Profile) -> NodeWatch:
+    """Return what looks at the node around measurements on a server; without the engine's word it sees less."""
+    node, container, pid = server.member.node, server.member.container, None
+    with contextlib.suppress(EngineError):
+        pid = node.engine.pid(container)
+    roots = Roots(node.path("/proc"), node.path("/sys/fs/cgroup"))
+    sources = [device.source for device in nodes(profile.container.devices)]
+    return NodeWatch(container, pid, lambda: device_use(sources, node.path("/sys/class/drm")), roots)

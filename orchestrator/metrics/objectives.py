@@ -48,7 +48,11 @@ class Objective:
     def met(self, metrics: Metrics) -> bool:
         """Say whether a measurement keeps to the bound; one that does not report the metric does not."""
         value = self.value(metrics)
-        return value is not None and bool(_COMPARE[self.relation](value, self.bound))
+        return value is not None and self.keeps(value)
+
+    def keeps(self, value: float) -> bool:
+        """Say whether a value keeps to the bound."""
+        return bool(_COMPARE[self.relation](value, self.bound))
 
 
 def parse_objective(text: str) -> Objective:
@@ -122,11 +126,18 @@ def metric_value(name: str, metrics: Metrics) -> float | None:
 
 
 def is_thin(name: str, thin: Collection[str]) -> bool:
-    """Say whether a metric is one of the percentiles, such as `p99`, that too few requests stand behind."""
+    """Say whether a metric is one of the percentiles that too few values stand behind.
+
+    Args:
+        name: The metric.
+        thin: Percentiles of requests, such as `p99`, and of gaps between chunks, such as `p99_itl`.
+    """
     if not thin:
         return False
     metric = find(name)
-    return metric is not None and metric.statistic in thin
+    if metric is None:
+        return False
+    return (f"{metric.statistic}_itl" if metric.latency == "itl" else metric.statistic) in thin
 
 
 def marked(name: str, figure: str, thin: Collection[str]) -> str:

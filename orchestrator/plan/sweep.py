@@ -104,7 +104,8 @@ def warmup(bench: Bench, point: Point) -> Measurement | None:
     """Return what warms the server up for a point, or None if nothing is to.
 
     It has the point's input length and concurrency, prompts of its own, and a short output: what a server does for the
-    first time (graphs, kernels, caches of its own) depends on those and not on the output's length.
+    first time (graphs, kernels, caches of its own) is taken to depend on those. What depends on a longer output, or on
+    more than `MOST_WARMUP` requests at once, happens within the first measurement, and shows there as `stalled`.
     """
     prompts = bench.warmup if isinstance(bench.warmup, int) else min(point.batch, MOST_WARMUP)
     if prompts == 0:

@@ -48,6 +48,7 @@ def _why(records: Sequence[MeasurementRecord]) -> Iterator[dict[str, object]]:
             "causes": [cause.data() for cause in record.causes],
             "doubts": [{"id": reason.id, **said(reason.text)} for reason in doubts],
             "notes": [{"id": note.id, **said(note.text)} for note in (found.notes if found else ())],
+            "unchecked": [{"id": each.id, **said(each.text)} for each in (found.unchecked if found else ())],
         }
 
 

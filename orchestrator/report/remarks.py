@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from orchestrator.metrics.objectives import known_objectives, missed
+from collections.abc import Mapping, Sequence
+
+from orchestrator.metrics.objectives import known_objectives
 from orchestrator.report.thin import LEGEND
-from orchestrator.results.validity import assess, thin_percentiles
+from orchestrator.results.kept import Judged, judged
+from orchestrator.results.validity import Assessment, assess
 from orchestrator.runs.format.outcome import Failed
-from orchestrator.runs.format.records import Manifest, RunState
+from orchestrator.runs.format.records import Manifest, MeasurementRecord, RunState
 from orchestrator.runs.run import Run
 
 
 def remarks(directory: Run) -> list[str]:
     """Return a line for everything about a run that its figures do not say."""
     torn = [f"not trusted: {error.message}" for error in directory.torn()]
-    return [*doubts(directory), *missed_objectives(directory), *torn, *_not_known(directory)]
+    return [*doubts(directory), *missed_objectives(directory), *_barely_kept(directory), *torn, *_not_known(directory)]
 
 
 def _not_known(directory: Run) -> list[str]:
@@ -56,20 +59,39 @@ def doubts(directory: Run) -> list[str]:
             lines.append(f"{record.state.value}: {name}")
         else:
             lines += [f"{assessment.verdict.value}: {name}: {reason.text}" for reason in assessment.reasons]
-            lines += [f"note: {name}: {note.text}" for note in assessment.notes]
         if isinstance(record.outcome, Failed):
             lines.append(f"         {directory.client_log(record)}")
+    lines += _once(records, assessed)
     if any(assessment.thin for assessment in assessed.values()):
         lines.append(LEGEND)
     return lines
 
 
+def _once(records: Sequence[MeasurementRecord], assessed: Mapping[tuple[str, int], Assessment]) -> list[str]:
+    """Return a line for each kind of note, and of what was not checked, with the first measurement that it is about."""
+    told: dict[tuple[str, str], list[str]] = {}
+    for record in records:
+        assessment = assessed.get((record.point, record.repetition))
+        for note in () if assessment is None else assessment.notes:
+            told.setdefault(("note", note.id), []).append(
+                f"{record.label}, repetition {record.repetition}: {note.text}"
+            )
+        for each in () if assessment is None else assessment.unchecked:
+            told.setdefault(("not checked", each.id), []).append(each.text)
+    whole = f" of {len(records)} measurements)" if len(records) > 1 else ""
+    return [f"{level}: {name}: {texts[0]}{whole and f' ({len(texts)}{whole}'}" for (level, name), texts in told.items()]
+
+
 def missed_objectives(directory: Run) -> list[str]:
-    """Return a line for each objective of the profile that a measurement does not keep to."""
+    """Return a line for each objective of the profile that a point does not keep to on average."""
+    return [f"MISSED: {each.text}" for each in _judged(directory) if not each.kept]
+
+
+def _barely_kept(directory: Run) -> list[str]:
+    """Return a line for each objective that a point keeps to on average, but not surely."""
+    return [f"note: {each.text}" for each in _judged(directory) if each.kept]
+
+
+def _judged(directory: Run) -> list[Judged]:
     objectives, _ = known_objectives(directory.profile().objectives)
-    return [
-        f"MISSED: {record.label}, repetition {record.repetition}: {phrase}"
-        for record in (directory.records() if objectives else [])
-        if record.metrics is not None
-        for phrase in missed(objectives, record.metrics, thin_percentiles(record.metrics.completed, record.metrics))
-    ]
+    return judged(objectives, directory.records() if objectives else [])

@@ -74,6 +74,7 @@ def wide_row(manifest: Manifest, record: MeasurementRecord, assessment: Assessme
         "verdict": assessment.verdict.value if assessment else None,
         "doubts": "; ".join(f"{reason.id}: {reason.text}" for reason in assessment.reasons) if assessment else None,
         "notes": "; ".join(f"{note.id}: {note.text}" for note in assessment.notes) if assessment else None,
+        "unchecked": " ".join(each.id for each in assessment.unchecked) if assessment else None,
         "thin_percentiles": " ".join(assessment.thin) if assessment else None,
         "tensor_parallel_size": manifest.tensor_parallel_size,
         "dtype": manifest.dtype,

@@ -7,6 +7,7 @@ something to count, so an absent counter of a known family is zero.
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from collections.abc import Mapping
 
@@ -24,14 +25,21 @@ COUNTERS = {
     "prefix_cache_hits": ("vllm:prefix_cache_hits_total", "vllm:gpu_prefix_cache_hits_total"),
     "requests": (ENDED,),
     "cut_off": (CUT_OFF,),
+    "external_cache_hits": ("vllm:external_prefix_cache_hits_total",),
+    "queue_sum_s": ("vllm:request_queue_time_seconds_sum",),
+    "queue_count": ("vllm:request_queue_time_seconds_count",),
     "ttft_sum_s": ("vllm:time_to_first_token_seconds_sum",),
     "ttft_count": ("vllm:time_to_first_token_seconds_count",),
     "drafts": ("vllm:spec_decode_num_drafts_total",),
     "draft_tokens": ("vllm:spec_decode_num_draft_tokens_total",),
     "accepted_tokens": ("vllm:spec_decode_num_accepted_tokens_total",),
 }
-UNCOUNTED = ("prefix_cache_queries", "prefix_cache_hits")
-"""Counters that a V0 engine does not have at all."""
+UNCOUNTED = ("prefix_cache_queries", "prefix_cache_hits", "external_cache_hits")
+"""Counters that some engines do not have at all, V0 none of them."""
+DRAFTING = tuple(name for names in ("drafts", "draft_tokens", "accepted_tokens") for name in COUNTERS[names])
+TTFT_BUCKET = "vllm:time_to_first_token_seconds_bucket"
+BUCKET = re.compile(r'le="([0-9.e+-]+)"')
+"""The upper edge of a bucket; the last one has none."""
 GAUGES = {
     "running": ("vllm:num_requests_running",),
     "waiting": ("vllm:num_requests_waiting",),
@@ -63,7 +71,8 @@ class Served(BaseModel):
 
     prompt_tokens: float
     generation_tokens: float
-    preemptions: float
+    preemptions: float | None
+    """Null for a server that counts other things and not these."""
     prefix_cache_queries: float | None
     """Prompt tokens that were looked for in the prefix cache, before 0.9 the blocks of such tokens; null for a V0
     engine, which does not count them."""
@@ -73,6 +82,8 @@ class Served(BaseModel):
     """Requests that ended, in whatever way."""
     counts_requests: bool = False
     """The server counts them: none that ended is none, and not a server that does not say."""
+    counts: bool = True
+    """The server counts anything; one that was told to keep no statistics does not."""
     cut_off: float = 0.0
     """Those of them that were given up, or ended in an error."""
     ttft_sum_s: float
@@ -82,6 +93,15 @@ class Served(BaseModel):
     """Speculative drafts."""
     draft_tokens: float
     accepted_tokens: float
+    external_cache_hits: float | None = None
+    """Prompt tokens that were found in a cache beside the server; null where it has none."""
+    queue_sum_s: float = 0.0
+    """Sum of the times for which requests waited in the server's queue."""
+    queue_count: float = 0.0
+    ttft_buckets: tuple[tuple[float, float], ...] = ()
+    """Upper edge in seconds, and how many first tokens came within it, of each bucket."""
+    speculates: bool | None = None
+    """Tokens are drafted; null for a V0 engine, which may say so later."""
 
     def since(self, before: Served) -> Served:
         """Return what was served after an earlier moment; a server that was restarted in between counts from zero."""
@@ -89,7 +109,31 @@ class Served(BaseModel):
         earlier = {} if restarted else before.model_dump()
         now = self.model_dump()
         counters = [name for name in COUNTERS if now[name] is not None]
-        return self.model_copy(update={name: now[name] - (earlier.get(name) or 0.0) for name in counters})
+        update: dict[str, object] = {name: now[name] - (earlier.get(name) or 0.0) for name in counters}
+        had = {} if restarted else dict(before.ttft_buckets)
+        update["ttft_buckets"] = tuple((edge, count - had.get(edge, 0.0)) for edge, count in self.ttft_buckets)
+        return self.model_copy(update=update)
+
+    def ttft_bound_ms(self, part: float, requests: int) -> float | None:
+        """Return what so large a part of a client's times to first token was within, as the server measured them.
+
+        It is the upper edge of a bucket, in milliseconds. Requests that are not the client's count as the quickest.
+
+        Args:
+            part: The part, such as 0.99.
+            requests: The client's requests.
+
+        Returns:
+            None where the server keeps no buckets, or the last one alone holds so many.
+        """
+        others = max(self.ttft_count - requests, 0.0)
+        needed = others + min(math.ceil(part * (requests - 1)) + 1, requests)
+        return next((1000.0 * edge for edge, count in self.ttft_buckets if count >= needed), None)
+
+    @property
+    def mean_queue_ms(self) -> float | None:
+        """Return the mean time that requests waited in the server's queue, in milliseconds."""
+        return 1000.0 * self.queue_sum_s / self.queue_count if self.queue_count else None
 
     @property
     def mean_ttft_ms(self) -> float | None:
@@ -114,7 +158,18 @@ def read_served(totals: Mapping[str, float]) -> Served:
         name: _first(totals, names) if known[name] or name not in UNCOUNTED else None
         for name, names in COUNTERS.items()
     }
-    return Served(**counters, counts_requests=ENDED in totals)
+    if known["prefix_cache_queries"] and not known["preemptions"]:  # a V1 engine shows what it counts from the start
+        counters["preemptions"] = None
+    edges = ((BUCKET.search(name), count) for name, count in totals.items() if name.startswith(TTFT_BUCKET))
+    buckets = sorted((float(edge[1]), count) for edge, count in edges if edge)
+    drafting = any(sample in totals for sample in DRAFTING)
+    return Served(
+        **counters,
+        counts_requests=ENDED in totals,
+        counts=any(known.values()),
+        ttft_buckets=tuple(buckets),
+        speculates=True if drafting else (None if counters["prefix_cache_queries"] is None else False),
+    )
 
 
 def sample_totals(text: str) -> dict[str, float]:
@@ -126,6 +181,8 @@ def sample_totals(text: str) -> dict[str, float]:
         if line.startswith("#") or not value:
             continue
         names = (name, CUT_OFF) if name == ENDED and CUT_OFF_LABELS.search(rest) else (name,)
+        if name == TTFT_BUCKET and (edge := BUCKET.search(rest)):
+            names = (f'{name}{{le="{edge[1]}"}}',)
         with contextlib.suppress(ValueError):
             for known in names:
                 totals[known] = _together(known, totals.get(known, 0.0), float(value))

@@ -14,6 +14,8 @@ from typing import Any
 
 from orchestrator.metrics.catalogue import FIGURES, LATENCIES, Metric
 from orchestrator.metrics.values import STATISTICS, Latency, Metrics
+from orchestrator.vllm.requests import RequestFigures, read_requests
+from orchestrator.workload.point import Point
 
 KEYS = {
     "duration_s": ("duration",),
@@ -56,16 +58,24 @@ class Details:
     started; there it is the least that it can have been."""
     ttft_thirds_ms: tuple[float, float, float] | None = None
     """Median TTFT of the first, the middle and the last third of the requests, in the order of their start."""
+    requests: RequestFigures | None = None
+    """Further figures over the single requests."""
 
 
-def read_details(raw: bytes) -> Details:
-    """Return what the single requests say in a result file that has metrics."""
+def read_details(raw: bytes, point: Point | None = None) -> Details:
+    """Return what the single requests say in a result file that has metrics.
+
+    Args:
+        raw: The result file.
+        point: What was asked for; without it, nothing is said of what was asked for.
+    """
     data = json.loads(raw)
     ttfts, itls, starts = (data.get(name) or [] for name in ("ttfts", "itls", "start_times"))
     try:
         sending_s = _sending_s(data["duration"], ttfts, itls, starts)
-        return Details(_tpot_trend(itls), sending_s, _ttft_thirds_ms(ttfts, starts))
-    except (TypeError, ValueError):
+        requests = None if point is None else read_requests(data, point)
+        return Details(_tpot_trend(itls), sending_s, _ttft_thirds_ms(ttfts, starts), requests)
+    except (TypeError, ValueError, KeyError, IndexError):
         return Details()
 
 

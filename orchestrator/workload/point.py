@@ -89,6 +89,14 @@ class Point:
         return self.most_output_tokens if self.ignores_eos else None
 
     @property
+    def prompt_tokens(self) -> tuple[int, int] | None:
+        """Return the tokens of a prompt that may vary and those before them that do not; None if unknown."""
+        options = json.loads(self.dataset_options)
+        if not self.input_len or self.dataset not in ("random", "prefix_repetition") or "batch_size" in options:
+            return None
+        return self.input_len, options.get("prefix_len", 0) if self.dataset == "random" else 0
+
+    @property
     def requests(self) -> int:
         """Return how many requests are sent: as many as prompts, unless one request holds several."""
         size, query = _texts(self.dataset_options)

@@ -127,7 +127,7 @@ PARAMETERS = closed(
 SAID = closed(id=TEXT, fields=ANYTHING, text=TEXT)
 """A cause or a warning, and what people read of it."""
 REASON = closed(id=TEXT, text=TEXT, template=TEXT, fields=ANYTHING)
-WHY = closed(causes=listed(SAID), doubts=listed(REASON), notes=listed(REASON))
+WHY = closed(causes=listed(SAID), **dict.fromkeys(("doubts", "notes", "unchecked"), listed(REASON)))
 _OF_A_MEASUREMENT: dict[str, Schema] = {"point": TEXT, "repetition": WHOLE, "seed": WHOLE, "command": TEXT}
 ROW: Schema = {
     **closed(
@@ -136,7 +136,7 @@ ROW: Schema = {
         state=STATE,
         reasons=none_or(TEXT),
         verdict=none_or(VERDICT),
-        **dict.fromkeys(("doubts", "notes", "thin_percentiles"), none_or(TEXT)),
+        **dict.fromkeys(("doubts", "notes", "unchecked", "thin_percentiles"), none_or(TEXT)),
         tensor_parallel_size=WHOLE,
         dtype=TEXT,
         batch=WHOLE,

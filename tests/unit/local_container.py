@@ -91,6 +91,10 @@ class LocalContainer(Engine):
             path.write_text(text, encoding="utf-8")
         self.sessions: list[Session] = []
 
+    def pid(self, container: str) -> int | None:
+        assert container == CONTAINER
+        return None
+
     def run_session(self, container: str, argv: Sequence[str]) -> ExecSession:
         assert container == CONTAINER
         assert self.site.exists()
@@ -182,6 +186,7 @@ class LocalServer(Server):
         self.living = True
         self.idle = True
         self.tells = True
+        self.counts_nothing = False
         self.looks = 0
         self.silent_look: int | None = None
         """The look, counted from 1, that gets no answer."""
@@ -201,7 +206,8 @@ class LocalServer(Server):
         """What it has served: after each look a hundred prompt tokens more."""
         self.looks += 1
         tells = self.tells and self.looks != self.silent_look
-        return read_served({"vllm:prompt_tokens_total": 100.0 * self.looks}) if tells else None
+        counted = {} if self.counts_nothing else {"vllm:prompt_tokens_total": 100.0 * self.looks}
+        return read_served(counted) if tells else None
 
     def peak_load(self) -> Load | None:
         return Load(running=4, waiting=2, kv_cache_usage=0.5) if self.tells else None

@@ -115,6 +115,25 @@ def test_a_server_that_says_nothing_is_no_obstacle(tmp_path: Path, container: Lo
     assert going.directory.records()[0].served is None
 
 
+def test_a_server_that_counts_nothing_has_not_lost_its_counters(tmp_path: Path, container: LocalContainer) -> None:
+    going = under_way(tmp_path, container, warmup=0, num_prompts=[2])
+    going.server.counts_nothing = True
+    going.run()
+    (record,) = going.directory.records()
+    assert (record.served, record.served_lost) == (None, False)
+
+
+def test_a_record_says_who_else_used_the_node_and_which_client_measured(
+    tmp_path: Path, container: LocalContainer
+) -> None:
+    going = under_way(tmp_path, container, warmup=0, num_prompts=[2])
+    going.run()
+    (record,) = going.directory.records()
+    assert record.client_version == "0.32.0"
+    assert record.node is not None
+    assert record.node.load_before is not None
+
+
 @pytest.mark.parametrize(("silent", "lost"), [(None, False), (1, False), (2, True)])
 def test_counters_that_were_there_before_a_measurement_and_not_after_it_are_missed(
     tmp_path: Path, container: LocalContainer, silent: int | None, *, lost: bool

@@ -14,6 +14,7 @@ from web import VLLM, answering
 from orchestrator.deployment import server as module
 from orchestrator.deployment.running import Deployment
 from orchestrator.deployment.server import Server
+from orchestrator.deployment.watch import Watch
 from orchestrator.engine import ImageFacts
 from orchestrator.errors import ServerFailed
 from orchestrator.events import Event
@@ -187,3 +188,25 @@ def test_what_a_server_has_served_is_what_it_says(watched: Watched) -> None:
     assert served is not None
     assert served.prompt_tokens == 5.0
     assert watched.server.settle(30.0) == (True, served)
+
+
+def test_looks_between_two_requests_are_no_peak_of_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look in two seconds may find none of the requests that are served in one."""
+
+    class Told(Api):
+        def health(self) -> Health:
+            return Health.OK
+
+        def samples(self) -> dict[str, float]:
+            running, waiting = now[0]
+            return {"vllm:num_requests_running": running, "vllm:num_requests_waiting": waiting}
+
+    clock, now = [0.0], [(0.0, 0.0)]
+    monkeypatch.setattr("orchestrator.deployment.watch.time.monotonic", lambda: clock[0])
+    watch = Watch(Told("127.0.0.1", 1), 60.0)
+    peaks = []
+    for load in ((0.0, 0.0), (3.0, 1.0), (0.0, 0.0), (2.0, 5.0)):
+        clock[0], now[0] = clock[0] + 2.5, load
+        assert watch.problem() is None
+        peaks.append(watch.peak and (watch.peak.running, watch.peak.waiting))
+    assert peaks == [None, (3.0, 1.0), (3.0, 1.0), (3.0, 5.0)]

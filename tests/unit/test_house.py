@@ -235,7 +235,7 @@ def test_no_two_files_of_tests_have_one_name() -> None:
     assert sorted(names) == sorted(set(names))
 
 
-SAYING = {"Reason", "Note", "Remark"}
+SAYING = {"Reason", "Note", "Unchecked", "Remark"}
 """What says something beside the errors."""
 
 

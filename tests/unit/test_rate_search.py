@@ -13,8 +13,8 @@ from orchestrator.measuring.found import OVERLOAD
 from orchestrator.measuring.search import run_search
 from orchestrator.measuring.search_plan import CONCURRENCY, RATE, RATE_STEP_S, SearchPlan, prompts_per_step
 from orchestrator.metrics.objectives import parse_objective
-from orchestrator.results import validity
-from orchestrator.results.validity import Reason, Verdict
+from orchestrator.results.validity import Reason, Verdict, assessing
+from orchestrator.results.validity.values import Findings, Seen
 from orchestrator.vllm.result import read_metrics
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.measuring.found import Found
-    from orchestrator.metrics.values import Metrics
     from orchestrator.runs.format.records import MeasurementRecord
     from orchestrator.workload.point import Measurement
 
@@ -130,9 +129,9 @@ def test_what_bounds_from_below_must_be_met_at_the_load_that_is_found(tmp_path: 
 
 
 def queue_grows_above(rate: float) -> Any:
-    def look(record: MeasurementRecord, _metrics: Metrics) -> Reason | None:
-        asked = record.parameters["request_rate"]
-        return Reason(OVERLOAD, "the queue grew") if isinstance(asked, str) or asked > rate else None
+    def look(seen: Seen) -> Findings:
+        if seen.rate is None or seen.rate > rate:
+            yield Reason(OVERLOAD, "the queue grew")
 
     return look
 
@@ -140,7 +139,7 @@ def queue_grows_above(rate: float) -> Any:
 def test_a_rate_at_which_the_queue_grows_is_missed_and_that_is_no_doubt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(validity, "LOOKS", (queue_grows_above(5.0),))
+    monkeypatch.setattr(assessing, "LOOKS", (queue_grows_above(5.0),))
     found = searched(Queue(tmp_path, 20.0), objective="median_ttft_ms<60000")
     assert (found.search.capacity(), found.search.limit()) == (5, 6)
     assert [item.reasons for item in found.tried if not item.met] == [("the queue grew",)] * 2
@@ -149,7 +148,7 @@ def test_a_rate_at_which_the_queue_grows_is_missed_and_that_is_no_doubt(
 
 
 def test_at_a_concurrency_it_is_a_doubt_like_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(validity, "LOOKS", (queue_grows_above(5.0),))
+    monkeypatch.setattr(assessing, "LOOKS", (queue_grows_above(5.0),))
     queue = Queue(tmp_path, 20.0)
     found = searched(queue, objective="median_ttft_ms<60000", over=CONCURRENCY, highest=1)
     assert found.tried[0].met

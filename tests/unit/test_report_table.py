@@ -72,7 +72,7 @@ def test_further_percentiles_have_columns_of_their_own_beside_the_usual_ones(tmp
     directory.write_record(a_record(sweep(profile.bench)[0], metrics=reported))
     (row,) = rows_of(summary_csv(directory))
     assert (row["p99.9_ttft_ms"], row["p99.9_e2el_ms"], row["backend"]) == ("8.5", "", "openai")
-    assert row["thin_percentiles"] == "p90 p95 p99"
+    assert row["thin_percentiles"] == "p90 p95 p99 p95_itl p99_itl"
 
 
 def test_the_wide_table_has_everything_of_every_measurement_that_has_begun(run: Run) -> None:

@@ -92,3 +92,36 @@ def test_means_are_told_where_there_is_something_to_tell() -> None:
     assert counters().mean_ttft_ms is None
     assert counters(drafts=10, accepted_tokens=25).acceptance_length == 3.5
     assert counters().acceptance_length is None
+
+
+def test_a_server_that_keeps_no_statistics_is_told_from_one_that_has_served_nothing() -> None:
+    """`--disable-log-stats` leaves the samples of the process and of HTTP alone."""
+    assert not read_served({"process_open_fds": 42.0, "http_requests_total": 8.0}).counts
+    assert read_served({"vllm:prompt_tokens_total": 0.0}).counts
+
+
+def test_a_counter_of_a_v1_server_that_is_not_there_is_null_and_of_a_v0_server_zero() -> None:
+    v1 = read_served({"vllm:prefix_cache_queries_total": 8.0, "vllm:prefix_cache_hits_total": 1.0})
+    v0 = read_served({"vllm:prompt_tokens_total": 8.0})
+    assert (v1.preemptions, v1.external_cache_hits, v1.speculates) == (None, None, False)
+    assert (v0.preemptions, v0.prefix_cache_hits, v0.speculates) == (0.0, None, None)
+    assert read_served({"vllm:spec_decode_num_draft_tokens_total": 0.0}).speculates is True
+
+
+TTFT_PAGE = """vllm:time_to_first_token_seconds_bucket{engine="0",le="0.1",model_name="/m"} 2.0
+vllm:time_to_first_token_seconds_bucket{engine="1",le="0.1",model_name="/m"} 1.0
+vllm:time_to_first_token_seconds_bucket{engine="0",le="0.5",model_name="/m"} 10.0
+vllm:time_to_first_token_seconds_bucket{engine="0",le="+Inf",model_name="/m"} 11.0
+vllm:time_to_first_token_seconds_count{engine="0"} 11.0
+"""
+
+
+def test_times_to_first_token_are_bounded_by_the_edges_of_their_buckets() -> None:
+    served = read_served(sample_totals(TTFT_PAGE))
+    assert served.ttft_buckets == ((0.1, 3.0), (0.5, 10.0))
+    assert served.ttft_bound_ms(0.1, 11) == 100.0
+    assert served.ttft_bound_ms(0.5, 11) == 500.0
+    assert served.ttft_bound_ms(0.99, 11) is None, "the slowest is in the last bucket, which has no edge"
+    assert served.ttft_bound_ms(0.99, 9) is None, "what is not the client's may have been the quickest"
+    before = served.model_copy(update={"ttft_count": 3.0, "ttft_buckets": ((0.1, 3.0), (0.5, 3.0))})
+    assert served.since(before).ttft_buckets == ((0.1, 0.0), (0.5, 7.0))

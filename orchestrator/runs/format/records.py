@@ -14,8 +14,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from orchestrator.causes import Cause
 from orchestrator.metrics.values import Metrics
+from orchestrator.runs.format.node_load import NodeLoad
 from orchestrator.runs.format.outcome import Failed, Interrupted, Measured, Outcome
 from orchestrator.vllm.counters import Load, Served
+from orchestrator.vllm.requests import RequestFigures
 from orchestrator.workload.point import label_of, point_id, required_parameters
 
 FORMAT: Literal[2] = 2
@@ -85,6 +87,12 @@ class MeasurementRecord(_Record):
     details."""
     ttft_thirds_ms: tuple[float, float, float] | None = None
     """Median TTFT of the first, the middle and the last third of the requests; null without details."""
+    requests: RequestFigures | None = None
+    """What the single requests say; null without details, and in records of before it was written down."""
+    node: NodeLoad | None = None
+    """Who else used the node; null in records of before it was written down."""
+    client_version: str | None = None
+    """Version of vLLM that the client is of; null in records of before it was written down."""
 
     @property
     def label(self) -> str:

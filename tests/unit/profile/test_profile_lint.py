@@ -56,6 +56,15 @@ def test_remarks_on_the_container(container: dict[str, Any], expected: list[str]
     assert remarks({"container": container}) == expected
 
 
+WAVE = (
+    "points send all requests at once and none after them: throughput holds ramp-up and tail; with bench.concurrency and "
+    "prompts_per_concurrency: 8 it says what the load sustains"
+)
+FEW = "bench.num_prompts: 19 requests are too few for P90 (64), P95 (130), P99 (662) to be solid"
+CACHED = (
+    "server.flags.enable-prefix-caching: the client first sends its first request as a test, so that one of 19 prompts is "
+    "found in the prefix cache; false, or more prompts, keeps TTFT what it is"
+)
 PARALLEL = {"container": {"shm_size": "1g"}}
 RANKS = {f"VLLM_RANK{rank}_NUMA": "0" for rank in range(2)}
 EPERM = "needs cap_add SYS_NICE (or seccomp=unconfined), else set_mempolicy is refused with EPERM"
@@ -127,15 +136,40 @@ def test_remarks_on_the_server(changes: dict[str, Any], expected: list[str]) -> 
         ({"server": {"flags": {"max-num-seqs": 32}}}, [
             "server.flags.max-num-seqs: 32 is less than the 64 requests in flight of the sweep; the rest wait, and TTFT shows it"
         ]),
+        ({"bench": {"num_prompts": [700, 64], "concurrency": [8, 64]}}, [
+            "bench.num_prompts: 64 requests are too few for P95 (130), P99 (662) to be solid",
+            f"bench.num_prompts: 1 of 4 {WAVE}",
+        ]),
+        ({"bench": {"request_rate": [5], "concurrency": None}, "server": {"flags": {}}}, []),
+        ({"server": {"flags": {"speculative_config": {"num_speculative_tokens": 3}}}}, [
+            ("bench.dataset: the server drafts tokens, and random prompts do not say how many of them real ones would have "
+            "accepted: the speed is that of these prompts alone")
+        ]),
+        ({"server": {"flags": {"speculative-config": {"num_speculative_tokens": 3}}}, "bench": {
+            "lengths": None, "dataset": {"name": "sharegpt", "path": "/data/s.json"}
+        }}, []),
+        ({"server": {"flags": {"disable_log_stats": True}}}, [
+            ("server.flags.disable_log_stats: the server then reports no counters: the prefix cache, preemptions, others' "
+            "requests and lost answers are not checked")
+        ]),
+        ({"bench": {"num_prompts": [19], "concurrency": [8]}}, [f"{FEW}", f"{CACHED}"]),
+        ({"bench": {"num_prompts": [20], "concurrency": [8]}}, [f"{FEW.replace('19', '20')}"]),
+        ({"bench": {"num_prompts": [19], "concurrency": [8]}, "container": {"image": "vllm:0.32.0"}}, [f"{FEW}"]),
+        ({"bench": {"num_prompts": [19], "concurrency": [8]}, "container": {"image": "vllm:0.8.5"}}, [f"{FEW}"]),
+        ({"bench": {"num_prompts": [19], "concurrency": [8]}, "server": {"flags": {"enable-prefix-caching": False}}}, [f"{FEW}"]),
         ({"server": {"flags": {"max-num-seqs": 64}}, "bench": {"concurrency": None}}, [
-            "server.flags.max-num-seqs: 64 is less than the 700 requests in flight of the sweep; the rest wait, and TTFT shows it"
+            "server.flags.max-num-seqs: 64 is less than the 700 requests in flight of the sweep; the rest wait, and TTFT shows it",
+            f"bench.num_prompts: 1 of 1 {WAVE}",
         ]),
         ({"bench": {"concurrency": [800]}}, [
             "server.flags.max-num-seqs: 64 is less than the 800 requests in flight of the sweep; the rest wait, and TTFT shows it",
             "bench.concurrency: 800 is never reached with 700 requests",
+            f"bench.num_prompts: 1 of 1 {WAVE}",
         ]),
         ({"bench": {"num_prompts": [63, 700], "concurrency": [8]}}, ["bench.num_prompts: 63 requests are too few for P90 (64), P95 (130), P99 (662) to be solid"]),
-        ({"bench": {"num_prompts": [64]}}, ["bench.num_prompts: 64 requests are too few for P95 (130), P99 (662) to be solid"]),
+        ({"bench": {"num_prompts": [64]}}, [
+            "bench.num_prompts: 64 requests are too few for P95 (130), P99 (662) to be solid", f"bench.num_prompts: 1 of 2 {WAVE}"
+        ]),
         ({"bench": {"num_prompts": [130]}}, ["bench.num_prompts: 130 requests are too few for P99 (662) to be solid"]),
         ({"bench": {"num_prompts": [662]}}, []),
         ({"bench": {"num_prompts": None, "prompts_per_concurrency": 50, "concurrency": [8]}}, [

@@ -265,7 +265,8 @@ class _Run:
         item.request = request
         there = item.started + busy + WIRE_S + (0.0 if client.reuses_connections else CONNECT_S)
         self.api_free = max(there, self.api_free) + request.prompt / TOKENISED_PER_S
-        self._expect(self.api_free + self.trouble.api_s, "arrives", request)
+        late = self.trouble.api_s and (item.index * 37 % 100 < 100 * self.trouble.api_part)
+        self._expect(self.api_free + (self.trouble.api_s if late else 0.0), "arrives", request)
 
     def _ended(self, request: Request) -> None:
         if request.owner != CLIENTS:

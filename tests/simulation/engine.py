@@ -17,6 +17,8 @@ from simulation.server import Server, Trouble
 
 LOOK_S = 0.5
 """How often somebody looks at the server's load meanwhile, as orch does."""
+FEW_STEPS = 50
+"""Steps after which a request is preempted that is to be preempted once."""
 CLIENTS, FOREIGN = "client", "foreign"
 
 
@@ -103,7 +105,9 @@ class Engine:
         self._next_look = LOOK_S
         self._sizes: set[int] = set()
         self._base = (1.0 + (server.draft_cost if server.draft_tokens else 0.0)) * trouble.factor
-        self._varies = bool(trouble.slow or trouble.drift or trouble.compile_s or trouble.node_load)
+        self._varies = bool(
+            trouble.slow or trouble.drift or trouble.compile_s or trouble.node_load or trouble.device_use
+        )
         self._stream = 1.0 / server.stream_interval
 
     def add(self, request: Request, at: float) -> None:
@@ -168,7 +172,8 @@ class Engine:
         served = len(self.decoding)
         if not served:  # what waits fits only once what is prefilled has ended, which cannot be
             raise AssertionError("the KV cache is smaller than one request")
-        if self._context + self._growth > self.server.kv_tokens:
+        once = self.trouble.preempted_once and not self.preemptions and len(self.seen) > FEW_STEPS
+        if once or self._context + self._growth > self.server.kv_tokens:
             self._preempt()
             return []
         last = self._ends[0][0]
@@ -200,6 +205,7 @@ class Engine:
         if trouble.node_load:
             # The engine's process waits for a processor with the probability that all of them are taken.
             took *= 1.0 + trouble.node_load * self._chance.expovariate(1.0)
+        took /= 1.0 - min(trouble.device_use, 0.9)
         if served not in self._sizes and len(self._sizes) < trouble.compile_sizes and self.now >= 0.0:
             self._sizes.add(served)
             took += trouble.compile_s

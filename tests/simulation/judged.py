@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from simulation.client import Played, play
 from simulation.counters import Tally
@@ -22,6 +23,8 @@ from orchestrator.workload.seeds import derive_seed
 
 PRELUDE_S = 3.0
 """What the client does before it measures: it imports and makes prompts, and is busy with that."""
+NODE_CPUS, SERVER_CPUS = 128, 9.0
+"""Processors of the node, and how many of them the server and its client keep busy."""
 TARGET = Target("127.0.0.1", 8000, MODEL, MODEL, trust_remote_code=False)
 
 
@@ -46,14 +49,15 @@ class Deployment:
         served = None
         if not trouble.metrics_silent:
             served = read_served(sample_totals(self.tally.text(server))).since(read_served(before))
-        return record.model_copy(
-            update={
-                "idle_before": load.running + load.waiting == 0,
-                "served": served,
-                "served_lost": served is None,
-                "peak": _peak(played),
-            }
-        )
+        seen = {
+            "idle_before": load.running + load.waiting == 0,
+            "served": served,
+            "served_lost": served is None,
+            "peak": _peak(played),
+            "client_version": self.setup.client.version,
+            "node": _node(played),
+        }
+        return MeasurementRecord.model_validate({**record.model_dump(), **seen})
 
 
 def _client_run(played: Played) -> ClientRun:
@@ -69,6 +73,32 @@ def _client_run(played: Played) -> ClientRun:
         result=result_bytes(played),
         log=b"",
     )
+
+
+def _node(played: Played) -> dict[str, Any]:
+    """Return what a look at the node says before a measurement and during it."""
+    chance, load = random.Random(played.duration_s), played.trouble.node_load
+    during, before = ({**_use(load, chance), "seconds": seconds} for seconds in (played.duration_s, 5.0))
+    return {
+        "before": before,
+        "during": {**during, "busy": during["foreign"] + SERVER_CPUS / NODE_CPUS},
+        "load_before": load * NODE_CPUS + SERVER_CPUS,
+        "devices_before": {"0000:3b:00.0": played.trouble.device_use},
+    }
+
+
+def _use(load: float, chance: random.Random) -> dict[str, float]:
+    foreign = min(max(load + chance.gauss(0.005, 0.003), 0.0), 1.0)
+    waited = min(foreign**2 + abs(chance.gauss(0.005, 0.003)), 1.0)
+    return {
+        "cpus": NODE_CPUS,
+        "busy": foreign,
+        "foreign": foreign,
+        "stolen": 0.0,
+        "cpu_pressure": waited,
+        "memory_pressure": 0.0,
+        "io_pressure": 0.0,
+    }
 
 
 def _peak(played: Played) -> Load | None:
@@ -89,6 +119,11 @@ class Verdicts:
     def ids(self) -> set[str]:
         """Everything that was said of any repetition: ids of reasons and of notes."""
         return self.doubts | {note.id for assessment in self.assessments for note in assessment.notes}
+
+    @property
+    def unchecked(self) -> set[str]:
+        """The ids of what nobody could look at."""
+        return {item.id for assessment in self.assessments for item in getattr(assessment, "unchecked", ())}
 
     @property
     def doubts(self) -> set[str]:

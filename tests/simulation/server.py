@@ -92,7 +92,9 @@ class Trouble:
     compile_sizes: int = 0
     foreign: tuple[Foreign, ...] = ()
     api_s: float = 0.0
-    """Time that each request spends between the client and the stamp of its arrival."""
+    """Time that requests spend between the client and the stamp of their arrival."""
+    api_part: float = 1.0
+    """Part of the requests to which that happens."""
     chunk_s: float = 20e-6
     """Time that the client, one thread, takes for a chunk."""
     send_s: float = 300e-6
@@ -117,10 +119,14 @@ class Trouble:
     """The same, but streams end in an error that the client takes for their end."""
     text: str = ""
     """What every answer says over and over; empty for text as it should be."""
+    preempted_once: bool = False
+    """One request loses its KV cache, once."""
     metrics_silent: bool = False
     """`/metrics` does not answer after the measurement."""
     node_load: float = 0.0
     """Part of the node's processors that somebody else uses: each step may wait for one."""
+    device_use: float = 0.0
+    """Part of the devices' time that somebody else uses, before the measurement and meanwhile."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,193 @@
+"""How often the verdict rules are right on a simulated server: clean sweeps, and faults of half to double strength.
+
+First the guide's sweep on a clean server: the share of points that are SUSPECT. Then each fault of
+`tests/simulation/cases.py`: the share of trials in which it is named, and other doubts beside it. Everything is seeded.
+The server is a model whose speeds are assumptions (`tests/simulation/server.py`); the judging code is the real one.
+
+    python benchmarks/verdicts.py [--trials 20] [--sweeps 5] [--seed 1] [--only TEXT] [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from simulation.cases import CASES, DOUBT, NOTE, NOTHING, UNCHECKED, Case  # noqa: E402 - the server of the tests
+from simulation.faults import batch  # noqa: E402 - the server of the tests
+from simulation.judged import Verdicts, repeat  # noqa: E402 - the server of the tests
+from simulation.server import Setup, setup  # noqa: E402 - the server of the tests
+
+FOUND = 0.95
+"""Share of trials in which a fault of full strength, or double, is to be named."""
+WRONG = 0.02
+"""Share of trials, and of points of a clean sweep, in which a doubt may be wrong."""
+BATCHES = (2, 4, 6, 8, 10, 16, 20, 24, 32, 64)
+LENGTHS = (512, 1024)
+REPETITIONS = (1, 3, 5)
+SCATTERS = (0.01, 0.03, 0.05)
+
+
+@dataclass(frozen=True)
+class Clean:
+    """A clean sweep, so many times."""
+
+    server: str
+    speculation: bool
+    repetitions: int
+    scatter: float
+    points: int
+    suspect: int
+    ids: dict[str, int]
+    """How many points each doubt was said of."""
+
+    @property
+    def good(self) -> bool:
+        """Whether doubts are as rare as they have to be."""
+        return self.suspect <= WRONG * self.points
+
+
+@dataclass
+class Found:
+    """A case at one strength, so many times."""
+
+    case: str
+    due: str
+    ids: tuple[str, ...]
+    strength: float
+    trials: int
+    found: int = 0
+    wrong: Counter[str] = field(default_factory=Counter)
+    """Trials with each doubt that is not due."""
+    with_wrong: int = 0
+
+    @property
+    def good(self) -> bool:
+        """Whether what is due is said, from full strength on, and nothing else."""
+        said = self.due == NOTHING or self.strength < 1.0 or self.found >= FOUND * self.trials
+        return said and self.with_wrong <= WRONG * self.trials
+
+
+def servers() -> dict[str, tuple[Setup, Setup]]:
+    """Return the servers of the clean sweeps, without and with speculation."""
+    return {
+        "0.8.5 V0": (setup("0.8.5", "v0"), setup("0.8.5", "v0", draft_tokens=3)),
+        "0.8.5 V1": (setup("0.8.5"), setup("0.8.5", draft_tokens=3)),
+        "0.32": (setup("0.32.0"), setup("0.32.0", draft_tokens=3)),
+    }
+
+
+def clean(sweeps: int, seed: int) -> list[Clean]:
+    """Measure the guide's sweep on clean servers."""
+    points = [batch(size, length) for size in BATCHES for length in LENGTHS]
+    rows = []
+    for name, pair in servers().items():
+        for speculation, server in zip((False, True), pair, strict=True):
+            for scatter in SCATTERS:
+                for repetitions in REPETITIONS:
+                    found = [
+                        verdicts
+                        for number in range(sweeps)
+                        for verdicts in repeat(server, points, repetitions, seed + number, scatter=scatter).values()
+                    ]
+                    ids = Counter(doubt for verdicts in found for doubt in verdicts.doubts)
+                    suspect = sum(bool(verdicts.doubts) for verdicts in found)
+                    rows.append(Clean(name, speculation, repetitions, scatter, len(found), suspect, dict(ids)))
+    return rows
+
+
+def faults(cases: list[Case], trials: int, seed: int) -> list[Found]:
+    """Measure each case at its strengths."""
+    rows = []
+    for case in cases:
+        for strength in case.strengths:
+            row = Found(case.name, case.kind, case.ids, strength, trials)
+            for number in range(trials):
+                _count(row, case, _judged(case, strength, seed + number))
+            rows.append(row)
+    return rows
+
+
+def _judged(case: Case, strength: float, seed: int) -> Verdicts:
+    trial = case.trial(strength)
+    (verdicts,) = repeat(
+        trial.setup, [trial.point], trial.repetitions, seed, scatter=trial.scatter, trouble=trial.trouble
+    ).values()
+    return verdicts
+
+
+def _count(row: Found, case: Case, verdicts: Verdicts) -> None:
+    due, said = set(case.ids), verdicts.doubts if case.kind == DOUBT else verdicts.ids - verdicts.doubts
+    row.found += bool(verdicts.unchecked) if case.kind == UNCHECKED else bool(due & said)
+    wrong = verdicts.doubts - set(case.beside) - (due if case.kind == DOUBT else set())
+    row.wrong.update(wrong)
+    row.with_wrong += bool(wrong)
+
+
+def print_clean(rows: list[Clean]) -> None:
+    """Print the clean sweeps as a table of Markdown."""
+    heads = [f"{scatter:.0%}, {repetitions}×" for scatter in SCATTERS for repetitions in REPETITIONS]
+    print(f"| server | {' | '.join(heads)} | doubts |")
+    print(f"|---|{'---|' * len(heads)}---|")
+    for name in servers():
+        for speculation in (False, True):
+            own = [row for row in rows if (row.server, row.speculation) == (name, speculation)]
+            shares = [f"{row.suspect / row.points:.0%}{'' if row.good else ' !'}" for row in own]
+            ids: Counter[str] = Counter()
+            for row in own:
+                ids.update(row.ids)
+            said = ", ".join(f"`{name}`" for name, _ in ids.most_common())
+            print(f"| {name}{', speculation' if speculation else ''} | {' | '.join(shares)} | {said} |")
+
+
+def print_faults(rows: list[Found]) -> None:
+    """Print the cases as a table of Markdown."""
+    print("| case | due | half | full | double | wrong beside it |")
+    print("|---|---|---|---|---|---|")
+    for name in dict.fromkeys(row.case for row in rows):
+        own = {row.strength: row for row in rows if row.case == name}
+        row = own[1.0]
+        due = {DOUBT: "", NOTE: "note ", UNCHECKED: "what could not be checked", NOTHING: "nothing"}[row.due]
+        due += " or ".join(f"`{each}`" for each in row.ids)
+        cells = [own.get(strength) for strength in (0.5, 1.0, 2.0)]
+        shares = ["" if cell is None or cell.due == NOTHING else f"{cell.found / cell.trials:.0%}" for cell in cells]
+        wrong: Counter[str] = Counter()
+        for cell in own.values():
+            wrong.update(cell.wrong)
+        trials = sum(cell.trials for cell in own.values())
+        beside = ", ".join(f"`{each}` {count / trials:.0%}" for each, count in wrong.most_common())
+        mark = "" if all(cell.good for cell in own.values()) else " !"
+        print(f"| {name}{mark} | {due} | {' | '.join(shares)} | {beside} |")
+
+
+def main() -> int:
+    """Measure and print; end with 1 if something is not as it has to be."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=20, help="of each case at each strength")
+    parser.add_argument("--sweeps", type=int, default=5, help="of 20 points, in each cell")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="", help="cases whose name holds this; without the sweeps")
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    sweeps = [] if asked.only else clean(asked.sweeps, asked.seed)
+    found = faults([case for case in CASES if asked.only in case.name], asked.trials, asked.seed)
+    if asked.json:
+        print(json.dumps({"clean": [asdict(row) for row in sweeps], "cases": [asdict(row) for row in found]}, indent=2))
+    else:
+        if sweeps:
+            print("The guide's sweep without faults: points SUSPECT, by scatter and repetitions\n")
+            print_clean(sweeps)
+            print(f"\nFaults: trials in which they are named ({asked.trials} of each)\n")
+        print_faults(found)
+        print(f"\n`!`: more than {WRONG:.0%} wrong, or less than {FOUND:.0%} found at full or double strength.")
+    return 0 if all(row.good for row in (*sweeps, *found)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

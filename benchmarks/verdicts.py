@@ -1,7 +1,8 @@
 """How often the verdict rules are right on a simulated server: clean sweeps, and faults of half to double strength.
 
-First the guide's sweep on a clean server: the share of points that are SUSPECT. Then each fault of
-`tests/simulation/cases.py`: the share of trials in which it is named, and other doubts beside it. Everything is seeded.
+First the guide's sweep on a clean server, and other workloads on clean servers of three speeds: the share of points
+that are SUSPECT. Then each fault of `tests/simulation/cases.py`: the share of trials in which it is named, and other
+doubts beside it. Everything is seeded.
 The server is a model whose speeds are assumptions (`tests/simulation/server.py`); the judging code is the real one.
 
     python benchmarks/verdicts.py [--trials 20] [--sweeps 5] [--seed 1] [--only TEXT] [--json]
@@ -15,12 +16,13 @@ import sys
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from simulation.cases import CASES, DOUBT, NOTE, NOTHING, UNCHECKED, Case  # noqa: E402 - the server of the tests
-from simulation.faults import batch  # noqa: E402 - the server of the tests
+from simulation.faults import SPEEDS, WORKLOADS, batch  # noqa: E402 - the server of the tests
 from simulation.judged import Verdicts, repeat  # noqa: E402 - the server of the tests
 from simulation.server import Setup, setup  # noqa: E402 - the server of the tests
 
@@ -53,6 +55,23 @@ class Clean:
         return self.suspect <= WRONG * self.points
 
 
+@dataclass(frozen=True)
+class Workload:
+    """A workload on clean servers of one speed, each so many times."""
+
+    workload: str
+    speed: str
+    points: int
+    suspect: int
+    ids: dict[str, int]
+    """How many points each doubt was said of."""
+
+    @property
+    def good(self) -> bool:
+        """Whether doubts are as rare as they have to be."""
+        return self.suspect <= WRONG * self.points
+
+
 @dataclass
 class Found:
     """A case at one strength, so many times."""
@@ -74,12 +93,12 @@ class Found:
         return said and self.with_wrong <= WRONG * self.trials
 
 
-def servers() -> dict[str, tuple[Setup, Setup]]:
-    """Return the servers of the clean sweeps, without and with speculation."""
+def servers(**speed: float) -> dict[str, tuple[Setup, Setup]]:
+    """Return the servers without faults, without and with speculation."""
     return {
-        "0.8.5 V0": (setup("0.8.5", "v0"), setup("0.8.5", "v0", draft_tokens=3)),
-        "0.8.5 V1": (setup("0.8.5"), setup("0.8.5", draft_tokens=3)),
-        "0.32": (setup("0.32.0"), setup("0.32.0", draft_tokens=3)),
+        "0.8.5 V0": (setup("0.8.5", "v0", **speed), setup("0.8.5", "v0", draft_tokens=3, **speed)),
+        "0.8.5 V1": (setup("0.8.5", **speed), setup("0.8.5", draft_tokens=3, **speed)),
+        "0.32": (setup("0.32.0", **speed), setup("0.32.0", draft_tokens=3, **speed)),
     }
 
 
@@ -99,6 +118,24 @@ def clean(sweeps: int, seed: int) -> list[Clean]:
                     ids = Counter(doubt for verdicts in found for doubt in verdicts.doubts)
                     suspect = sum(bool(verdicts.doubts) for verdicts in found)
                     rows.append(Clean(name, speculation, repetitions, scatter, len(found), suspect, dict(ids)))
+    return rows
+
+
+def workloads(trials: int, seed: int) -> list[Workload]:
+    """Measure other workloads on clean servers, once each time."""
+    rows = []
+    for name, measured in WORKLOADS.items():
+        for speed, figures in SPEEDS.items():
+            found = [
+                verdicts
+                for pair in servers(**figures).values()
+                for server in pair
+                for number in range(trials)
+                for verdicts in repeat(server, [measured(server)], 1, seed + number, scatter=0.01).values()
+            ]
+            ids = Counter(doubt for verdicts in found for doubt in verdicts.doubts)
+            suspect = sum(bool(verdicts.doubts) for verdicts in found)
+            rows.append(Workload(name, speed, len(found), suspect, dict(ids)))
     return rows
 
 
@@ -146,6 +183,20 @@ def print_clean(rows: list[Clean]) -> None:
             print(f"| {name}{', speculation' if speculation else ''} | {' | '.join(shares)} | {said} |")
 
 
+def print_workloads(rows: list[Workload]) -> None:
+    """Print the other workloads as a table of Markdown."""
+    print(f"| workload | {' | '.join(SPEEDS)} | doubts |")
+    print(f"|---|{'---|' * len(SPEEDS)}---|")
+    for name in WORKLOADS:
+        own = [row for row in rows if row.workload == name]
+        shares = [f"{row.suspect / row.points:.0%}{'' if row.good else ' !'}" for row in own]
+        ids: Counter[str] = Counter()
+        for row in own:
+            ids.update(row.ids)
+        said = ", ".join(f"`{each}`" for each, _ in ids.most_common())
+        print(f"| {name} | {' | '.join(shares)} | {said} |")
+
+
 def print_faults(rows: list[Found]) -> None:
     """Print the cases as a table of Markdown."""
     print("| case | due | half | full | double | wrong beside it |")
@@ -176,17 +227,21 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     sweeps = [] if asked.only else clean(asked.sweeps, asked.seed)
+    others = [] if asked.only else workloads(max(asked.trials // 4, 1), asked.seed)
     found = faults([case for case in CASES if asked.only in case.name], asked.trials, asked.seed)
+    tables: dict[str, list[Any]] = {"clean": sweeps, "workloads": others, "cases": found}
     if asked.json:
-        print(json.dumps({"clean": [asdict(row) for row in sweeps], "cases": [asdict(row) for row in found]}, indent=2))
+        print(json.dumps({name: [asdict(row) for row in rows] for name, rows in tables.items()}, indent=2))
     else:
         if sweeps:
             print("The guide's sweep without faults: points SUSPECT, by scatter and repetitions\n")
             print_clean(sweeps)
+            print("\nOther workloads without faults: points SUSPECT, over all versions, with and without speculation\n")
+            print_workloads(others)
             print(f"\nFaults: trials in which they are named ({asked.trials} of each)\n")
         print_faults(found)
         print(f"\n`!`: more than {WRONG:.0%} wrong, or less than {FOUND:.0%} found at full or double strength.")
-    return 0 if all(row.good for row in (*sweeps, *found)) else 1
+    return 0 if all(row.good for rows in tables.values() for row in rows) else 1
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from simulation.faults import (
     easy_ramp,
     easy_rate,
     foreign,
+    late_tail,
     one_of,
     overloaded,
     point,
@@ -153,21 +154,21 @@ CASES = (
     Case(
         "compiling 6 batch sizes, 1 s each",
         DOUBT,
-        ("not-warm", "not-steady", "stalled"),
+        ("stalled", "not-steady"),
         lambda s: disturbed(point(options=RANGE), compile_s=s, compile_sizes=6),
     ),
     # Repetitions
-    Case("1 of 5 repetitions 20 % slower", DOUBT, ("spread", "outlier"), lambda s: one_of(5, 3, 1.0 / (1.0 - 0.2 * s))),
+    Case("1 of 5 repetitions 20 % slower", DOUBT, ("outlier", "spread"), lambda s: one_of(5, 3, 1.0 / (1.0 - 0.2 * s))),
     Case(
         "the first of 5 repetitions 20 % slower",
         DOUBT,
-        ("first-slow", "outlier", "spread"),
+        ("first-slow",),
         lambda s: one_of(5, 1, 1.0 / (1.0 - 0.2 * s)),
     ),
     Case(
         "the first of 5 repetitions 20 % faster",
         DOUBT,
-        ("first-fast", "outlier", "spread"),
+        ("first-fast",),
         lambda s: one_of(5, 1, 1.0 / (1.0 + 0.2 * s)),
     ),
     # The node
@@ -209,10 +210,10 @@ CASES = (
     # Between client and engine
     Case("150 ms between client and engine", DOUBT, ("client-ttft",), lambda s: disturbed(batch(2), api_s=0.15 * s)),
     Case(
-        "2 s between client and engine for 5 % of requests",
+        "1 s between client and engine for 5 % of requests",
         DOUBT,
         ("client-ttft",),
-        lambda s: disturbed(point(num_prompts=192), api_s=2.0 * s, api_part=0.05),
+        late_tail,
     ),
     Case("a client that needs all of its thread", DOUBT, ("client-saturated",), busy_client, beside=("client-ttft",)),
     Case(
@@ -226,14 +227,14 @@ CASES = (
     Case(
         "8 chunks at a time",
         DOUBT,
-        ("buffered", "partly-buffered"),
+        ("buffered", "chunked"),
         lambda s: disturbed(point(), buffered_tokens=round(8 * s)),
         beside=("client-ttft",),
     ),
     Case(
         "4 tokens a chunk (stream-interval)",
-        NOTE,
-        ("several-tokens", "chunks", "partly-buffered", "buffered"),
+        DOUBT,
+        ("chunked",),
         lambda s: Trial(setup("0.32.0", stream_interval=round(4 * s)), point()),
     ),
     # The server
@@ -260,7 +261,7 @@ CASES = (
     Case(
         "64 at once on 16 slots (max-num-seqs)",
         NOTE,
-        ("queued", "server-queue"),
+        ("queued",),
         lambda s: Trial(setup("0.32.0", max_num_seqs=round(16 / s)), point(max_concurrency=64, num_prompts=128)),
     ),
     # What is to be known
@@ -268,18 +269,18 @@ CASES = (
     Case(
         "speculation on random prompts",
         NOTE,
-        ("speculation", "random-speculation"),
+        ("speculation-random",),
         lambda _: Trial(SPECULATING, point()),
         graded=False,
     ),
     Case(
         "prompts 2.4 % longer than asked",
         NOTE,
-        ("prompt-length", "longer-prompts"),
+        ("prompts-off",),
         lambda _: Trial(OLD_V1, point()),
         graded=False,
     ),
-    # Nothing at all
+    # Nothing at all; more of this is in WORKLOADS
     Case("concurrency 1, 0.8.5 V1 with its test request", NOTHING, (), lambda _: Trial(OLD_V1, batch(1)), graded=False),
     Case("range_ratio 0.5", NOTHING, (), lambda _: Trial(NEW, point(options={"range_ratio": 0.5})), graded=False),
     Case("prefix_len shared as asked", NOTHING, (), lambda _: Trial(NEW, point(options=PREFIX)), graded=False),

@@ -28,6 +28,9 @@ class Trial:
 NEW, OLD_V0, OLD_V1 = setup("0.32.0"), setup("0.8.5", "v0"), setup("0.8.5", "v1")
 FAST: dict[str, Any] = {"step_s": 0.008, "sequence_s": 0.0001, "prefill_tokens_per_s": 60_000.0}
 """A small model, for rates of requests that a client must keep up with."""
+SLOW: dict[str, Any] = {"step_s": 0.12, "sequence_s": 0.015, "context_s": 1e-6, "prefill_tokens_per_s": 800.0}
+"""A small model on processors."""
+SPEEDS: dict[str, dict[str, Any]] = {"large model": {}, "small model": FAST, "on processors": SLOW}
 
 
 def point(**parameters: Any) -> Point:
@@ -62,6 +65,38 @@ def capacity(server: Setup, measured: Point) -> float:
     return 32.0 / (32 * (measured.input_len or 0) / one.prefill_tokens_per_s + (measured.output_len or 0) * step)
 
 
+def paced(server: Setup, part: float, **parameters: Any) -> Point:
+    """Return a point at a rate that is a part of what the server can do."""
+    measured = at_rate(1.0, num_prompts=128, **parameters)
+    return replace(measured, request_rate=part * capacity(server, measured))
+
+
+def ramped(server: Setup, prompt: int, answer: int) -> Point:
+    """Return a point at a rising rate, in whole requests per second, that the server keeps up with."""
+    most = int(0.6 * capacity(server, point(input_len=prompt, output_len=answer)))
+    ramp = RampUp.model_validate({"strategy": "linear", "from": max(round(most / 6), 1), "to": most})
+    return point(input_len=prompt, output_len=answer, ramp_up=ramp, max_concurrency=None, num_prompts=128)
+
+
+WORKLOADS: dict[str, Callable[[Setup], Point]] = {
+    "32 at once, 96 in all": lambda _: point(),
+    "8 at once, 80 in all": lambda _: point(max_concurrency=8, num_prompts=80),
+    "16 at once, 160 in all, `range_ratio` 0.5": lambda _: point(
+        max_concurrency=16, num_prompts=160, options={"range_ratio": 0.5}
+    ),
+    "1 at once, 12 in all": lambda _: point(max_concurrency=1, num_prompts=12),
+    "16 at once, 2048/64": lambda _: point(input_len=2048, output_len=64, max_concurrency=16, num_prompts=64),
+    "16 at once, 64/512": lambda _: point(input_len=64, output_len=512, max_concurrency=16, num_prompts=48),
+    "`prefix_len` 128": lambda _: point(max_concurrency=16, num_prompts=64, options={"prefix_len": 128}),
+    "Poisson rate, 50 % of capacity": lambda server: paced(server, 0.5),
+    "Poisson rate, 80 % of capacity": lambda server: paced(server, 0.8),
+    "burstiness 0.3, 50 % of capacity": lambda server: paced(server, 0.5, burstiness=0.3),
+    "rate of 50 % of capacity, limit of 64": lambda server: paced(server, 0.5, max_concurrency=64),
+    "ramp to 60 % of capacity, 32/8": lambda server: ramped(server, 32, 8),
+}
+"""What a server without faults is asked besides the guide's points."""
+
+
 def disturbed(measured: Point, server: Setup = NEW, **trouble: Any) -> Trial:
     """Return one measurement with trouble."""
     return Trial(server, measured, lambda _: Trouble(**trouble))
@@ -92,6 +127,12 @@ def sent_late(strength: float, prompts: int = 200) -> Trial:
     return disturbed(measured, setup("0.32.0", **FAST), send_s=(1.0 + 0.25 * strength) / 40.0)
 
 
+def late_tail(strength: float) -> Trial:
+    """Return requests at a rate of which few are late before the engine has them."""
+    easy = easy_rate(NEW, 192)
+    return disturbed(easy.point, api_s=strength, api_part=0.05)
+
+
 def overloaded(strength: float) -> Trial:
     """Return a rate that the server cannot keep up with."""
     measured = at_rate(1.0, num_prompts=256)
@@ -108,9 +149,7 @@ def easy_rate(server: Setup, prompts: int = 96) -> Trial:
 def easy_ramp() -> Trial:
     """Return a rising rate that the server keeps up with, though its steps become longer as the batch grows."""
     server = setup("0.32.0", **{**FAST, "sequence_s": 0.0006})
-    most = capacity(server, point())
-    ramp = RampUp.model_validate({"strategy": "linear", "from": max(round(0.1 * most), 1), "to": round(0.6 * most)})
-    return Trial(server, point(ramp_up=ramp, max_concurrency=None, num_prompts=200))
+    return Trial(server, ramped(server, 256, 128))
 
 
 def small_cache(part: float) -> Trial:

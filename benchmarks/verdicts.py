@@ -11,9 +11,11 @@ The server is a model whose speeds are assumptions (`tests/simulation/server.py`
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from simulation.cases import CASES, DOUBT, NOTE, NOTHING, UNCHECKED, Case  # noqa: E402 - the server of the tests
 from simulation.faults import SPEEDS, WORKLOADS, batch  # noqa: E402 - the server of the tests
-from simulation.judged import Verdicts, repeat  # noqa: E402 - the server of the tests
+from simulation.judged import Verdicts, take, verdicts_on  # noqa: E402 - the server of the tests
 from simulation.server import Setup, setup  # noqa: E402 - the server of the tests
 
 FOUND = 0.95
@@ -103,22 +105,23 @@ def servers(**speed: float) -> dict[str, tuple[Setup, Setup]]:
 
 
 def clean(sweeps: int, seed: int) -> list[Clean]:
-    """Measure the guide's sweep on clean servers."""
+    """Measure the guide's sweep on clean servers: with most repetitions, of which the first are judged alone, too."""
     points = [batch(size, length) for size in BATCHES for length in LENGTHS]
-    rows = []
-    for name, pair in servers().items():
-        for speculation, server in zip((False, True), pair, strict=True):
-            for scatter in SCATTERS:
-                for repetitions in REPETITIONS:
-                    found = [
-                        verdicts
-                        for number in range(sweeps)
-                        for verdicts in repeat(server, points, repetitions, seed + number, scatter=scatter).values()
-                    ]
-                    ids = Counter(doubt for verdicts in found for doubt in verdicts.doubts)
-                    suspect = sum(bool(verdicts.doubts) for verdicts in found)
-                    rows.append(Clean(name, speculation, repetitions, scatter, len(found), suspect, dict(ids)))
-    return rows
+    found: dict[tuple[str, bool, float, int], list[Verdicts]] = defaultdict(list)
+    kinds = [(name, *each) for name, pair in servers().items() for each in zip((False, True), pair, strict=True)]
+    cells = itertools.product(kinds, SCATTERS, range(sweeps))
+    for count, ((name, speculation, server), scatter, _) in enumerate(cells):
+        records = take(server, points, max(REPETITIONS), seed + count, scatter=scatter)
+        for repetitions in REPETITIONS:
+            first = [record for record in records if record.repetition <= repetitions]
+            found[name, speculation, scatter, repetitions] += verdicts_on(first)
+    return [Clean(*cell[:2], cell[3], cell[2], *_suspects(verdicts)) for cell, verdicts in found.items()]
+
+
+def _suspects(found: Sequence[Verdicts]) -> tuple[int, int, dict[str, int]]:
+    """Return how many points there are, how many of them are doubted, and how many for each reason."""
+    ids = Counter(doubt for verdicts in found for doubt in verdicts.doubts)
+    return len(found), sum(bool(verdicts.doubts) for verdicts in found), dict(ids)
 
 
 def workloads(trials: int, seed: int) -> list[Workload]:
@@ -128,14 +131,11 @@ def workloads(trials: int, seed: int) -> list[Workload]:
         for speed, figures in SPEEDS.items():
             found = [
                 verdicts
-                for pair in servers(**figures).values()
-                for server in pair
+                for server in itertools.chain.from_iterable(servers(**figures).values())
                 for number in range(trials)
-                for verdicts in repeat(server, [measured(server)], 1, seed + number, scatter=0.01).values()
+                for verdicts in verdicts_on(take(server, [measured(server)], 1, seed + number, scatter=0.01))
             ]
-            ids = Counter(doubt for verdicts in found for doubt in verdicts.doubts)
-            suspect = sum(bool(verdicts.doubts) for verdicts in found)
-            rows.append(Workload(name, speed, len(found), suspect, dict(ids)))
+            rows.append(Workload(name, speed, *_suspects(found)))
     return rows
 
 
@@ -153,9 +153,9 @@ def faults(cases: list[Case], trials: int, seed: int) -> list[Found]:
 
 def _judged(case: Case, strength: float, seed: int) -> Verdicts:
     trial = case.trial(strength)
-    (verdicts,) = repeat(
-        trial.setup, [trial.point], trial.repetitions, seed, scatter=trial.scatter, trouble=trial.trouble
-    ).values()
+    (verdicts,) = verdicts_on(
+        take(trial.setup, [trial.point], trial.repetitions, seed, scatter=trial.scatter, trouble=trial.trouble)
+    )
     return verdicts
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -131,7 +131,7 @@ class Verdicts:
         return {reason.id for assessment in self.assessments for reason in assessment.reasons}
 
 
-def repeat(
+def take(
     setup: Setup,
     points: Sequence[Point],
     repetitions: int,
@@ -139,8 +139,8 @@ def repeat(
     *,
     scatter: float = 0.0,
     trouble: Callable[[int], Trouble] = lambda _: Trouble(),
-) -> Mapping[str, Verdicts]:
-    """Take a sweep on one start of a server and judge it; return the verdicts on each point by its id.
+) -> list[MeasurementRecord]:
+    """Take a sweep on one start of a server; return the records in order.
 
     Args:
         setup: Server and client.
@@ -157,18 +157,22 @@ def repeat(
             factor = now.factor * max(chance.gauss(1.0, scatter), 0.1)
             measurement = Measurement(point, number, derive_seed(seed, point.id, number))
             records.append(deployment.measure(measurement, replace(now, factor=factor)))
+    return records
+
+
+def verdicts_on(records: Sequence[MeasurementRecord]) -> list[Verdicts]:
+    """Judge measurements; return the verdicts on each point."""
     found = assess(records)
-    return {
-        point.id: Verdicts(
-            tuple(record for record in records if record.point == point.id),
-            tuple(assessment for (name, _), assessment in found.items() if name == point.id),
+    return [
+        Verdicts(
+            tuple(record for record in records if record.point == point),
+            tuple(assessment for (name, _), assessment in found.items() if name == point),
         )
-        for point in points
-    }
+        for point in dict.fromkeys(record.point for record in records)
+    ]
 
 
 def measure(setup: Setup, point: Point, seed: int, trouble: Trouble | None = None) -> tuple[Played, Verdicts]:
     """Take one measurement on a fresh server; return what was played, and the verdicts on it."""
-    verdicts = repeat(setup, [point], 1, seed, trouble=lambda _: trouble or Trouble())
-    played = play(setup, trouble or Trouble(), point, derive_seed(seed, point.id, 1))
-    return played, verdicts[point.id]
+    (verdicts,) = verdicts_on(take(setup, [point], 1, seed, trouble=lambda _: trouble or Trouble()))
+    return play(setup, trouble or Trouble(), point, derive_seed(seed, point.id, 1)), verdicts

@@ -12,7 +12,7 @@ import pytest
 from samples import a_point
 from simulation.client import Played, play
 from simulation.counters import Tally
-from simulation.judged import measure, repeat
+from simulation.judged import measure, take
 from simulation.result import result_bytes, statistics_ms
 from simulation.server import Foreign, Setup, Slow, Trouble, setup
 
@@ -217,8 +217,8 @@ def test_another_tenant_slows_steps_for_a_time() -> None:
 
 def test_scatter_between_repetitions_is_that_of_their_throughput() -> None:
     point = shaped(num_prompts=32)
-    found = repeat(NEW, [point], 30, 1, scatter=0.05)[point.id]
-    values = [record.metrics.output_throughput or 0.0 for record in found.records if record.metrics]
+    records = take(NEW, [point], 30, 1, scatter=0.05)
+    values = [record.metrics.output_throughput or 0.0 for record in records if record.metrics]
     assert 0.03 < statistics.stdev(values) / statistics.fmean(values) < 0.07
 
 

@@ -36,6 +36,8 @@ class Sent:
     """As the client drew it."""
     planned: float
     """When it was to be sent."""
+    made: float = 0.0
+    """When the client made a task of it: once its event loop had time."""
     started: float = 0.0
     """When it was sent, seconds after the first could be."""
     request: Request | None = None
@@ -248,6 +250,7 @@ class _Run:
                 self.engine.add(who, at)
 
     def _plan(self, item: Sent, at: float) -> None:
+        item.made = max(at, self.client_free) if at else at  # all requests without a rate are made before any is sent
         if self.free:
             self.free -= 1
             self._send(item, at)

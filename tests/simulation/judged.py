@@ -16,7 +16,7 @@ from orchestrator.measuring.driver import ClientRun
 from orchestrator.measuring.judge import begin, judge
 from orchestrator.results.validity import Assessment, assess
 from orchestrator.runs.records import MeasurementRecord
-from orchestrator.vllm.client import Target, client_argv, dialect_of
+from orchestrator.vllm.client import VLLM, Target, client_argv, dialect_of
 from orchestrator.vllm.counters import Load, read_load, read_served, sample_totals
 from orchestrator.workload.point import Measurement, Point
 from orchestrator.workload.seeds import derive_seed
@@ -25,6 +25,7 @@ PRELUDE_S = 3.0
 """What the client does before it measures: it imports and makes prompts, and is busy with that."""
 NODE_CPUS, SERVER_CPUS = 128, 9.0
 """Processors of the node, and how many of them the server and its client keep busy."""
+SCRIPT = "/opt/vllm-benchmarks/benchmark_serving.py"
 TARGET = Target("127.0.0.1", 8000, MODEL, MODEL, trust_remote_code=False)
 
 
@@ -38,8 +39,9 @@ class Deployment:
     def measure(self, measurement: Measurement, trouble: Trouble) -> MeasurementRecord:
         """Take a measurement as a sweep does, and return its record."""
         server, point = self.setup.server, measurement.point
-        dialect = dialect_of("vllm", self.setup.client.version)
-        argv = client_argv("vllm", dialect, TARGET, measurement, "/tmp/orch-bench/job")
+        program = SCRIPT if self.setup.client.form == "script" else VLLM
+        dialect = dialect_of(program, self.setup.client.version)
+        argv = client_argv(program, dialect, TARGET, measurement, "/tmp/orch-bench/job")
         running = begin(measurement, argv).model_copy(update={"warm_before": True})
         before = sample_totals(self.tally.text(server))
         load = read_load(before)

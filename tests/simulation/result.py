@@ -1,221 +1,134 @@
 """The client's result file, in the keys and the order in which each version writes them.
 
-The gaps between chunks are those between the steps of the engine, and many requests share them. So each gap is written
-once as text, and percentiles are taken over gaps with their weights: the same bytes and figures as from one list, in a
-hundredth of the time.
+Sources: the result dictionaries in `benchmarks/benchmark_serving.py` of vLLM 0.8.5, and in `vllm/benchmarks/serve.py` of
+0.8.5 to 0.32.0.
 """
 
 from __future__ import annotations
 
-import bisect
 import json
-import math
 import random
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import accumulate, pairwise
 from typing import Any
 
-from simulation.client import Played, Sent, last_seen
-
-from orchestrator.metrics.values import PERCENTILES
+from simulation.client import Played, Sent
+from simulation.stream import Gaps, Stream, done, once, statistics_ms, stream_of
 
 EPOCH_S = 81_234.5
 """What the client's clock shows when a measurement begins."""
-APART_S = 2e-6
-"""Between two chunks that were read together."""
 WORDS = ("river", "stone", "of", "under", "light", "seven", "walks", "paper", "green", "into", "early", "north", "song")
 MODEL = "/models/simulated"
+ASKED = "model_id tokenizer_id {} num_prompts request_rate burstiness max_concurrency"
+RAMP = "ramp_up_strategy ramp_up_start_rps ramp_up_end_rps"
+COUNTED = "duration completed {} total_input_tokens total_output_tokens request_throughput {} output_throughput"
+DETAILS = "input_lens output_lens ttfts itls"
+STARTS = "latencies start_times queue_times"
+TEXTS = "generated_texts errors"
+MOST = "max_output_tokens_per_s max_concurrent_requests"
+SPECULATION = (
+    "spec_decode_acceptance_rate spec_decode_acceptance_length spec_decode_num_drafts spec_decode_draft_tokens "
+    "spec_decode_accepted_tokens spec_decode_per_position_acceptance_rates"
+)
 
 
-@dataclass(frozen=True)
-class Stream:
-    """One answer as the client sees it."""
+def _keys(*parts: str) -> tuple[str, ...]:
+    return tuple(" ".join(parts).split())
 
-    ttft: float
-    latency: float
-    first_gap: float | None
-    """From the first token to the next step; None where the gaps are listed."""
-    steps: tuple[int, int]
-    """Steps whose gaps follow."""
-    gaps: tuple[float, ...]
-    """All gaps, where they are not those of steps."""
-    tokens: int
+
+FORMS = {
+    "script": _keys(
+        "date backend", ASKED.format(""), COUNTED.format("", "request_goodput:"), "total_token_throughput"
+    ),
+    "0.8": _keys(
+        "date endpoint_type label", ASKED.format("best_of"), COUNTED.format("", "request_goodput:"),
+        "total_token_throughput", DETAILS, TEXTS,
+    ),
+    "0.9": _keys(
+        "date endpoint_type label", ASKED.format(""), RAMP, COUNTED.format("", "request_goodput"),
+        "total_token_throughput", DETAILS, TEXTS,
+    ),
+    "0.11": _keys(
+        "date endpoint_type backend label", ASKED.format(""), RAMP, COUNTED.format("failed", "request_goodput"),
+        "total_token_throughput", DETAILS, TEXTS, MOST,
+    ),
+    "0.32": _keys(
+        "date endpoint_type backend label", ASKED.format(""), RAMP, COUNTED.format("failed", "request_goodput"),
+        "total_token_throughput", DETAILS, STARTS, TEXTS, MOST, "rtfx", SPECULATION,
+    ),
+}  # fmt: skip
+"""The keys of each form before the latencies; those of a ramp or of speculation only where there is one."""
 
 
 def result_bytes(played: Played) -> bytes:
     """Return the result file of a measurement."""
-    streams = [_stream(played, item) for item in played.sent]
-    itls = _Gaps(played)
+    streams = [stream_of(played, item) for item in played.sent]
+    itls = Gaps(played)
     chunks = ["[]" if stream is None else itls.text(stream) for stream in streams]
     data = _result(played, streams, itls)
     text = json.dumps(data)
     return text.replace('"@itls@"', "[" + ", ".join(chunks) + "]").encode()
 
 
-def _stream(played: Played, item: Sent) -> Stream | None:
-    request = item.request
-    if request is None or request.first is None or item.failed:
-        return None
-    engine, trouble, every = played.engine, played.trouble, played.setup.server.stream_interval
-    end, ttft = last_seen(engine, request), request.first_seen - item.started
-    latency = end - item.started
-    held = trouble.buffered_tokens
-    if held != 1 and trouble.buffered_part < 1.0:
-        held = held if item.index * 37 % 100 < 100 * trouble.buffered_part else 1
-    tokens = 1 + round(min(request.steps, _done(played, request.decoded)) * request.per_step)
-    whole = [(begin, min(stop, len(engine.seen))) for begin, stop in request.decoded if begin < len(engine.seen)]
-    if held == 1 and every == 1 and len(whole) <= 1:
-        if not whole:
-            return Stream(ttft, latency, None, (0, 0), (), tokens)
-        begin, stop = whole[0]
-        return Stream(ttft, latency, engine.seen[begin] - request.first_seen, (begin + 1, stop), (), tokens)
-    times = [request.first_seen, *(engine.seen[step] for begin, stop in whole for step in range(begin, stop))]
-    if every > 1:
-        times = [times[0], *times[every:-1:every], times[-1]] if len(times) > 1 else times
-    if held != 1:
-        times = _held_back(times, held)
-        ttft = times[0] - item.started
-    gaps = tuple(later - earlier for earlier, later in pairwise(times))
-    return Stream(ttft, times[-1] - item.started, None, (0, 0), gaps, tokens)
-
-
-def _done(played: Played, decoded: list[tuple[int, int]]) -> int:
-    return sum(max(min(end, len(played.engine.seen)) - begin, 0) for begin, end in decoded)
-
-
-def _held_back(times: list[float], held: int) -> list[float]:
-    """Return when chunks arrive if they are passed on only once so many are there; 0 is all of them."""
-    size = held or len(times)
-    found = []
-    for begin in range(0, len(times), size):
-        group = times[begin : begin + size]
-        found += [group[-1] + APART_S * number for number in range(len(group))]
-    return found
-
-
-class _Gaps:
-    """All gaps of a measurement: as text, and as values with their weights."""
-
-    def __init__(self, played: Played) -> None:
-        seen = played.engine.seen
-        self._between = [0.0, *(later - earlier for earlier, later in pairwise(seen))]
-        self._texts = [repr(gap) for gap in self._between]
-        self._edges = [0] * (len(seen) + 1)
-        self._single: list[float] = []
-
-    def text(self, stream: Stream) -> str:
-        """Write the gaps of a stream, and count them."""
-        if stream.first_gap is None:
-            self._single += stream.gaps
-            return json.dumps(stream.gaps)
-        begin, end = stream.steps
-        self._single.append(stream.first_gap)
-        self._edges[begin] += 1
-        self._edges[end] -= 1
-        return "[" + ", ".join([repr(stream.first_gap), *self._texts[begin:end]]) + "]"
-
-    def weighted(self) -> list[tuple[float, int]]:
-        """Return each gap, in order of its size, and how often it was."""
-        weights = accumulate(self._edges)
-        shared = [(gap, weight) for gap, weight in zip(self._between, weights, strict=False) if weight]
-        return sorted(shared + [(gap, 1) for gap in self._single])
-
-
-def statistics_ms(weighted: Sequence[tuple[float, int]]) -> dict[str, float]:
-    """Return the client's statistics of values in seconds that come so often each; percentiles as numpy takes them."""
-    if not weighted:
-        weighted = [(0.0, 1)]
-    ranks = list(accumulate(weight for _, weight in weighted))
-    count = ranks[-1]
-    mean = math.fsum(value * weight for value, weight in weighted) / count
-    deviation = math.sqrt(math.fsum(weight * (value - mean) ** 2 for value, weight in weighted) / count)
-
-    def at(part: float) -> float:
-        place = (count - 1) * part
-        low = weighted[bisect.bisect_right(ranks, math.floor(place))][0]
-        high = weighted[bisect.bisect_right(ranks, math.ceil(place))][0]
-        return low + (high - low) * (place - math.floor(place))
-
-    found = {"mean": mean, "median": at(0.5), "std": deviation}
-    found.update({f"p{percentile}": at(percentile / 100.0) for percentile in PERCENTILES})
-    return {name: 1000.0 * value for name, value in found.items()}
-
-
-def _once(values: Sequence[float]) -> list[tuple[float, int]]:
-    return [(value, 1) for value in sorted(values)]
-
-
-def _result(played: Played, streams: list[Stream | None], itls: _Gaps) -> dict[str, Any]:
-    point, new = played.point, played.setup.client.reports_starts
+def _result(played: Played, streams: list[Stream | None], itls: Gaps) -> dict[str, Any]:
+    point = played.point
     known = [stream for stream in streams if stream is not None]
-    duration, rate = played.duration_s, point.request_rate
+    duration, form = played.duration_s, played.setup.client.form
     inputs = [_input_len(played, item) for item in played.sent]
     input_tokens = sum(length for length, stream in zip(inputs, streams, strict=True) if stream is not None)
     output_tokens = sum(stream.tokens for stream in known)
-    head = {"backend": "openai"} if new else {}
-    result: dict[str, Any] = {
+    values: dict[str, Any] = {
         "date": "20261124-044237",
-        "endpoint_type": "openai" if new else "openai-comp",
-        **head,
+        "backend": "openai",
+        "endpoint_type": "openai-comp" if form == "0.8" else "openai",
         "label": None,
         "model_id": MODEL,
         "tokenizer_id": MODEL,
-        **({} if new else {"best_of": 1}),
+        "best_of": 1,
         "num_prompts": point.num_prompts,
-        "request_rate": rate,
+        "request_rate": point.request_rate,
         "burstiness": float(point.burstiness),
         "max_concurrency": point.max_concurrency,
-    }
-    if point.ramp_up is not None:
-        ramp = point.ramp_up
-        result |= {
-            "ramp_up_strategy": ramp.strategy,
-            "ramp_up_start_rps": ramp.start,
-            "ramp_up_end_rps": ramp.end,
-        }
-    result |= {"duration": duration, "completed": len(known)}
-    if new:
-        result["failed"] = len(streams) - len(known)
-    result |= {
+        "duration": duration,
+        "completed": len(known),
+        "failed": len(streams) - len(known),
         "total_input_tokens": input_tokens,
         "total_output_tokens": output_tokens,
         "request_throughput": len(known) / duration,
-        "request_goodput" if new else "request_goodput:": None,
+        "request_goodput": None,
+        "request_goodput:": None,
         "output_throughput": output_tokens / duration,
         "total_token_throughput": (input_tokens + output_tokens) / duration,
         "input_lens": inputs,
         "output_lens": [0 if stream is None else stream.tokens for stream in streams],
         "ttfts": [0.0 if stream is None else stream.ttft for stream in streams],
         "itls": "@itls@",
+        "latencies": [0.0 if stream is None else stream.latency for stream in streams],
+        "start_times": [EPOCH_S + item.started for item in played.sent],
+        "queue_times": [item.started - item.made for item in played.sent],
+        "generated_texts": _texts(played, streams),
+        "errors": ["" if stream is not None else "ServerDisconnectedError: Server disconnected" for stream in streams],
+        "max_output_tokens_per_s": _most_chunks(played),
+        "max_concurrent_requests": _most_at_once(played, streams),
+        "rtfx": 0.0,
     }
-    texts = _texts(played, streams)
-    errors = ["" if stream is not None else "ServerDisconnectedError: Server disconnected" for stream in streams]
-    if new:
-        result |= {
-            "latencies": [0.0 if stream is None else stream.latency for stream in streams],
-            "start_times": [EPOCH_S + item.started for item in played.sent],
-            "queue_times": [item.started - item.planned for item in played.sent],
-            "generated_texts": texts,
-            "errors": errors,
-            "max_output_tokens_per_s": _most_chunks(played),
-            "max_concurrent_requests": _most_at_once(played, streams),
-            "rtfx": 0.0,
+    if point.ramp_up is not None:
+        values |= {
+            "ramp_up_strategy": point.ramp_up.strategy,
+            "ramp_up_start_rps": point.ramp_up.start,
+            "ramp_up_end_rps": point.ramp_up.end,
         }
-        if played.setup.server.draft_tokens:
-            result |= _speculation(played)
-    else:
-        result |= {"generated_texts": texts, "errors": errors}
+    if played.setup.server.draft_tokens:
+        values |= _speculation(played)
     tpots = [(stream.latency - stream.ttft) / (stream.tokens - 1) for stream in known if stream.tokens > 1]
-    latencies: dict[str, list[tuple[float, int]]] = {
-        "ttft": _once([stream.ttft for stream in known]),
-        "tpot": _once(tpots),
+    latencies = {
+        "ttft": once([stream.ttft for stream in known]),
+        "tpot": once(tpots),
         "itl": itls.weighted(),
-        "e2el": _once([stream.latency for stream in known]),
+        "e2el": once([stream.latency for stream in known]),
     }
-    for name, values in latencies.items():
-        result |= {f"{statistic}_{name}_ms": value for statistic, value in statistics_ms(values).items()}
+    result = {key: values[key] for key in FORMS[form] if key in values}
+    for name, weighted in latencies.items():
+        result |= {f"{statistic}_{name}_ms": value for statistic, value in statistics_ms(weighted).items()}
     return result
 
 
@@ -257,9 +170,9 @@ def _most_at_once(played: Played, streams: list[Stream | None]) -> int:
 
 def _speculation(played: Played) -> dict[str, Any]:
     """Return what the client makes of the server's counters."""
-    drafts = sum(_done(played, item.request.decoded) for item in played.sent if item.request is not None)
+    drafts = sum(done(played, item.request.decoded) for item in played.sent if item.request is not None)
     made = sum(
-        _done(played, item.request.decoded) * item.request.per_step for item in played.sent if item.request is not None
+        done(played, item.request.decoded) * item.request.per_step for item in played.sent if item.request is not None
     )
     drafted = drafts * played.setup.server.draft_tokens
     accepted = round(made) - drafts

@@ -138,22 +138,23 @@ class Client:
     """It sends the first request once beforehand, as all do before 0.11.1."""
     rescales: bool = True
     """It stretches the times at which requests are sent so that the last one is sent on time (about 0.10 on)."""
-    reports_starts: bool = True
-    """It writes when requests were started (0.15 on) and how long they waited for the concurrency limit (0.30 on)."""
+    form: Literal["script", "0.8", "0.9", "0.11", "0.32"] = "0.32"
+    """The keys of its result. Only the newest says when requests were started (0.15 on), and how long they waited for
+    the concurrency limit (0.30 on)."""
     reuses_connections: bool = True
     corrects_prompts: bool = True
     """It reports prompts as long as the server says (0.24 on)."""
 
 
-CLIENT_0_8_5 = Client(
-    "0.8.5",
-    tests_first=True,
-    rescales=False,
-    reports_starts=False,
-    reuses_connections=False,
-    corrects_prompts=False,
-)
-CLIENT_0_32 = Client()
+_OLD = Client("0.8.5", tests_first=True, rescales=False, reuses_connections=False, corrects_prompts=False)
+CLIENTS = {
+    "0.8.5": replace(_OLD, form="0.8"),
+    "0.9.2": replace(_OLD, version="0.9.2", form="0.9"),
+    "0.14.1": Client("0.14.1", form="0.11", corrects_prompts=False),
+    "0.32.0": Client(),
+    "script": replace(_OLD, form="script"),
+}
+"""The clients of versions, and the script of 0.8.5, which says nothing about single requests."""
 
 
 @dataclass(frozen=True)
@@ -161,11 +162,11 @@ class Setup:
     """A server and the client that measures it."""
 
     server: Server = field(default_factory=Server)
-    client: Client = CLIENT_0_32
+    client: Client = CLIENTS["0.32.0"]
 
 
-def setup(version: str, engine: Literal["v0", "v1"] = "v1", **server: Any) -> Setup:
-    """Return the server and the client of one version: 0.8.5 with either engine, or 0.32.0."""
-    old = version.startswith("0.8")
-    plain = Server(version, engine, prefix_caching=engine == "v1", prompt_growth=0.024 if old else 0.0)
-    return Setup(replace(plain, **server), CLIENT_0_8_5 if old else CLIENT_0_32)
+def setup(version: str, engine: Literal["v0", "v1"] = "v1", client: str = "", **server: Any) -> Setup:
+    """Return the server of one version, with either engine if it is 0.8, and the client of that version or another."""
+    grown = 0.024 if CLIENTS[client or version].version.startswith("0.8") else 0.0
+    plain = Server(version, engine, prefix_caching=engine == "v1", prompt_growth=grown)
+    return Setup(replace(plain, **server), CLIENTS[client or version])

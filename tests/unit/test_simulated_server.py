@@ -13,8 +13,9 @@ from samples import a_point
 from simulation.client import Played, play
 from simulation.counters import Tally
 from simulation.judged import measure, take
-from simulation.result import result_bytes, statistics_ms
+from simulation.result import result_bytes
 from simulation.server import Foreign, Setup, Slow, Trouble, setup
+from simulation.stream import statistics_ms
 
 from orchestrator.results.validity import Verdict
 from orchestrator.vllm.counters import Served, read_served, sample_totals
@@ -86,8 +87,17 @@ def test_tokens_are_neither_lost_nor_found(server: Setup) -> None:
     assert statistics.fmean(ttft + sum(gaps) for ttft, gaps in spans) * 1000.0 == pytest.approx(found["mean_e2el_ms"])
 
 
-@pytest.mark.parametrize(("server", "real"), [(OLD_V1, "0.8.5/result-bench"), (NEW, "0.32.0/result-detailed")])
-def test_results_have_the_keys_the_order_and_the_types_of_real_ones(server: Setup, real: str) -> None:
+FORMS = {
+    "0.8.5/result-script": setup("0.8.5", client="script"),
+    "0.8.5/result-bench": OLD_V1,
+    "0.9.2/result-bench": setup("0.9.2"),
+    "0.14.1/result-bench": setup("0.14.1"),
+    "0.32.0/result-detailed": NEW,
+}
+
+
+@pytest.mark.parametrize(("real", "server"), FORMS.items())
+def test_results_have_the_keys_the_order_and_the_types_of_real_ones(real: str, server: Setup) -> None:
     known: dict[str, Any] = json.loads((FIXTURES / f"{real}.json").read_bytes())
     limit = known["max_concurrency"]
     found = written(play(server, Trouble(), shaped(num_prompts=8, max_concurrency=limit), 1))

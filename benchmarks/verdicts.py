@@ -5,7 +5,7 @@ that are SUSPECT. Then each fault of `tests/simulation/cases.py`: the share of t
 doubts beside it. Everything is seeded.
 The server is a model whose speeds are assumptions (`tests/simulation/server.py`); the judging code is the real one.
 
-    python benchmarks/verdicts.py [--trials 20] [--sweeps 5] [--seed 1] [--only TEXT] [--json]
+    python benchmarks/verdicts.py [--trials 20] [--sweeps 5] [--seed 1] [--only TEXT] [--json] [--write docs/metrics.md]
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ FOUND = 0.95
 """Share of trials in which a fault of full strength, or double, is to be named."""
 WRONG = 0.02
 """Share of trials, and of points of a clean sweep, in which a doubt may be wrong."""
+BEGIN = "<!-- Written by `python benchmarks/verdicts.py --write docs/metrics.md` as far as the next comment. -->"
+END = "<!-- As far as here. -->"
 BATCHES = (2, 4, 6, 8, 10, 16, 20, 24, 32, 64)
 LENGTHS = (512, 1024)
 REPETITIONS = (1, 3, 5)
@@ -167,11 +169,10 @@ def _count(row: Found, case: Case, verdicts: Verdicts) -> None:
     row.with_wrong += bool(wrong)
 
 
-def print_clean(rows: list[Clean]) -> None:
-    """Print the clean sweeps as a table of Markdown."""
+def clean_lines(rows: list[Clean]) -> list[str]:
+    """Return the clean sweeps as a table of Markdown."""
     heads = [f"{scatter:.0%}, {repetitions}×" for scatter in SCATTERS for repetitions in REPETITIONS]
-    print(f"| server | {' | '.join(heads)} | doubts |")
-    print(f"|---|{'---|' * len(heads)}---|")
+    lines = [f"| server | {' | '.join(heads)} | doubts |", f"|---|{'---|' * len(heads)}---|"]
     for name in servers():
         for speculation in (False, True):
             own = [row for row in rows if (row.server, row.speculation) == (name, speculation)]
@@ -180,13 +181,13 @@ def print_clean(rows: list[Clean]) -> None:
             for row in own:
                 ids.update(row.ids)
             said = ", ".join(f"`{name}`" for name, _ in ids.most_common())
-            print(f"| {name}{', speculation' if speculation else ''} | {' | '.join(shares)} | {said} |")
+            lines.append(f"| {name}{', speculation' if speculation else ''} | {' | '.join(shares)} | {said} |")
+    return lines
 
 
-def print_workloads(rows: list[Workload]) -> None:
-    """Print the other workloads as a table of Markdown."""
-    print(f"| workload | {' | '.join(SPEEDS)} | doubts |")
-    print(f"|---|{'---|' * len(SPEEDS)}---|")
+def workload_lines(rows: list[Workload]) -> list[str]:
+    """Return the other workloads as a table of Markdown."""
+    lines = [f"| workload | {' | '.join(SPEEDS)} | doubts |", f"|---|{'---|' * len(SPEEDS)}---|"]
     for name in WORKLOADS:
         own = [row for row in rows if row.workload == name]
         shares = [f"{row.suspect / row.points:.0%}{'' if row.good else ' !'}" for row in own]
@@ -194,13 +195,13 @@ def print_workloads(rows: list[Workload]) -> None:
         for row in own:
             ids.update(row.ids)
         said = ", ".join(f"`{each}`" for each, _ in ids.most_common())
-        print(f"| {name} | {' | '.join(shares)} | {said} |")
+        lines.append(f"| {name} | {' | '.join(shares)} | {said} |")
+    return lines
 
 
-def print_faults(rows: list[Found]) -> None:
-    """Print the cases as a table of Markdown."""
-    print("| case | due | half | full | double | wrong beside it |")
-    print("|---|---|---|---|---|---|")
+def fault_lines(rows: list[Found]) -> list[str]:
+    """Return the cases as a table of Markdown."""
+    lines = ["| case | due | half | full | double | wrong beside it |", "|---|---|---|---|---|---|"]
     for name in dict.fromkeys(row.case for row in rows):
         own = {row.strength: row for row in rows if row.case == name}
         row = own[1.0]
@@ -214,7 +215,44 @@ def print_faults(rows: list[Found]) -> None:
         trials = sum(cell.trials for cell in own.values())
         beside = ", ".join(f"`{each}` {count / trials:.0%}" for each, count in wrong.most_common())
         mark = "" if all(cell.good for cell in own.values()) else " !"
-        print(f"| {name}{mark} | {due} | {' | '.join(shares)} | {beside} |")
+        lines.append(f"| {name}{mark} | {due} | {' | '.join(shares)} | {beside} |")
+    return lines
+
+
+def report(asked: argparse.Namespace, tables: dict[str, list[Any]]) -> list[str]:
+    """Return everything as Markdown."""
+    lines = []
+    if tables["clean"]:
+        lines += [
+            "The guide's sweep without faults: points that are SUSPECT, by scatter and number of repetitions.",
+            "",
+            *clean_lines(tables["clean"]),
+            "",
+            "Other workloads without faults: points that are SUSPECT, over all these servers.",
+            "",
+            *workload_lines(tables["workloads"]),
+            "",
+        ]
+    return [
+        *lines,
+        "Faults: trials in which they are named, at half the strength that they are named after, at it, and at double.",
+        "",
+        *fault_lines(tables["cases"]),
+        "",
+        (
+            f"`!` marks more than {WRONG:.0%} wrong, or less than {FOUND:.0%} found at full or double strength. "
+            f"{20 * asked.sweeps} points a cell of the sweep, {asked.trials} trials of each fault."
+        ),
+    ]
+
+
+def write(path: Path, lines: list[str]) -> None:
+    """Put lines between the marks of a page; raise ValueError for a page without them."""
+    before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{path} has no mark {BEGIN!r} with {END!r} after it")
+    path.write_text("\n".join([before + begin, "", *lines, "", end + after]), encoding="utf-8")
 
 
 def main() -> int:
@@ -223,24 +261,21 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=20, help="of each case at each strength")
     parser.add_argument("--sweeps", type=int, default=5, help="of 20 points, in each cell")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", default="", help="cases whose name holds this; without the sweeps")
+    parser.add_argument("--only", default="", help="cases whose name holds this; nothing without faults")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--write", type=Path, help="page whose tables are to be written anew")
     asked = parser.parse_args()
-    sweeps = [] if asked.only else clean(asked.sweeps, asked.seed)
-    others = [] if asked.only else workloads(max(asked.trials // 4, 1), asked.seed)
-    found = faults([case for case in CASES if asked.only in case.name], asked.trials, asked.seed)
-    tables: dict[str, list[Any]] = {"clean": sweeps, "workloads": others, "cases": found}
+    tables: dict[str, list[Any]] = {
+        "clean": [] if asked.only else clean(asked.sweeps, asked.seed),
+        "workloads": [] if asked.only else workloads(max(asked.trials // 4, 1), asked.seed),
+        "cases": faults([case for case in CASES if asked.only in case.name], asked.trials, asked.seed),
+    }
     if asked.json:
         print(json.dumps({name: [asdict(row) for row in rows] for name, rows in tables.items()}, indent=2))
     else:
-        if sweeps:
-            print("The guide's sweep without faults: points SUSPECT, by scatter and repetitions\n")
-            print_clean(sweeps)
-            print("\nOther workloads without faults: points SUSPECT, over all versions, with and without speculation\n")
-            print_workloads(others)
-            print(f"\nFaults: trials in which they are named ({asked.trials} of each)\n")
-        print_faults(found)
-        print(f"\n`!`: more than {WRONG:.0%} wrong, or less than {FOUND:.0%} found at full or double strength.")
+        print("\n".join(report(asked, tables)))
+    if asked.write:
+        write(asked.write, report(asked, tables))
     return 0 if all(row.good for rows in tables.values() for row in rows) else 1
 
 

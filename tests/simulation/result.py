@@ -1,7 +1,7 @@
 """The client's result file, in the keys and the order in which each version writes them.
 
-Sources: the result dictionaries in `benchmarks/benchmark_serving.py` of vLLM 0.8.5, and in `vllm/benchmarks/serve.py` of
-0.8.5 to 0.32.0.
+Sources: the result dictionaries in `benchmarks/benchmark_serving.py` of vLLM 0.8.5, and in its
+`vllm/benchmarks/serve.py` of 0.8.5 to 0.32.0.
 """
 
 from __future__ import annotations

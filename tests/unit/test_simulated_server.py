@@ -50,7 +50,7 @@ def served(played: Played) -> Served:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_clean_measurement_is_valid(server: Setup, seed: int) -> None:
     _, verdicts = measure(server, shaped(), seed)
-    assert verdicts.ids == set()
+    assert verdicts.doubts == set()
     assert verdicts.assessments[0].verdict is Verdict.VALID
 
 

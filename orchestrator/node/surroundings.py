@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from orchestrator.accelerators import node_addresses, node_cards, node_makers
+from orchestrator.accelerators import node_cards, node_makers
+from orchestrator.accelerators.addresses import node_addresses
 from orchestrator.node.node import Node
 from orchestrator.plan.claims import Held, Surroundings, holding
 from orchestrator.profile.schema.profile import Profile

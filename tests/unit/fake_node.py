@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from orchestrator.accelerators import node_addresses, node_cards, node_makers
+from orchestrator.accelerators import node_cards, node_makers
+from orchestrator.accelerators.addresses import node_addresses
 from orchestrator.plan.claims import Surroundings
 
 if TYPE_CHECKING:

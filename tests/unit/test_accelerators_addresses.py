@@ -1,4 +1,4 @@
-"""On its node a card is one PCI address, whichever way it is named; what is not certain stays a name."""
+"""Promise E2: On its node a card is one PCI address, whichever way it is named; what is not certain stays a name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import yaml
 from fake_node import AMD, HYGON, NVIDIA, FakeNode, nvidia_node, rocm_node
 from samples import a_profile
 
-from orchestrator.accelerators import ALL, collide, node_addresses
+from orchestrator.accelerators import ALL, collide
+from orchestrator.accelerators.addresses import node_addresses
 from orchestrator.plan.claims import Surroundings, holding
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Every call to the engine ends by a deadline of its own, whatever other threads ask meanwhile."""
+"""Promise T5: Every call to the engine ends by a deadline of its own, whatever other threads ask meanwhile."""
 
 from __future__ import annotations
 

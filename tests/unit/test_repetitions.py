@@ -19,7 +19,7 @@ from orchestrator.profile.schema.precision import Precision
 from orchestrator.report.remarks import missed_objectives, remarks
 from orchestrator.report.repeated import repeated
 from orchestrator.results.statistics import mean_interval, t_quantile
-from orchestrator.runs.records import MeasurementRecord, RunState
+from orchestrator.runs.format.records import MeasurementRecord, RunState
 from orchestrator.vllm.result import read_metrics
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def test_the_mean_of_a_percentile_of_too_few_requests_is_marked(tmp_path: Path) 
     for requests in (661, 662):
         for number in (1, 2):
             metrics = read_metrics(result_bytes(completed=requests))
-            run.write_record(record(profile.bench, 0, number, 1.0).model_copy(update={"metrics": metrics}))
+            run.write_record(record(profile.bench, 0, number, 1.0, metrics=metrics))
         (only,) = repeated(run)
         shown[requests] = (only.line().partition(" ±")[0], only.as_data()["thin"])
     assert shown == {

@@ -177,6 +177,7 @@ CASES = (
         DOUBT,
         ("node-busy",),
         lambda s: disturbed(point(), node_load=min(0.5 * s, 0.95)),
+        beside=("not-steady", "stalled"),
     ),
     Case(
         "devices in use by others for 40 % of the time",

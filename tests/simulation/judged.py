@@ -15,7 +15,7 @@ from simulation.server import Setup, Trouble
 from orchestrator.measuring.driver import ClientRun
 from orchestrator.measuring.judge import begin, judge
 from orchestrator.results.validity import Assessment, assess
-from orchestrator.runs.records import MeasurementRecord
+from orchestrator.runs.format.records import MeasurementRecord
 from orchestrator.vllm.client import VLLM, Target, client_argv, dialect_of
 from orchestrator.vllm.counters import Load, read_load, read_served, sample_totals
 from orchestrator.workload.point import Measurement, Point

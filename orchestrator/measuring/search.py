@@ -14,7 +14,7 @@ from orchestrator.errors import BenchmarkFailed, Interrupted, OrchError, OutputE
 from orchestrator.events import Event, Listener
 from orchestrator.files import write_atomic
 from orchestrator.measuring.capacity import CapacitySearch
-from orchestrator.measuring.found import Found, Tried, is_overload
+from orchestrator.measuring.found import Found, Tried, is_overload, judged
 from orchestrator.measuring.measure import Sweep
 from orchestrator.measuring.search_plan import SearchPlan, point_at
 from orchestrator.metrics.objectives import missed
@@ -127,12 +127,13 @@ def _keep(found: Found, directory: RunDirectory) -> None:
 
 
 def _judged(load: int, record: MeasurementRecord, plan: SearchPlan) -> Tried:
-    if record.state is not RunState.DONE or record.metrics is None:
+    figures = judged(record)
+    if record.state is not RunState.DONE or figures is None:
         return Tried(load, sustained=False, reasons=record.reasons or ("not measured",), record=record)
     assessed = assess([record])[record.point, record.repetition]
     above = [objective for objective in plan.objectives if not objective.from_below]
     below = [objective for objective in plan.objectives if objective.from_below]
-    too_much = missed(above, record.metrics, assessed.thin)
+    too_much = missed(above, figures, assessed.thin)
     too_much += [reason.text for reason in assessed.reasons if is_overload(reason, plan)]
-    too_little = missed(below, record.metrics, assessed.thin)
+    too_little = missed(below, figures, assessed.thin)
     return Tried(load, sustained=not too_much, reasons=(*too_much, *too_little), record=record)

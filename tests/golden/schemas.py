@@ -163,6 +163,11 @@ RUN: dict[str, Schema] = {
     "guide": listed(closed(**dict.fromkeys(GUIDE_COLUMNS, CELL))),
     "repeated": listed(REPEATED),
 }
+LATER_FOUND: dict[str, Schema] = {
+    "repeats": none_or(closed(load=WHOLE, n=WHOLE, met=WHOLE, at_least=none_or(NUMBER), confidence=NUMBER)),
+    "values": mapping(closed(n=WHOLE, mean=NUMBER, half_width=none_or(NUMBER))),
+}
+"""What a search that came to an end under an earlier version does not say."""
 FOUND: dict[str, Schema] = {
     "over": {"enum": ["concurrency", "request-rate"]},
     "objectives": listed(TEXT),
@@ -207,7 +212,7 @@ FAULT = closed(file=TEXT, line=WHOLE, column=WHOLE, key=TEXT, problem=TEXT)
 FILES: dict[str, Schema] = {
     "manifest": of_model(Manifest),
     "record": with_parameters(of_model(MeasurementRecord)),
-    "search": closed(**FOUND),
+    "search": closed(LATER_FOUND, **FOUND),
     "deployment": of_model(Record),
 }
 """Files: manifest.json, record.json and search.json of a run; record.json of a deployment's folder."""
@@ -260,10 +265,12 @@ KINDS: dict[str, Schema] = {
     ),
     "run": closed(**RUN),
     "study": closed(study=TEXT, varied=listed(TEXT), runs=listed(closed(**RUN))),
-    "search": closed(**FOUND),
+    "search": closed(LATER_FOUND, **FOUND),
     "search-study": closed(
         study=TEXT,
-        variants=listed(closed(run=TEXT, varied=VARIED, state=STATE, reason=TEXT, found=none_or(closed(**FOUND)))),
+        variants=listed(
+            closed(run=TEXT, varied=VARIED, state=STATE, reason=TEXT, found=none_or(closed(LATER_FOUND, **FOUND)))
+        ),
     ),
     "deployment": closed(name=TEXT, url=TEXT, vllm_version=none_or(TEXT), state={"const": "healthy"}),
     "down": closed(ended=listed(TEXT)),

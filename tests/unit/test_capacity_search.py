@@ -69,15 +69,17 @@ def test_it_finds_the_highest_load_and_keeps_every_measurement(tmp_path: Path, c
     found = run_search(going.sweep, going.bench, a_plan(repetitions=2), hear)
     going.sweep.close()
     assert found.search.capacity() == 10
-    assert [item.load for item in found.tried] == [1, 2, 4, 8, 16, 12, 10, 11, 10, 11]
+    assert [item.load for item in found.tried] == [1, 2, 4, 8, 16, 12, 10, 11, 10, 11, 10, 11]
     assert told == list(found.tried)
     assert told[4].reasons == ("mean_ttft_ms<52 is missed: 80",)
     records = going.directory.records()
-    assert [(record.state, record.repetition) for record in records[-2:]] == [(RunState.DONE, 2)] * 2
+    assert [(record.state, record.repetition) for record in records[-2:]] == [(RunState.DONE, 3)] * 2
     assert len(records) == len(found.tried)
     assert len({record.seed for record in records}) == len(records)
     assert json.loads((going.directory.path / FILE).read_bytes()) == found.as_data()
     assert found.as_data()["statement"].startswith("the highest concurrency that meets the objectives is 10")
+    assert found.as_data()["repeats"] == {"load": 10, "n": 2, "met": 2, "at_least": 0.2, "confidence": 0.95}
+    assert found.as_data()["values"] == {"mean_ttft_ms": {"n": 2, "mean": 50.0, "half_width": 0.0}}
 
 
 def test_a_measurement_that_fails_is_not_met(tmp_path: Path, container: LocalContainer) -> None:
@@ -87,7 +89,7 @@ def test_a_measurement_that_fails_is_not_met(tmp_path: Path, container: LocalCon
     going.sweep.close()
     assert (found.search.capacity(), found.search.limit()) == (None, 1)
     assert found.tried[0].reasons == ("1 of 128 output tokens",)
-    assert found.doubts() == ["1 of 1 measurements at concurrency 1 is INVALID (incomplete)"]
+    assert found.doubts() == ["2 of 2 measurements at concurrency 1 are INVALID (incomplete)"]
 
 
 def test_what_speaks_against_the_measurements_at_the_boundary_is_said(
@@ -97,11 +99,11 @@ def test_what_speaks_against_the_measurements_at_the_boundary_is_said(
     going.directory.update(measurements=())
     found = run_search(going.sweep, going.bench, a_plan(highest=4), unheard)
     going.sweep.close()
-    assert [found.verdict(item) for item in found.tried] == [Verdict.SUSPECT] * 3
-    assert found.doubts()[0].startswith("1 of 1 measurements at concurrency 4 is SUSPECT (")
+    assert [found.verdict(item) for item in found.tried] == [Verdict.SUSPECT] * 4
+    assert found.doubts()[0].startswith("2 of 2 measurements at concurrency 4 are SUSPECT (")
     assert "too-short" in found.doubts()[0]
     assert found.as_data()["statement"].endswith(f"; but {found.doubts()[0]}")
-    assert [tried["verdict"] for tried in found.as_data()["tried"]] == ["SUSPECT"] * 3
+    assert [tried["verdict"] for tried in found.as_data()["tried"]] == ["SUSPECT"] * 4
 
 
 @pytest.mark.parametrize(("over", "concurrency", "rate"), [("concurrency", 6, "inf"), ("request-rate", None, 6.0)])
@@ -172,7 +174,11 @@ def test_a_percentile_of_too_few_requests_is_said_to_be_one() -> None:
 @pytest.mark.parametrize(
     ("at_four", "capacity", "said"),
     [
-        ((True, True, True), 4, "the highest concurrency that meets the objectives is 4: met in 3 of 3"),
+        (
+            (True, True, True),
+            4,
+            "that meets the objectives is 4: met in 2 of 2 at concurrency 4 (mean_ttft_ms 1.5 ± 0)",
+        ),
         ((True, False, True), 4, "; but 1 of 3 there miss the others (too little)"),
         (
             (False, False, True),
@@ -182,7 +188,7 @@ def test_a_percentile_of_too_few_requests_is_said_to_be_one() -> None:
     ],
 )
 def test_what_bounds_from_below_is_counted_by_itself(at_four: tuple[bool, ...], capacity: int, said: str) -> None:
-    search = CapacitySearch(2, 4, 3)
+    search = CapacitySearch(2, 4, 2)
     tried = []
     for load, met in ((2, True), *((4, each) for each in at_four)):
         search.tell(load, met=True)
@@ -220,7 +226,7 @@ def test_what_was_found_before_the_server_died_for_good_is_kept_and_told(
     assert [item.load for item in found.tried] == [1, 2, 4, 8, 16, 32, 64, 128, 96]
     assert (found.search.capacity(), found.search.limit(), going.server.restarts) == (64, 96, 1)
     statement = found.statement()
-    assert statement.startswith("the highest concurrency known to meet the objectives is 64: met in 1 of 1")
+    assert statement.startswith("the highest concurrency known to meet the objectives is 64: met in the one")
     assert "; but the search was cut short: the server was killed for its memory; 1 of 1" in statement
     assert json.loads((going.directory.path / FILE).read_bytes()) == found.as_data()
     assert found.as_data()["cut_short"] == "the server was killed for its memory"
@@ -253,7 +259,7 @@ def test_a_client_that_never_ran_proves_nothing_of_any_load(tmp_path: Path, cont
     with pytest.raises(BenchmarkFailed, match=r"^no client came to an end: ") as caught:
         run_search(going.sweep, going.bench, a_plan(), cut_short(told))
     going.sweep.close()
-    assert str(going.directory.client_log(told[0].tried[0].record)) in caught.value.hint
+    assert str(going.directory.client_log(told[0].tried[-1].record)) in caught.value.hint
     assert told[0].statement().startswith("nothing was measured; the search was cut short: no client came to an end: ")
 
 

@@ -18,7 +18,8 @@ from orchestrator.profile.reading.load import load_profile
 from orchestrator.profile.schema.precision import Precision
 from orchestrator.report.remarks import missed_objectives, remarks
 from orchestrator.report.repeated import repeated
-from orchestrator.results.statistics import mean_interval, t_quantile
+from orchestrator.results.distributions import t_quantile
+from orchestrator.results.statistics import mean_interval
 from orchestrator.runs.records import MeasurementRecord, RunState
 from orchestrator.vllm.result import read_metrics
 

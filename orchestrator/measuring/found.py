@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.measuring.capacity import CONFIDENCE, CapacitySearch
-from orchestrator.measuring.search_plan import RATE, SearchPlan
+from orchestrator.measuring.search_plan import CONCURRENCY, RATE, USUAL_PROMPTS, SearchPlan
 from orchestrator.metrics.objectives import is_thin, metric_value
 from orchestrator.metrics.values import Metrics
 from orchestrator.results.statistics import mean_interval
@@ -122,7 +122,18 @@ class Found:
 
     def doubts(self) -> list[str]:
         """Return a phrase for each kind of doubt about the measurements on both sides of the boundary."""
-        return [*self._doubts_of_verdicts(), *self._doubts_of_percentiles()]
+        return [*self._doubts_of_verdicts(), *self._doubts_of_percentiles(), *self._doubts_of_load()]
+
+    def _doubts_of_load(self) -> list[str]:
+        """Return a phrase for what makes the load come in waves, which the figures of a steady load need not share."""
+        plan = self.plan
+        lines = [f"requests had one length and stayed in step, because {plan.in_step}"] if plan.in_step else []
+        if plan.over == CONCURRENCY and plan.prompts_per_step < USUAL_PROMPTS:
+            lines.append(
+                f"{plan.prompts_per_step:g} requests for each in flight let ramp-up and tail weigh; {USUAL_PROMPTS} or "
+                "more are usual"
+            )
+        return lines
 
     def _sides(self) -> list[list[Tried]]:
         loads = (self.search.capacity(), self.search.limit())
@@ -204,6 +215,7 @@ class Found:
             "over": self.plan.over,
             "objectives": [str(objective) for objective in self.plan.objectives],
             "prompts_per_step": self.plan.prompts_per_step,
+            "range_ratio": self.plan.range_ratio,
             "capacity": self.capacity(),
             "limit": self.search.limit(),
             "goodput": self.goodput(),

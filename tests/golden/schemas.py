@@ -164,6 +164,7 @@ RUN: dict[str, Schema] = {
     "repeated": listed(REPEATED),
 }
 LATER_FOUND: dict[str, Schema] = {
+    "range_ratio": NUMBER,
     "repeats": none_or(closed(load=WHOLE, n=WHOLE, met=WHOLE, at_least=none_or(NUMBER), confidence=NUMBER)),
     "values": mapping(closed(n=WHOLE, mean=NUMBER, half_width=none_or(NUMBER))),
 }

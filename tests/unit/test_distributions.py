@@ -26,12 +26,12 @@ def test_the_binomial_distribution_is_the_sum_of_its_terms(n: int, chance: float
         (2.5, 0.95, 3.5747),
         (4, 0.90, 2.13185),
         (10, 0.999, 4.5869),
-        (1e6, 0.95, 1.959966),
+        (1e6, 0.95, 1.9599664),
     ],
 )
 def test_student_s_quantiles_are_those_of_the_tables(freedom: float, confidence: float, tabulated: float) -> None:
     assert t_quantile(freedom, confidence) == pytest.approx(tabulated, rel=2e-5)
-    assert within_t(t_quantile(freedom, confidence), freedom) == pytest.approx(confidence, abs=1e-12)
+    assert within_t(t_quantile(freedom, confidence), freedom) == pytest.approx(confidence, abs=1e-10)
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_a_rate_has_as_many_requests_as_arrive_in_a_step(tmp_path: Path, step_s:
 
 
 def test_a_concurrency_has_as_many_requests_for_each_in_flight_as_the_profile_says() -> None:
-    assert prompts_per_step(BENCH, CONCURRENCY, None) == 4
+    assert prompts_per_step(BENCH, CONCURRENCY, None) == 10
     fixed = a_bench(num_prompts=None, prompts_per_concurrency=7, concurrency=[2])
     assert prompts_per_step(fixed, CONCURRENCY, None) == 7
     assert prompts_per_step(fixed, RATE, None) == RATE_STEP_S

@@ -146,6 +146,7 @@ ROW: Schema = {
 }
 """A row of the wide table; further percentiles, and the keys that varied, beside what each has."""
 REPEATED = closed(
+    {"suspect": WHOLE, "left_out": WHOLE, "trend": none_or(NUMBER)},
     point=TEXT,
     label=TEXT,
     metric=TEXT,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from orchestrator.errors import UsageError
 from orchestrator.measuring.found import Found
+from orchestrator.report.remarks import decided_objectives
 from orchestrator.report.repeated import repeated
 from orchestrator.report.table import guide_rows, wide_rows
 from orchestrator.runs.directory import RunDirectory, settle
@@ -20,6 +21,7 @@ def run_data(directory: RunDirectory) -> dict[str, object]:
         "manifest": directory.manifest().model_dump(mode="json", exclude={"done"}),
         "results": rows,
         "guide": guide_rows(rows),
+        "objectives": [item.as_data() for item in decided_objectives(directory)],
         "repeated": [point.as_data() for point in repeated(directory)],
     }
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from orchestrator.metrics.objectives import known_objectives, missed
+from orchestrator.metrics.objectives import known_objectives
 from orchestrator.report.thin import LEGEND
-from orchestrator.results.validity import assess, thin_percentiles
+from orchestrator.results.decided import Decided, Decision, decided
+from orchestrator.results.validity import assess
 from orchestrator.runs.directory import RunDirectory
 from orchestrator.runs.records import Manifest, RunState
 
@@ -53,11 +54,16 @@ def doubts(directory: RunDirectory) -> list[str]:
 
 
 def missed_objectives(directory: RunDirectory) -> list[str]:
-    """Return a line for each objective of the profile that a measurement does not keep to."""
-    objectives, _ = known_objectives(directory.profile().objectives)
+    """Return a line for each point and objective of the profile that is missed, or of which that cannot be told."""
     return [
-        f"MISSED: {record.label}, repetition {record.repetition}: {phrase}"
-        for record in (directory.records() if objectives else [])
-        if record.metrics is not None
-        for phrase in missed(objectives, record.metrics, thin_percentiles(record.metrics.completed, record.metrics))
+        f"{item.decision.value.upper()}: {item.label}: {item.text()}"
+        for item in decided_objectives(directory)
+        if item.decision is not Decision.MET
     ]
+
+
+def decided_objectives(directory: RunDirectory) -> list[Decided]:
+    """Return what is decided of each point and objective of the profile that this version knows."""
+    profile = directory.profile()
+    objectives, _ = known_objectives(profile.objectives)
+    return decided(objectives, profile.bench, directory.records() if objectives else [])

@@ -15,6 +15,7 @@ from orchestrator.deployment.folder import Record
 from orchestrator.metrics.catalogue import CATALOGUE, LATENCIES
 from orchestrator.profile.docs.jsonschema import DIALECT
 from orchestrator.report.table import GUIDE_COLUMNS
+from orchestrator.results.decided import Decision
 from orchestrator.results.validity import Verdict
 from orchestrator.runs.records import Manifest, MeasurementRecord
 
@@ -164,6 +165,20 @@ RUN: dict[str, Schema] = {
     "guide": listed(closed(**dict.fromkeys(GUIDE_COLUMNS, CELL))),
     "repeated": listed(REPEATED),
 }
+LATER_RUN: dict[str, Schema] = {
+    "objectives": listed(
+        closed(
+            objective=TEXT,
+            point=TEXT,
+            decision={"enum": [decision.value for decision in Decision]},
+            repetitions=WHOLE,
+            mean=none_or(NUMBER),
+            half_width=none_or(NUMBER),
+            mean_keeps=TRUTH,
+        )
+    ),
+}
+"""What earlier versions did not say of a run."""
 LATER_FOUND: dict[str, Schema] = {
     "range_ratio": NUMBER,
     "repeats": none_or(closed(load=WHOLE, n=WHOLE, met=WHOLE, at_least=none_or(NUMBER), confidence=NUMBER)),
@@ -265,8 +280,8 @@ KINDS: dict[str, Schema] = {
             }
         )
     ),
-    "run": closed(**RUN),
-    "study": closed(study=TEXT, varied=listed(TEXT), runs=listed(closed(**RUN))),
+    "run": closed(LATER_RUN, **RUN),
+    "study": closed(study=TEXT, varied=listed(TEXT), runs=listed(closed(LATER_RUN, **RUN))),
     "search": closed(LATER_FOUND, **FOUND),
     "search-study": closed(
         study=TEXT,

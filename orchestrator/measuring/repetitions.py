@@ -63,11 +63,27 @@ def further(bench: Bench, records: Sequence[MeasurementRecord]) -> list[Measurem
     for record in records:
         by_point.setdefault(record.point, []).append(record)
     values = {point: _values(bench, taken, rule.metric) for point, taken in by_point.items()}
+    by_id = {point.id: point for point in points(bench)}
+    known = [point for point in _in_turn(records) if point in by_id]
     return [
-        measurement(bench, point, len(values[point.id]) + 1)
-        for point in points(bench)
-        if point.id in values and one_more(rule, values[point.id])
+        measurement(bench, by_id[point], len(values[point]) + 1) for point in known if one_more(rule, values[point])
     ]
+
+
+def _in_turn(records: Sequence[MeasurementRecord]) -> list[str]:
+    """Return the ids of points in the order of the next round, by that of the rounds on record.
+
+    A run goes on in its own order, whatever this version would begin a new one with: one that turned round goes on
+    turning round.
+    """
+    rounds: dict[int, list[str]] = {}
+    for record in records:
+        rounds.setdefault(record.repetition, []).append(record.point)
+    first, second = rounds.get(1, []), rounds.get(2, [])
+    both = [point for point in first if point in second]
+    turns = len(both) > 1 and [point for point in second if point in both] == both[::-1]
+    known = list(dict.fromkeys([*first, *(record.point for record in records)]))
+    return known[::-1] if turns and len(rounds) % 2 else known
 
 
 def _values(bench: Bench, taken: Sequence[MeasurementRecord], metric: str) -> list[float | None]:

@@ -69,7 +69,23 @@ def sweep(bench: Bench) -> tuple[Measurement, ...]:
     results decide how many there are, these are those that each point gets in any case.
     """
     fewest, _ = repetition_range(bench)
-    return tuple(measurement(bench, point, number) for number in range(1, fewest + 1) for point in points(bench))
+    return tuple(
+        measurement(bench, point, number) for number in range(1, fewest + 1) for point in in_round(bench, number)
+    )
+
+
+def in_round(bench: Bench, number: int) -> tuple[Point, ...]:
+    """Return the points in the order in which a round of repetitions measures them; rounds count from 1.
+
+    Loads that rise with time cannot be told from a node that grows slower, so the order is drawn by the seed. Every
+    other round is reversed: over two rounds each point then has the same mean place, and a steady drift cancels out.
+    The order is the same for every variant of a study.
+    """
+    found = points(bench)
+    if bench.order == "seeded":
+        found = tuple(sorted(found, key=lambda point: derive_seed(bench.seed, f"{point.id}/order", 0)))
+        return found[::-1] if number % 2 == 0 else found
+    return found
 
 
 def repetition_range(bench: Bench) -> tuple[int, int]:

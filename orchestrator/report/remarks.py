@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.metrics.objectives import known_objectives
+from orchestrator.report.ordered import ordered
 from orchestrator.report.thin import LEGEND
 from orchestrator.results.decided import Decided, Decision, decided
 from orchestrator.results.validity import assess
@@ -36,7 +37,7 @@ def ending(manifest: Manifest) -> list[str]:
 
 def doubts(directory: RunDirectory) -> list[str]:
     """Return a line for each reason not to trust a measurement, and where the output of a failed client is."""
-    lines, records = [], directory.records()
+    lines, records = [], ordered(directory)
     assessed = assess(records)
     for record in records:
         assessment = assessed.get((record.point, record.repetition))
@@ -66,4 +67,4 @@ def decided_objectives(directory: RunDirectory) -> list[Decided]:
     """Return what is decided of each point and objective of the profile that this version knows."""
     profile = directory.profile()
     objectives, _ = known_objectives(profile.objectives)
-    return decided(objectives, profile.bench, directory.records() if objectives else [])
+    return decided(objectives, profile.bench, ordered(directory) if objectives else [])

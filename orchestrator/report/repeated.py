@@ -11,6 +11,7 @@ from typing import Any
 from orchestrator.metrics.catalogue import find, usual
 from orchestrator.metrics.objectives import is_thin, marked
 from orchestrator.profile.schema.bench import Bench
+from orchestrator.report.ordered import ordered
 from orchestrator.results.counted import counted
 from orchestrator.results.statistics import CONFIDENCE, Interval, mean_interval, trend
 from orchestrator.results.validity import samples_for
@@ -77,7 +78,7 @@ def repeated(directory: RunDirectory) -> list[Repeated]:
     bench = directory.profile().bench
     metric = _metric(bench)
     by_point: dict[tuple[str, str], list[MeasurementRecord]] = {}
-    for record in directory.records():
+    for record in ordered(directory):
         by_point.setdefault((record.point, record.label), []).append(record)
     found = []
     for (point, label), records in by_point.items():

@@ -15,6 +15,7 @@ from orchestrator.metrics.catalogue import CATALOGUE, FIGURES, LATENCIES, of_lat
 from orchestrator.metrics.values import PERCENTILES, STATISTICS, Metrics
 from orchestrator.profile.reading.structure import read_model
 from orchestrator.profile.schema.profile import Profile
+from orchestrator.report.ordered import ordered
 from orchestrator.results.validity import Assessment, assess
 from orchestrator.runs.directory import RunDirectory
 from orchestrator.runs.records import Manifest, MeasurementRecord, RunState
@@ -41,8 +42,8 @@ GUIDE_COLUMNS = {
 
 
 def wide_rows(directory: RunDirectory) -> list[Row]:
-    """Return one row a measurement that has begun, in the order of the sweep."""
-    manifest, records = directory.manifest(), directory.records()
+    """Return one row a measurement that has begun, in the order in which the profile names its points."""
+    manifest, records = directory.manifest(), ordered(directory)
     assessed = assess(records)
     return [wide_row(manifest, record, assessed.get((record.point, record.repetition))) for record in records]
 

@@ -198,6 +198,33 @@ def test_a_failed_repetition_is_spent_and_says_nothing() -> None:
     assert further(bench, failed) == []
 
 
+@pytest.mark.parametrize(
+    ("taken", "next_round"),
+    [
+        ([(1, "abc"), (2, "cba")], "abc"),
+        ([(1, "abc"), (2, "cba"), (3, "abc")], "cba"),
+        ([(1, "cab"), (2, "cab")], "cab"),
+        ([(1, "cab"), (2, "cab"), (3, "cab")], "cab"),
+        ([(1, "abc"), (2, "cb")], "abc"),
+    ],
+)
+@pytest.mark.parametrize("order", ["seeded", "written"])
+def test_a_run_goes_on_in_the_order_that_it_has_whatever_a_new_one_would_have(
+    order: str, taken: list[tuple[int, str]], next_round: str
+) -> None:
+    bench = a_bench(order=order, num_prompts=[2, 4, 6], repetitions={"auto": {"at_least": 2, "at_most": 9}})
+    names = dict(zip("abc", points(bench), strict=True))
+    records = [
+        record(bench, "abc".index(name), number, 50.0 if number % 2 else 100.0)
+        for number, each in taken
+        for name in each
+    ]
+    if taken[-1][1] == "cb":
+        records.append(record(bench, 0, 2, 1.0, state=RunState.FAILED))
+    found = {point.id: name for name, point in names.items()}
+    assert "".join(found[item.point.id] for item in further(bench, records)) == next_round
+
+
 SOUND: dict[str, Any] = {"duration": 10.0, "mean_e2el_ms": 100.0}
 """What makes the usual result one that nothing speaks against."""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from orchestrator.errors import UsageError
 from orchestrator.measuring.found import Found
+from orchestrator.report.compared import compared
 from orchestrator.report.remarks import decided_objectives
 from orchestrator.report.repeated import repeated
 from orchestrator.report.table import guide_rows, wide_rows
@@ -29,7 +30,8 @@ def run_data(directory: RunDirectory) -> dict[str, object]:
 def study_data(study: Study) -> dict[str, object]:
     """Return a study's results as plain data."""
     varied = list(study.runs[0].manifest().varied)
-    return {"study": study.id, "varied": varied, "runs": [run_data(run) for run in study.runs]}
+    changes = [row for item in compared(study) for row in item.as_data()]
+    return {"study": study.id, "varied": varied, "runs": [run_data(run) for run in study.runs], "compared": changes}
 
 
 def searched_study_data(study: Study, found: Mapping[int, Found]) -> dict[str, object]:

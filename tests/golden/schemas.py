@@ -179,6 +179,23 @@ LATER_RUN: dict[str, Schema] = {
     ),
 }
 """What earlier versions did not say of a run."""
+LATER_STUDY: dict[str, Schema] = {
+    "compared": listed(
+        closed(
+            base=TEXT,
+            run=TEXT,
+            point=none_or(TEXT),
+            metric=TEXT,
+            pairs=WHOLE,
+            suspect=WHOLE,
+            change=NUMBER,
+            low=none_or(NUMBER),
+            high=none_or(NUMBER),
+            confidence=NUMBER,
+        )
+    ),
+}
+"""What earlier versions did not say of a study."""
 LATER_FOUND: dict[str, Schema] = {
     "range_ratio": NUMBER,
     "repeats": none_or(closed(load=WHOLE, n=WHOLE, met=WHOLE, at_least=none_or(NUMBER), confidence=NUMBER)),
@@ -281,7 +298,7 @@ KINDS: dict[str, Schema] = {
         )
     ),
     "run": closed(LATER_RUN, **RUN),
-    "study": closed(study=TEXT, varied=listed(TEXT), runs=listed(closed(LATER_RUN, **RUN))),
+    "study": closed(LATER_STUDY, study=TEXT, varied=listed(TEXT), runs=listed(closed(LATER_RUN, **RUN))),
     "search": closed(LATER_FOUND, **FOUND),
     "search-study": closed(
         study=TEXT,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from orchestrator.measuring.driver import ClientRun
 from orchestrator.metrics.values import Metrics
+from orchestrator.results.tails import tails
 from orchestrator.runs.directory import now
 from orchestrator.runs.records import MeasurementRecord, RunState
 from orchestrator.vllm.result import Details, UnreadableResultError, read_details, read_metrics
@@ -59,6 +60,7 @@ def judge(running: MeasurementRecord, measurement: Measurement, outcome: ClientR
             "cpu_s": outcome.cpu_s,
             "client_busy": None if metrics is None else busy(outcome.runnable_at, metrics.duration_s),
             "client_code": outcome.code,
+            "tails": {} if metrics is None or outcome.result is None else tails(outcome.result),
             "metrics": metrics,
             **dataclasses.asdict(details),
         }

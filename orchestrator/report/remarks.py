@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from orchestrator.metrics.objectives import known_objectives
+from orchestrator.metrics.catalogue import find
+from orchestrator.metrics.objectives import is_thin, known_objectives
+from orchestrator.metrics.tail import Tail
 from orchestrator.report.ordered import ordered
 from orchestrator.report.thin import LEGEND
 from orchestrator.results.decided import Decided, Decision, decided
-from orchestrator.results.validity import assess
+from orchestrator.results.statistics import CONFIDENCE
+from orchestrator.results.validity import assess, thin_percentiles
 from orchestrator.runs.directory import RunDirectory
 from orchestrator.runs.records import Manifest, RunState
 
@@ -14,7 +17,7 @@ from orchestrator.runs.records import Manifest, RunState
 def remarks(directory: RunDirectory) -> list[str]:
     """Return a line for everything about a run that its figures do not say."""
     torn = [f"not trusted: {error.message}" for error in directory.torn()]
-    return [*doubts(directory), *missed_objectives(directory), *torn, *_not_known(directory)]
+    return [*doubts(directory), *missed_objectives(directory), *thin_tails(directory), *torn, *_not_known(directory)]
 
 
 def _not_known(directory: RunDirectory) -> list[str]:
@@ -52,6 +55,31 @@ def doubts(directory: RunDirectory) -> list[str]:
     if any(assessment.thin for assessment in assessed.values()):
         lines.append(LEGEND)
     return lines
+
+
+def thin_tails(directory: RunDirectory) -> list[str]:
+    """Return a line for each percentile of too few requests that an objective bounds: within what it lies."""
+    objectives, _ = known_objectives(directory.profile().objectives)
+    found = [(record, find(name)) for record in ordered(directory) for name in {item.metric for item in objectives}]
+    lines = []
+    for record, metric in found:
+        known = record.tails.get(metric.latency) if metric and record.state is RunState.DONE else None
+        if metric is None or known is None or metric.statistic not in known.bounds or record.metrics is None:
+            continue
+        if is_thin(metric.name, thin_percentiles(record.metrics.completed, record.metrics)):
+            text = tail_text(known, metric.statistic)
+            lines.append(f"note: {record.label}, repetition {record.repetition}: {metric.name} is {text}")
+    return lines
+
+
+def tail_text(known: Tail, percentile: str) -> str:
+    """Return within what a percentile lies, with 95 % confidence, and the largest value."""
+    low, high = known.bounds[percentile]
+    largest = f"the largest of {known.n} is {known.largest:.4g}"
+    if high is None:
+        least = "bounded by none of its values" if low is None else f"at least {low:.4g} and not bounded above"
+        return f"{least}, with {CONFIDENCE:.0%} confidence; {largest}"
+    return f"between {0.0 if low is None else low:.4g} and {high:.4g}, with {CONFIDENCE:.0%} confidence; {largest}"
 
 
 def missed_objectives(directory: RunDirectory) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from orchestrator.metrics.tail import Tail
 from orchestrator.metrics.values import Metrics
 from orchestrator.vllm.counters import Load, Served
 from orchestrator.workload.point import required_parameters
@@ -84,6 +85,9 @@ class MeasurementRecord(_Record):
     details."""
     ttft_thirds_ms: tuple[float, float, float] | None = None
     """Median TTFT of the first, the middle and the last third of the requests; null without details."""
+    tails: dict[str, Tail] = Field(default_factory=dict)
+    """The tail of each latency by its single values; empty without details, and in records of before it was written
+    down."""
     metrics: Metrics | None = None
     """Derived from result.json beside it."""
 

@@ -119,8 +119,9 @@ def strangers(bench: Bench, ids: Iterable[str]) -> list[str]:
 def warmup(bench: Bench, point: Point) -> Measurement | None:
     """Return what warms the server up for a point, or None if nothing is to.
 
-    It has the point's input length and concurrency, prompts of its own, and a short output: what a server does for the
-    first time (graphs, kernels, caches of its own) depends on those and not on the output's length.
+    It has the point's input length and concurrency, `MOST_WARMUP` at most, prompts of its own, and a short output: most
+    of what a server does for the first time (graphs, kernels, caches of its own) depends on those. What depends on the
+    output's length, or on larger batches than that, is not warm then; `bench.warmup` can ask for more requests.
     """
     prompts = bench.warmup if isinstance(bench.warmup, int) else min(point.batch, MOST_WARMUP)
     if prompts == 0:

@@ -14,6 +14,7 @@ import random
 import statistics
 from collections.abc import Iterator
 from statistics import NormalDist
+from typing import Any
 
 from orchestrator.measuring.capacity import CapacitySearch
 from orchestrator.measuring.repetitions import one_more
@@ -77,7 +78,9 @@ def repeated(
 ) -> tuple[bool, bool, bool, int]:
     """Return of a point whether its interval is true, is narrow, has a trend beside it, and how often it was taken."""
     chance = random.Random(seed)
-    values, levels, states = [], [], course(chance, along)
+    values: list[float] = []
+    levels: list[float] = []
+    states = course(chance, along)
     while one_more(rule, values):
         level, state = 100.0 * (1.0 + drift * len(values)), next(states)
         factor = math.exp(scatter * state - scatter**2 / 2.0) if lognormal else 1.0 + scatter * state
@@ -94,8 +97,10 @@ def repetitions(trials: int) -> None:
     """Print how often the interval of `repetitions: auto` is true."""
     print("repetitions: auto: how often the interval is true, that of points which end early, trends, repetitions")
     print(f"{'values':<28}{'at_least':>9}{'true':>8}{'early':>8}{'true early':>12}{'trend':>8}{'taken':>8}")
-    usual = {"lognormal": False, "along": 0.0, "drift": 0.0, "outlying": 0.0}
-    kinds = [(f"normal, {scatter:.0%}", scatter, {}) for scatter in (0.02, 0.03, 0.05, 0.08, 0.12)]
+    usual: dict[str, Any] = {"lognormal": False, "along": 0.0, "drift": 0.0, "outlying": 0.0}
+    kinds: list[tuple[str, float, dict[str, Any]]] = [
+        (f"normal, {scatter:.0%}", scatter, {}) for scatter in (0.02, 0.03, 0.05, 0.08, 0.12)
+    ]
     kinds += [(f"lognormal, {scatter:.0%}", scatter, {"lognormal": True}) for scatter in (0.08, 0.30)]
     kinds += [("5 % are 20 % slower, 3%", 0.03, {"outlying": 0.05})]
     kinds += [(f"correlation 0.5, {scatter:.0%}", scatter, {"along": 0.5}) for scatter in (0.03, 0.05)]

@@ -14,6 +14,7 @@ $(BIN)/orch: pyproject.toml
 	  { echo "orch needs Python 3.10 or newer: make PYTHON=/path/to/python3 …" >&2; exit 3; }
 	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { rm -rf $(VENV); docker/venv.sh $(PYTHON) && $(PYTHON) -m venv $(VENV); }
 	@$(BIN)/pip install --quiet --editable .
+	@$(BIN)/python -m compileall -q orchestrator  # as pip does with what it copies; what is edited is compiled anew
 	@touch $@
 
 $(VENV)/test: $(BIN)/orch

@@ -1,7 +1,8 @@
 """How long `orch results` takes over many runs: the list of 2,000 runs of 20 measurements, and one run of 1,000.
 
-The runs are copies of a record as orch writes it, in a temporary folder; the time is that of the whole process. `of
-before` are runs whose manifests do not yet say how many measurements were done.
+The runs are copies of a record as orch writes it, in a temporary folder; the time is that of the whole process, and
+beside it that of the processor, which other work on the machine does not change as much. `of before` are runs whose
+manifests do not yet say how many measurements were done. What Python compiles is kept, as `pip install` keeps it.
 
     python benchmarks/reading_results.py [--runs 2000] [--points 20] [--measurements 1000] [--rounds 3]
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -23,7 +25,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from samples import a_measurement, a_profile, a_record, a_run  # noqa: E402 - the records of the tests
 
-from orchestrator.runs.records import RunState  # noqa: E402
+from orchestrator.runs.format.records import RunState  # noqa: E402
 
 ORCH = Path(sys.executable).parent / "orch"
 
@@ -39,20 +41,28 @@ def make(folder: Path, name: str, count: int, *, counted: bool) -> None:
         (path / "record.json").write_text(a_record(item).model_dump_json(indent=2), encoding="utf-8")
 
 
-def seconds(folder: Path, *args: str, rounds: int) -> float:
-    """Return the median time of a command over the runs in a folder."""
-    taken = []
+def seconds(folder: Path, *args: str, rounds: int) -> str:
+    """Return the median time of a command over the runs in a folder, and the median time of its processor."""
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    taken, used = [], []
     for _ in range(rounds):
-        began = time.monotonic()
+        began, before = time.monotonic(), _processor_s()
         subprocess.run(
             [ORCH, "results", *args],
-            env={**os.environ, "ORCH_RUNS_DIR": str(folder)},
+            env={**environ, "ORCH_RUNS_DIR": str(folder)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             check=True,
         )
         taken.append(time.monotonic() - began)
-    return statistics.median(taken)
+        used.append(_processor_s() - before)
+    return f"{statistics.median(taken):6.2f} s   processor {statistics.median(used):5.2f} s"
+
+
+def _processor_s() -> float:
+    """Return the processor time of all processes that have ended."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
 
 
 def main() -> None:
@@ -71,12 +81,12 @@ def main() -> None:
             make(old, run, asked.points, counted=False)
         make(large, "20260101-000000-tiny-0a1b", asked.measurements, counted=True)
         what = f"{asked.runs} runs of {asked.points} measurements"
-        print(f"list, {what}              {seconds(new, 'list', rounds=asked.rounds):6.2f} s")
-        print(f"list --json, {what}       {seconds(new, 'list', '--json', rounds=asked.rounds):6.2f} s")
-        print(f"list, {what}, of before   {seconds(old, 'list', rounds=asked.rounds):6.2f} s")
-        print(f"show, {asked.measurements} measurements          {seconds(large, 'show', rounds=asked.rounds):6.2f} s")
-        print(f"show --json, the same            {seconds(large, 'show', '--json', rounds=asked.rounds):6.2f} s")
-        print(f"csv, the same                    {seconds(large, 'csv', rounds=asked.rounds):6.2f} s")
+        print(f"list, {what}              {seconds(new, 'list', rounds=asked.rounds)}")
+        print(f"list --json, {what}       {seconds(new, 'list', '--json', rounds=asked.rounds)}")
+        print(f"list, {what}, of before   {seconds(old, 'list', rounds=asked.rounds)}")
+        print(f"show, {asked.measurements} measurements          {seconds(large, 'show', rounds=asked.rounds)}")
+        print(f"show --json, the same            {seconds(large, 'show', '--json', rounds=asked.rounds)}")
+        print(f"csv, the same                    {seconds(large, 'csv', rounds=asked.rounds)}")
 
 
 if __name__ == "__main__":

@@ -3,10 +3,13 @@
 Both ways start the same container with the same server, alternately, in one run. A third process polls the server
 every 5 ms, so that the moment at which health became true is known independently of both. Times are in seconds:
 
-    total     from the command's start to its end (orch up) or to the loop's first success (docker run, curl)
-    noticed   from the moment health became true to the moment the command noticed it
+    total      from the command's start to its end (orch up) or to the loop's first success (docker run, curl)
+    noticed    from the moment health became true to the moment the command noticed it
+    processor  what the command's processes used of it, which other work on the machine does not change as much
 
-    python benchmarks/startup_overhead.py [--rounds 10] [--startup 2] [--json]
+`--beside` names the `orch` of another checkout, with which the server is started in turns too.
+
+    python benchmarks/startup_overhead.py [--rounds 10] [--startup 2] [--beside OTHER/.venv/bin/orch] [--json]
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import argparse
 import http.client
 import json
 import os
+import resource
 import socket
 import statistics
 import subprocess
@@ -26,6 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ORCH = Path(sys.executable).parent / "orch"
+BY_HAND = "docker run + curl"
 IMAGE = "orch-stub:dev"
 LOOP = 'until curl -sf -o /dev/null "$1"; do sleep 0.1; done'
 
@@ -36,6 +41,7 @@ class Taken:
 
     total_s: float
     noticed_s: float
+    processor_s: float
 
 
 class Poller(threading.Thread):
@@ -74,40 +80,47 @@ def by_hand(startup_s: float) -> Taken:
     port = free_port()
     poller = Poller(port)
     poller.start()
-    began = time.monotonic()
+    began, used = time.monotonic(), processor_s()
     run = [
         "docker", "run", "--detach", "--init", "--publish", f"127.0.0.1:{port}:{port}", "--env",
         f"STUB_STARTUP_S={startup_s}", IMAGE, "vllm", "serve", "/models/m", "--host", "0.0.0.0", "--port", str(port),
     ]  # fmt: skip
     container = subprocess.run(run, check=True, capture_output=True, text=True).stdout.strip()
     subprocess.run(["bash", "-c", LOOP, "loop", f"http://127.0.0.1:{port}/health"], check=True)
-    ended = time.monotonic()
+    ended, used = time.monotonic(), processor_s() - used
     subprocess.run(["docker", "rm", "--force", container], check=True, capture_output=True)
-    return Taken(ended - began, ended - poller.healthy_at)
+    return Taken(ended - began, ended - poller.healthy_at, used)
 
 
-def by_orch(startup_s: float, folder: Path) -> Taken:
-    """Start the same server with `orch up`; noticed when it says so."""
+def by_orch(orch: Path, startup_s: float, folder: Path) -> Taken:
+    """Start the same server with `orch up`; noticed when it says so. What Python compiles is kept, as by `pip`."""
     port = free_port()
     profile = folder / "startup.yaml"
     profile.write_text(
         f"container: {{image: '{IMAGE}', pull: never, env: {{STUB_STARTUP_S: '{startup_s}'}}}}\n"
         f"server: {{model: /models/m, port: {port}}}\n"
     )
-    environment = {**os.environ, "ORCH_STATE_DIR": str(folder / "state")}
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment = {**kept, "ORCH_STATE_DIR": str(folder / "state")}
     poller = Poller(port)
     poller.start()
-    began = time.monotonic()
+    began, used = time.monotonic(), processor_s()
     with subprocess.Popen(
-        [ORCH, "up", profile], env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        [orch, "up", profile], env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     ) as up:
         noticed = float("nan")
         for line in up.stderr or ():
             if "ready http" in line:
                 noticed = time.monotonic()
-    ended = time.monotonic()
-    subprocess.run([ORCH, "down", "startup"], env=environment, check=True, capture_output=True)
-    return Taken(ended - began, noticed - poller.healthy_at)
+    ended, used = time.monotonic(), processor_s() - used
+    subprocess.run([orch, "down", "startup"], env=environment, check=True, capture_output=True)
+    return Taken(ended - began, noticed - poller.healthy_at, used)
+
+
+def processor_s() -> float:
+    """Return the processor time of all processes that have ended."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
 
 
 def main() -> None:
@@ -115,13 +128,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--startup", type=float, default=2.0, help="seconds that the server takes by itself")
+    parser.add_argument("--beside", type=Path, metavar="ORCH", help="another orch, started in turns with this one")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    taken: dict[str, list[Taken]] = {"docker run + curl": [], "orch up": []}
+    ways = {"orch up": ORCH, **({"the other orch up": arguments.beside.absolute()} if arguments.beside else {})}
+    taken: dict[str, list[Taken]] = {name: [] for name in (BY_HAND, *ways)}
     with tempfile.TemporaryDirectory(prefix="orch-bench-") as folder:
         for _ in range(arguments.rounds):
-            taken["docker run + curl"].append(by_hand(arguments.startup))
-            taken["orch up"].append(by_orch(arguments.startup, Path(folder)))
+            taken[BY_HAND].append(by_hand(arguments.startup))
+            for name, orch in ways.items():
+                taken[name].append(by_orch(orch, arguments.startup, Path(folder)))
     if arguments.json:
         print(json.dumps({way: [vars(item) for item in items] for way, items in taken.items()}, indent=2))
         return
@@ -130,9 +146,11 @@ def main() -> None:
     )
     for way, items in taken.items():
         totals, noticed = [item.total_s for item in items], [item.noticed_s for item in items]
-        print(f"{way:<20} total {_range(totals)}   noticed {_range(noticed)}")
+        used = statistics.median(item.processor_s for item in items)
+        print(f"{way:<20} total {_range(totals)}   noticed {_range(noticed)}   processor {used:6.3f}")
     median = {way: statistics.median(item.total_s for item in items) for way, items in taken.items()}
-    print(f"orch adds {median['orch up'] - median['docker run + curl']:+.3f} s")
+    for way in ways:
+        print(f"{way.removesuffix(' up')} adds {median[way] - median[BY_HAND]:+.3f} s")
 
 
 def _range(values: list[float]) -> str:

@@ -15,8 +15,11 @@ from orchestrator.errors import EnvironmentFault, OutputError
 from orchestrator.text import Text
 
 
-def write_atomic(path: Path, content: bytes | str, mode: int = 0o644) -> None:
-    """Put a whole file in place of whatever was there; raise OutputError if the disk refuses, leaving the old file."""
+def write_atomic(path: Path, content: bytes | str, mode: int = 0o644, *, synced: bool = True) -> None:
+    """Put a whole file in place of whatever was there; raise OutputError if the disk refuses, leaving the old file.
+
+    What is not synced is complete or absent whatever becomes of orch, but not after a power cut; see `sync_files`.
+    """
     data = content.encode() if isinstance(content, str) else content
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
@@ -25,12 +28,14 @@ def write_atomic(path: Path, content: bytes | str, mode: int = 0o644) -> None:
                 file.write(data)
                 file.flush()
                 os.fchmod(file.fileno(), mode)
-                os.fsync(file.fileno())
+                if synced:
+                    os.fsync(file.fileno())
             Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        sync_folder(path.parent)
+        if synced:
+            sync_folder(path.parent)
     except OSError as error:
         raise OutputError(
             Text("cannot write {path}: {strerror}", path=path, strerror=error.strerror),
@@ -50,9 +55,27 @@ def make_folder(path: Path, mode: int = 0o777) -> Path:
     return path
 
 
+def sync_files(folder: Path) -> None:
+    """Make the files in a folder, and their names, survive a power cut; raise OutputError if the disk refuses."""
+    try:
+        for path in folder.iterdir():
+            if path.is_file():
+                _sync(path)
+        _sync(folder)
+    except OSError as error:
+        raise OutputError(
+            Text("cannot write {path}: {strerror}", path=folder, strerror=error.strerror),
+            "Check free space and permissions, or choose another folder.",
+        ) from error
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

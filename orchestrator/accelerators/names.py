@@ -1,8 +1,8 @@
 """The names of what is held, and which of them may mean the same card.
 
-A card has one name in each numbering: an index of its runtime, a UUID, a device node, a number of a vendor's toolkit.
-Two names of one numbering are the same card if they are equal; names of two numberings may always be the same card,
-because nothing but the node could tell.
+A card has one name in each numbering: its PCI address, an index of its runtime, a UUID, a device node, a number of a
+vendor's toolkit. Two names of one numbering are the same card if they are equal; names of two numberings may always be
+the same card. The node turns what it can into PCI addresses; see `addresses`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def numbering_of_kind(kind: str) -> str:
 
 def is_lasting(card: str) -> bool:
     """Say whether a card's name means the same card whatever the order and the number of those that are seen."""
-    return _is_uuid(card)
+    return is_uuid(card)
 
 
 def collide(one: Iterable[str], other: Iterable[str]) -> bool:
@@ -64,7 +64,7 @@ def together(names: Iterable[str]) -> str:
     numbers: dict[str, list[int]] = {}
     words = []
     for name in sorted(set(names)):
-        one_of_many = is_card(name) and not (_is_uuid(name) or name.startswith(ONE + PCI))
+        one_of_many = is_card(name) and not (is_uuid(name) or name.startswith(ONE + PCI))
         numbered = NUMBERED.fullmatch(name) if one_of_many else None
         if numbered:
             numbers.setdefault(numbered[1], []).append(int(numbered[2]))
@@ -95,7 +95,7 @@ def _same(one: str, other: str) -> bool:
 
 def _in_its_numbering(card: str) -> tuple[str, str]:
     rest = card.removeprefix(ONE)
-    if _is_uuid(card):
+    if is_uuid(card):
         return rest[:4].upper(), rest[4:].lower()
     if rest.startswith(PCI):
         return PCI, rest
@@ -104,7 +104,8 @@ def _in_its_numbering(card: str) -> tuple[str, str]:
     return "?", rest
 
 
-def _is_uuid(card: str) -> bool:
+def is_uuid(card: str) -> bool:
+    """Say whether the name of a card is a UUID, or the beginning of one."""
     return UUID.fullmatch(card.removeprefix(ONE)) is not None
 
 

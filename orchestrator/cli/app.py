@@ -11,7 +11,6 @@ import gc
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -25,6 +24,9 @@ from orchestrator.text import Text
 
 GARBAGE = 100_000
 """Objects made and not dropped before garbage is looked for; Python's own 700 is for programs that start with few."""
+
+NO_PLUGINS = ("PYDANTIC_DISABLE_PLUGINS", "__all__")
+"""Without it pydantic reads what every installed package says of itself, to find plugins that orch has no use for."""
 
 
 class Orch(click.Group):
@@ -81,42 +83,52 @@ for command in (jobs.run, jobs.up, jobs.bench, deployments.down, deployments.sta
     orch.add_command(command)
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command line and end the process with the exit code that the outcome stands for.
 
-    What is imported stays to the end. Looking for garbage among it, again and again while it is made and once more at
-    the end, would be a good part of the time in which a command answers.
+    What is imported stays to the end: looking for garbage among it while it is made, and taking it apart at the end,
+    would be a good part of the time in which a command answers. The kernel frees a process at once.
     """
     gc.set_threshold(GARBAGE, *gc.get_threshold()[1:])
-    try:
-        _run()
-    finally:
-        gc.freeze()
+    os.environ.setdefault(*NO_PLUGINS)
+    code = _run()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # whoever read it is gone
+            stream.flush()
+    os._exit(code)
 
 
-def _run() -> NoReturn:
+def _run() -> int:
     debug = "--debug" in sys.argv or bool(os.environ.get("ORCH_DEBUG"))
     try:
         outcome = orch.main(standalone_mode=False)
+    except SystemExit as ended:  # click, once it has completed what was typed
+        outcome = ended.code
     except click.exceptions.Abort:
-        _end_by_signal(signal.SIGINT)
+        return _ended_by(signal.SIGINT)
     except Interrupted as interruption:
-        _end_by_signal(interruption.signum)
+        return _ended_by(interruption.signum)
     except click.ClickException as error:
         error.show(sys.stderr)
-        sys.exit(ExitCode.USAGE)
+        return ExitCode.USAGE
     except OrchError as error:
         if debug:
-            traceback.print_exc()
+            _show_traceback()
         say(describe(error))
-        sys.exit(error.exit_code)
+        return error.exit_code
     except Exception as error:  # noqa: BLE001 - whatever it is, a person gets one clear line
         if debug:
-            traceback.print_exc()
+            _show_traceback()
         say(f"orch: this is a fault of orch itself: {type(error).__name__}: {error}")
         say(f"      Report it, with the traceback {'above' if debug else 'of: orch --debug …'}")
-        sys.exit(ExitCode.RUN_FAILED)
-    sys.exit(outcome if isinstance(outcome, int) else ExitCode.OK)
+        return ExitCode.RUN_FAILED
+    return outcome if isinstance(outcome, int) else ExitCode.OK
+
+
+def _show_traceback() -> None:
+    import traceback
+
+    traceback.print_exc()
 
 
 def describe(error: OrchError) -> str:
@@ -127,7 +139,7 @@ def describe(error: OrchError) -> str:
     return "\n".join(lines)
 
 
-def _end_by_signal(signum: int) -> None:
+def _ended_by(signum: int) -> int:
     if signum not in (signal.SIGINT, signal.SIGPIPE):  # whoever pressed Ctrl-C or went away knows
         say(f"orch: ended by {signal.Signals(signum).name}")
-    sys.exit(128 + signum)
+    return 128 + signum

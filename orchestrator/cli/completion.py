@@ -8,11 +8,10 @@ from __future__ import annotations
 import click
 from click.shell_completion import CompletionItem
 
-from orchestrator.cli.settings import settings
-
 
 def complete_run(incomplete: str) -> list[CompletionItem]:
     """Return the studies and the runs that begin with what was typed."""
+    from orchestrator.cli.settings import settings
     from orchestrator.runs.directory import list_runs
     from orchestrator.runs.study import study_of
 
@@ -26,6 +25,7 @@ def complete_run(incomplete: str) -> list[CompletionItem]:
 
 def complete_profile(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the profiles that begin with what was typed."""
+    from orchestrator.cli.settings import settings
     from orchestrator.profile.text.find import list_profiles
 
     found = list_profiles(settings().profiles)
@@ -34,6 +34,7 @@ def complete_profile(_ctx: click.Context, _param: click.Parameter, incomplete: s
 
 def complete_deployment(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the deployments of this node that begin with what was typed; none if the engine does not answer."""
+    from orchestrator.cli.settings import settings
     from orchestrator.deployment.registry import deployments
     from orchestrator.engine import connect
     from orchestrator.errors import EngineError

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-
-from rich.cells import cell_len
 
 BOLD, ITALIC, PLAIN = "\x1b[1m", "\x1b[3m", "\x1b[0m"
 CONTROLS = dict.fromkeys([*range(10), *range(11, 32), 127])
@@ -40,10 +39,12 @@ class Grid:
         rule = [] if self.bare else [f" {'─' * (width - 2)} "]
         blank = [] if self.bare else [" " * width]
         yield from blank
-        yield f"{bold}{self._line(self.headings, widths)}{plain}"
+        headings, *rows = self._cells
+        for parts in itertools.zip_longest(*headings, fillvalue=""):
+            yield f"{bold}{self._line(parts, widths)}{plain}"
         yield from rule
-        for row in self.rows:
-            for parts in itertools.zip_longest(*(_shown(cell).split("\n") for cell in row), fillvalue=""):
+        for row in rows:
+            for parts in itertools.zip_longest(*row, fillvalue=""):
                 yield self._line(parts, widths)
         yield from blank
 
@@ -52,9 +53,12 @@ class Grid:
         return sum(widths) + gap * (len(widths) - 1) + 2 * margin
 
     def _widths(self) -> list[int]:
-        cells = itertools.chain([self.headings], self.rows)
-        by_row = ([max(map(_width, _shown(cell).split("\n"))) for cell in row] for row in cells)
-        return [max(column) for column in zip(*by_row, strict=True)]
+        return [max(_width(line) for cell in column for line in cell) for column in zip(*self._cells, strict=True)]
+
+    @functools.cached_property
+    def _cells(self) -> list[list[list[str]]]:
+        """The lines of each cell, those of the headings first."""
+        return [[_shown(cell).split("\n") for cell in row] for row in (self.headings, *self.rows)]
 
     def _line(self, cells: Sequence[str], widths: Sequence[int]) -> str:
         padded = []
@@ -69,4 +73,8 @@ def _shown(text: str) -> str:
 
 
 def _width(text: str) -> int:
-    return len(text) if text.isascii() else cell_len(text)
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)

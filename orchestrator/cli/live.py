@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from orchestrator.cli.output import say
 from orchestrator.deployment.launch import FlagDoubted
@@ -18,13 +18,15 @@ from orchestrator.errors import OrchError
 from orchestrator.events import Event, Failed, Waiting
 from orchestrator.jobs.events import AlreadyUp, NothingMissing, TornDown, VariantBegun
 from orchestrator.measuring.events import ClientNotAsked, ClientsApart, MeasurementBegun, MeasurementEnded
-from orchestrator.measuring.search import LoadTried
-from orchestrator.runs.records import MeasurementRecord, RunState
+from orchestrator.runs.format.outcome import Measured
+from orchestrator.runs.format.records import MeasurementRecord
 from orchestrator.units import format_duration
 from orchestrator.vllm.phases import Phase, PhaseReached
 
-if TYPE_CHECKING:  # rich is for terminals, and a tenth of what a start imports
+if TYPE_CHECKING:  # rich is for terminals, a search for few commands; both would be a part of what a start imports
     from rich.progress import Progress, TaskID
+
+    from orchestrator.measuring.search import LoadTried
 
 
 class TimeLeft:
@@ -167,9 +169,10 @@ class Live:
 
 def sentence(event: Event) -> str:
     """Return an event in one line, as far as it has one of its own."""
-    if isinstance(event, LoadTried):
-        met = "met" if event.tried.met else "; ".join(event.tried.reasons)
-        return f"{event.over} {event.tried.load}: {met}"
+    if event.id == "load-tried":
+        search = cast("LoadTried", event)
+        met = "met" if search.tried.met else "; ".join(search.tried.reasons)
+        return f"{search.over} {search.tried.load}: {met}"
     return SENTENCES[event.id].format(**event.data()) if event.id in SENTENCES else ""
 
 
@@ -188,9 +191,9 @@ SENTENCES = {
 
 def outcome_text(record: MeasurementRecord) -> str:
     """Return how a measurement ended, in one phrase."""
-    metrics = record.metrics
-    if record.state != RunState.DONE or metrics is None:
+    if not isinstance(record.outcome, Measured):
         return f"{record.state.value.upper()}: {'; '.join(record.reasons)}"
+    metrics = record.outcome.metrics
     if metrics.output_throughput is None:
         return f"{metrics.request_throughput:.1f} req/s, E2EL {_ms(metrics.e2el_ms.mean)}, {metrics.duration_s:.2f} s"
     return (

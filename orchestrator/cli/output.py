@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:  # every command speaks, few write a table
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from orchestrator.cli.grid import Grid
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 UNSTYLED = ("dumb", "unknown")
 """Terminals that show control characters as they are."""
 
@@ -41,13 +41,13 @@ def emit_json(kind: str, body: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
 
 
-def emit_table(table: Grid, narrow: Grid | None = None) -> None:
-    """Write a table to standard output, or a narrow one where the terminal is too small for it.
+def emit_table(table: Grid, narrow: Callable[[], Grid] | None = None) -> None:
+    """Write a table to standard output, or the one that `narrow` makes where the terminal is too small for it.
 
     No figure is ever cut: a table that is wider than its terminal is written as wide as it is.
     """
     terminal = sys.stdout.isatty()
     if narrow is not None and terminal and table.width > shutil.get_terminal_size().columns:
-        table = narrow
+        table = narrow()
     styled = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") not in UNSTYLED
     click.echo("\n".join(table.lines(styled=styled)), color=styled)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from orchestrator.cli.grid import Grid
-from orchestrator.measuring.found import Found
-from orchestrator.measuring.search_plan import SearchPlan
 from orchestrator.metrics.catalogue import CATALOGUE
 from orchestrator.metrics.objectives import marked
-from orchestrator.plan.variants import short_names
+from orchestrator.plan.naming import short_names
 from orchestrator.report.table import Cell, Row
-from orchestrator.runs.study import Study
 from orchestrator.workload.backend import COMPLETIONS, backend_of
 from orchestrator.workload.point import lengths_text
+
+if TYPE_CHECKING:  # most results are no search's
+    from orchestrator.measuring.found import Found
+    from orchestrator.measuring.search_plan import SearchPlan
+    from orchestrator.runs.study import Study
 
 OTHERS = {"batch": "batch", "lengths": "in/out", "repetition": "rep", "verdict": "verdict", "met": "met"}
 """Headings of the columns that hold no metric."""
@@ -31,12 +35,13 @@ SEARCHED = (
 """The metrics of the table of what a search has tried."""
 
 
-def results_tables(title: str, rows: Sequence[Row], varied: tuple[str, ...]) -> tuple[Grid, Grid]:
-    """Return the table of measurements, first the keys that varied, and a narrow one for a small terminal."""
+def results_tables(title: str, rows: Sequence[Row], varied: tuple[str, ...]) -> tuple[Grid, Callable[[], Grid]]:
+    """Return the table of measurements, first the keys that varied, and what makes one for a narrow terminal."""
     names = [(name, key) for key, name in short_names(varied).items()]
     whole = bool(rows) and not any(backend_of(str(row.get("backend") or COMPLETIONS)).generates for row in rows)
     wide, narrow = (_headed(columns) for columns in ((WHOLE, WHOLE) if whole else (SHOWN, NARROW)))
-    return _table(title, rows, [*names, *wide], len(names)), _table(title, rows, [*names, *narrow], len(names))
+    table = functools.partial(_table, title, rows, left=len(names))
+    return table([*names, *wide]), lambda: table([*names, *narrow])
 
 
 def _headed(columns: Sequence[str]) -> list[tuple[str, str]]:
@@ -51,14 +56,15 @@ def _table(title: str, rows: Sequence[Row], columns: Sequence[tuple[str, str]], 
     shown = []
     for row in rows:
         thin = str(row.get("thin_percentiles") or "").split()
-        figures = {name: marked(name, _text(cell), thin) for name, cell in row.items() if cell is not None}
-        cells = {**figures, "lengths": _lengths(row)}
-        shown.append([_text(cells.get(source)) for _, source in columns])
+        shown.append([_shown(row, source, thin) for _, source in columns])
     return Grid(headings, shown, right, title)
 
 
-def _lengths(row: Row) -> Cell:
-    return None if row.get("dataset") is None else lengths_text(row)
+def _shown(row: Row, source: str, thin: Sequence[str]) -> str:
+    if source == "lengths":
+        return "-" if row.get("dataset") is None else lengths_text(row)
+    cell = row.get(source)
+    return "-" if cell is None else marked(source, _text(cell), thin)
 
 
 def _text(value: Cell) -> str:
@@ -97,7 +103,6 @@ def searched_study_table(study: Study, found: Mapping[int, Found], plan: SearchP
                 found[index].statement(),
             ]
         else:
-            first = manifest.reason.partition("\n")[0]
-            cells += ["-", "-", f"{manifest.state.value}: {first}"]
+            cells += ["-", "-", f"{manifest.state.value}: {manifest.headline}"]
         rows.append(cells)
     return Grid(headings, rows, (len(names), len(names) + 1))

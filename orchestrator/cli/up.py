@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from orchestrator.cli.loading import load
 from orchestrator.cli.output import emit, emit_json
-from orchestrator.cli.plan import show_plan
 from orchestrator.cli.session import session
 from orchestrator.jobs import deployments
 from orchestrator.plan.variants import only_variant
@@ -24,6 +23,8 @@ def up(
     resolved = only_variant(load(profile, sets, to_start=not dry_run))
     name = name or resolved.name
     if dry_run:
+        from orchestrator.cli.plan import show_plan
+
         show_plan(resolved, name, as_json=as_json)
         return
     with session(quiet=quiet, as_json=as_json) as here:

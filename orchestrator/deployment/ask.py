@@ -16,13 +16,14 @@ from pathlib import Path
 from orchestrator.deployment.folder import logs_folder, make_deployment_folder, new_identity
 from orchestrator.deployment.guard import guarded
 from orchestrator.deployment.hold import take
-from orchestrator.engine import Engine, ImageFacts
+from orchestrator.engine import ImageFacts
 from orchestrator.errors import OutputError
 from orchestrator.events import unheard
 from orchestrator.files import make_folder, write_atomic
 from orchestrator.images.question import ASK_S, answer_file, asking_spec, known_parsers, read_answer
 from orchestrator.interruption import Interruption
 from orchestrator.mask import Mask
+from orchestrator.node.node import Node
 from orchestrator.node.surroundings import held_on
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.profile.secrets import readable_secrets
@@ -33,13 +34,11 @@ POLL_S = 0.1
 
 @dataclass(frozen=True)
 class Asker:
-    """The engine, the folders and the environment that asking an image needs."""
+    """The node, the folders and the environment that asking an image needs."""
 
-    engine: Engine
+    node: Node
     state: Path
     """State folder of this user on this node."""
-    locks: Path
-    """Folder of the node's locks, which all users share."""
     cache: Path
     """Folder of what is known about images."""
     environ: Mapping[str, str]
@@ -54,7 +53,7 @@ class Asker:
             Busy: Somebody else holds the devices that asking would touch.
             EnvironmentFault: The image cannot be asked.
         """
-        image = self.engine.image(profile.container.image)
+        image = self.node.engine.image(profile.container.image)
         known = known_parsers(self.cache, profile, image)
         if known is None:
             known = self._answer(profile, image)
@@ -68,17 +67,17 @@ class Asker:
 
     def _answer(self, profile: Profile, image: ImageFacts) -> ImageParsers:
         who = f"pid {os.getpid()}, asking the image {profile.container.image}"
-        held = held_on(self.engine, profile)
-        hold = take(held.names, self.locks, self.engine, who, None, unheard)
+        held = held_on(self.node, profile)
+        hold = take(held.names, self.node, who, None, unheard)
         try:
             identity = new_identity(self.state, f"{profile.name}-ask")
             identity = dataclasses.replace(identity, name=f"{identity.name}-{identity.launch}")
             secrets = readable_secrets(profile, self.environ)
             make_deployment_folder(self.state, identity, profile, secrets)
             log = make_folder(logs_folder(self.state)) / "watchdog.log"
-            with guarded(self.engine, identity, self.interruption, self.environ, log, hold) as guard:
+            with guarded(self.node.engine, identity, self.interruption, self.environ, log, hold) as guard:
                 container = guard.create(asking_spec(profile, image, identity, held))
-                self.engine.start(container)
+                self.node.engine.start(container)
                 return read_answer(profile.container.image, *self._wait(container), Mask(secrets.values()))
         finally:
             hold.release()
@@ -86,7 +85,7 @@ class Asker:
     def _wait(self, container: str) -> tuple[int | None, bytes]:
         """Return the exit code and the output of a container that has ended; no code if its time was up."""
         end = time.monotonic() + ASK_S
-        while (state := self.engine.state(container)).running and time.monotonic() < end:
+        while (state := self.node.engine.state(container)).running and time.monotonic() < end:
             time.sleep(POLL_S)
-        output = b"".join(self.engine.logs(container, follow=False))
+        output = b"".join(self.node.engine.logs(container, follow=False))
         return None if state.running else state.exit_code, output

@@ -9,9 +9,9 @@ from orchestrator.deployment.health import check_identity
 from orchestrator.deployment.log import read_log
 from orchestrator.deployment.registry import Listed
 from orchestrator.deployment.running import Deployment, server_api
-from orchestrator.engine import Engine
 from orchestrator.errors import ServerFailed, UsageError
 from orchestrator.files import is_file
+from orchestrator.node.node import Member, Node
 from orchestrator.plan.container import Identity, dataset_mounts
 from orchestrator.profile.difference import differences
 from orchestrator.profile.reading.load import load_profile
@@ -92,10 +92,11 @@ def check_fit(listed: Listed, wanted: Profile) -> None:
         )
 
 
-def attach(engine: Engine, listed: Listed, profile: Profile) -> Deployment:
+def attach(node: Node, listed: Listed, profile: Profile) -> Deployment:
     """Return the deployment that is up; raise ServerFailed if it is not healthy or another server answers."""
     api = server_api(profile, read_values(listed.folder))
-    state = engine.state(listed.container)
+    member = Member(node, listed.container)
+    state = member.state()
     if not state.running or not api.healthy():
         ended = "" if state.running else f", exit code {state.exit_code}"
         raise ServerFailed(
@@ -110,15 +111,15 @@ def attach(engine: Engine, listed: Listed, profile: Profile) -> Deployment:
     model = check_identity(api, served_model(profile.server.model, profile.server.flags))
     return Deployment(
         identity=Identity(listed.name, listed.launch, str(listed.folder)),
-        container=listed.container,
+        members=(member,),
         docker_run=listed.record.docker_run if listed.record else "",
-        image=engine.image(str(engine.inspect(listed.container)["Image"])),
+        image=node.engine.image(str(node.engine.inspect(listed.container)["Image"])),
         api=api,
         vllm_version=api.version(),
         max_model_len=model.max_model_len,
     )
 
 
-def whole_log(engine: Engine, deployment: Deployment) -> bytes:
+def whole_log(deployment: Deployment) -> bytes:
     """Return everything that a deployment's server has printed so far."""
-    return b"".join(read_log(engine, deployment.container, Path(deployment.identity.folder), follow=False))
+    return b"".join(read_log(deployment.member, Path(deployment.identity.folder), follow=False))

@@ -67,17 +67,17 @@ def make_deployment_folder(state: Path, identity: Identity, profile: Profile, va
     """Make the folder of a deployment, with the values of its secrets readable by its owner alone.
 
     The programs of the container's command are copies: a container starts again with what it was made with, whatever
-    becomes of this installation of orch.
+    becomes of this installation of orch. They are synced while the server starts: a power cut before ends that too.
     """
     make_state_folder(state)
     folder = make_folder(Path(identity.folder), 0o755)
     folder.chmod(0o755)
     for program in FILES:
-        write_atomic(folder / program.name, program.read_bytes())
-    write_atomic(folder / PROFILE, dump_profile(profile))
+        write_atomic(folder / program.name, program.read_bytes(), synced=False)
+    write_atomic(folder / PROFILE, dump_profile(profile), synced=False)
     if values:
         owner = _secrets_owner(profile.container.user)
-        write_atomic(folder / SECRETS, json.dumps(dict(values)), 0o600)
+        write_atomic(folder / SECRETS, json.dumps(dict(values)), 0o600, synced=False)
         os.chown(folder / SECRETS, owner, -1)
     return folder
 
@@ -115,9 +115,9 @@ def logs_folder(state: Path) -> Path:
     return state / "logs"
 
 
-def write_record(folder: Path, record: Record) -> None:
+def write_record(folder: Path, record: Record, *, synced: bool = True) -> None:
     """Write the record of a deployment."""
-    write_atomic(folder / RECORD, record.model_dump_json(indent=2) + "\n")
+    write_atomic(folder / RECORD, record.model_dump_json(indent=2) + "\n", synced=synced)
 
 
 def read_record(folder: Path) -> Record | None:

@@ -15,7 +15,7 @@ from orchestrator.deployment.folder import drop_folder
 from orchestrator.deployment.hold import Hold
 from orchestrator.deployment.lease import Lease, deadline
 from orchestrator.deployment.teardown import teardown
-from orchestrator.deployment.watchdog import Watch, Watchdog
+from orchestrator.deployment.watching import Watch, Watchdog
 from orchestrator.engine import Engine
 from orchestrator.errors import Busy, EngineRefusal, ImageMissing
 from orchestrator.interruption import Interruption

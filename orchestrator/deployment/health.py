@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
-import tenacity
-from tenacity.stop import stop_base
-
 from orchestrator.deployment.failure import server_failed
 from orchestrator.deployment.log import ServerLog
-from orchestrator.engine import Engine
 from orchestrator.errors import ServerFailed
+from orchestrator.node.node import Member
 from orchestrator.text import Text
 from orchestrator.vllm.api import Api, ServedModel
 
 POLL_S = 0.1
-
-
-class _stop_when_ended(stop_base):  # noqa: N801 - named as tenacity names its stop rules
-    def __init__(self, log: ServerLog) -> None:
-        self._log = log
-
-    def __call__(self, retry_state: tenacity.RetryCallState) -> bool:  # noqa: ARG002 - the rule's signature
-        return self._log.ended.is_set()
+"""How long apart the looks at `/health` are at most; until the server listens, its port refuses the connection."""
+FIRST_S = 0.01
+LATE = 0.01
+"""The part of the time waited so far by which health may be noticed late, with looks between FIRST_S and POLL_S."""
 
 
 def wait_until_healthy(
-    engine: Engine,
-    container: str,
+    member: Member,
     folder: Path,
     api: Api,
     log: ServerLog,
@@ -38,8 +31,7 @@ def wait_until_healthy(
     """Return as soon as the server answers `/health` with 200.
 
     Args:
-        engine: The engine.
-        container: The server's container.
+        member: The server's container.
         folder: The deployment's folder.
         api: Where the server will answer.
         log: Its log, followed.
@@ -50,23 +42,19 @@ def wait_until_healthy(
         ServerFailed: The container has ended first or the deadline has passed; the error gives the log's cause.
         EngineError: The engine is gone.
     """
-    wait = tenacity.Retrying(
-        retry=tenacity.retry_if_result(lambda healthy: not healthy),
-        stop=_stop_when_ended(log) | tenacity.stop_after_delay(deadline_s),
-        wait=tenacity.wait_fixed(POLL_S),
-    )
-
-    def look() -> bool:
+    began = time.monotonic()
+    while True:
         meanwhile()
-        return api.healthy()
-
-    try:
-        wait(look)
-    except tenacity.RetryError:
-        if log.problem is not None:
-            raise log.problem from None
-        timed_out = not log.ended.is_set()
-        raise server_failed(engine, container, folder, log.phase.label, log.path, timed_out=timed_out) from None
+        if api.healthy():
+            return
+        waited = time.monotonic() - began
+        if log.ended.is_set() or waited >= deadline_s:
+            break
+        log.ended.wait(min(max(FIRST_S, LATE * waited), POLL_S))
+    if log.problem is not None:
+        raise log.problem
+    timed_out = not log.ended.is_set()
+    raise server_failed(member, folder, log.phase, log.path, timed_out=timed_out)
 
 
 def check_identity(api: Api, served_model: str) -> ServedModel:

@@ -28,6 +28,7 @@ from orchestrator.engine import Engine
 from orchestrator.errors import Busy, EnvironmentFault
 from orchestrator.events import Listener
 from orchestrator.files import make_folder
+from orchestrator.node.node import Node
 from orchestrator.node.queue import queued
 from orchestrator.text import Text
 
@@ -75,8 +76,7 @@ class Holds:
     def take(
         self,
         names: tuple[str, ...],
-        folder: Path,
-        engine: Engine,
+        node: Node,
         who: str,
         wait_s: float | None,
         tell: Listener,
@@ -84,7 +84,7 @@ class Holds:
         """Return the hold on these names: the last launch's if its names are the same, else a new one from `take`."""
         if names != self._last.names:
             self.release()  # before the wait: two studies that each want what the other has would wait for ever
-            self._last = take(names, folder, engine, who, wait_s, tell)
+            self._last = take(names, node, who, wait_s, tell)
         return self._last
 
     def release(self) -> None:
@@ -95,8 +95,7 @@ class Holds:
 
 def take(
     names: tuple[str, ...],
-    folder: Path,
-    engine: Engine,
+    node: Node,
     who: str,
     wait_s: float | None,
     tell: Listener,
@@ -105,8 +104,7 @@ def take(
 
     Args:
         names: The names to hold; an empty tuple is always granted.
-        folder: The folder of lock files that all users of the node share.
-        engine: Asked for deployments that were handed over.
+        node: Where they are; its engine is asked for deployments that were handed over.
         who: What others are told about this holder.
         wait_s: How long to wait for others to let go; None does not wait.
         tell: Told once why there is a wait.
@@ -118,9 +116,9 @@ def take(
         return Hold((), ())
 
     def attempt() -> Hold:
-        hold = _try(names, folder, who)
+        hold = _try(names, node.locks, who)
         try:
-            _refuse_handed_over(names, engine)
+            _refuse_handed_over(names, node.engine)
         except BaseException:
             hold.release()
             raise

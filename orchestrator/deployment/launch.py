@@ -29,10 +29,11 @@ from orchestrator.deployment.running import Deployment, server_api
 from orchestrator.engine import Engine, ImageFacts
 from orchestrator.errors import Busy, EnvironmentFault, ImageMissing
 from orchestrator.events import Event, Listener
-from orchestrator.files import make_folder
+from orchestrator.files import make_folder, sync_files
 from orchestrator.images.pull import ensure_image
 from orchestrator.images.question import known_parsers
 from orchestrator.interruption import Interruption
+from orchestrator.node.node import Member, Node
 from orchestrator.node.preflight import check_node, check_port
 from orchestrator.node.surroundings import held_on
 from orchestrator.plan.claims import Held
@@ -41,7 +42,7 @@ from orchestrator.plan.docker_run import docker_run_line
 from orchestrator.profile.flags import warnings
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.profile.secrets import read_secrets
-from orchestrator.runs.directory import RunDirectory
+from orchestrator.runs.run import Run
 from orchestrator.text import Text
 from orchestrator.vllm.api import Api
 from orchestrator.vllm.flags import served_model
@@ -59,16 +60,14 @@ class FlagDoubted(Event):
 
 @dataclass(frozen=True)
 class Launch:
-    """A profile to launch, with the folders, the engine and the environment that the launch needs."""
+    """A profile to launch, with the node, the folders and the environment that the launch needs."""
 
-    engine: Engine
+    node: Node
     profile: Profile
     name: str
     """Name of the deployment."""
     state: Path
     """State folder of this user on this node."""
-    locks: Path
-    """Folder of the node's locks, which all users share."""
     cache: Path
     """Folder of what is known about images."""
     holds: Holds
@@ -124,14 +123,14 @@ def prepare(launch: Launch, folders: Sequence[Path], tell: Listener) -> Prepared
         Busy: Somebody else holds a device that the launch needs, or the deployment's name.
     """
     profile, server = launch.profile, launch.profile.server
-    check_node(profile, launch.state, *folders)
+    check_node(launch.node, profile, launch.state, *folders)
     secrets = read_secrets(profile, launch.environ)
     who = f"{_user()}, pid {os.getpid()}, deployment {launch.name}"
-    held = held_on(launch.engine, profile)
-    hold = launch.holds.take(held.names, launch.locks, launch.engine, who, launch.wait_s, tell)
-    refuse_if_up(launch.engine, launch.name)
+    held = held_on(launch.node, profile)
+    hold = launch.holds.take(held.names, launch.node, who, launch.wait_s, tell)
+    refuse_if_up(launch.node.engine, launch.name)
     check_port(server.host, server.port)
-    image = ensure_image(launch.engine, profile.container, profile.health.deadline, tell)
+    image = ensure_image(launch.node.engine, profile.container, profile.health.deadline, tell)
     for reason in warnings(profile, known_parsers(launch.cache, profile, image)):
         tell(FlagDoubted(reason))
     return Prepared(held, hold, image, secrets)
@@ -142,8 +141,7 @@ class Starting:
     """A server whose container runs, and that may become healthy."""
 
     guard: Guard
-    container: str
-    """Container id."""
+    member: Member
     api: Api
     """Where it will answer."""
     _launch: Launch
@@ -164,22 +162,20 @@ class Starting:
         """
         profile, identity = self._launch.profile, self.guard.identity
         folder = Path(identity.folder)
-        wait_until_healthy(
-            self.guard.engine, self.container, folder, self.api, self._log, profile.health.deadline, meanwhile
-        )
+        wait_until_healthy(self.member, folder, self.api, self._log, profile.health.deadline, meanwhile)
         model = check_identity(self.api, served_model(profile.server.model, profile.server.flags))
         version = self.api.version()
         self._tell(PhaseReached(Phase.READY, self.api.url))
-        seen = {"container": self.container, "docker_run": self._docker_run, "vllm_version": version}
+        seen = {"container": self.member.container, "docker_run": self._docker_run, "vllm_version": version}
         write_record(folder, self._record.model_copy(update=seen))
         return Deployment(
-            identity, self.container, self._ready.image, self._docker_run, self.api, version, model.max_model_len
+            identity, (self.member,), self._ready.image, self._docker_run, self.api, version, model.max_model_len
         )
 
 
 @contextlib.contextmanager
 def launched(
-    launch: Launch, ready: Prepared, interruption: Interruption, tell: Listener, run: RunDirectory | None = None
+    launch: Launch, ready: Prepared, interruption: Interruption, tell: Listener, run: Run | None = None
 ) -> Iterator[Starting]:
     """Yield the server as soon as its container runs; tear it down on the way out unless it was handed over.
 
@@ -203,25 +199,26 @@ def launched(
         user=_user(),
         pid=os.getpid(),
         started=time.time(),
-        engine=launch.engine.url,
+        engine=launch.node.engine.url,
         profile=launch.profile.name,
         run=str(run.path) if run else None,
         holds_why=ready.held.why,
     )
-    write_record(folder, record)
+    write_record(folder, record, synced=False)
     logs = make_folder(logs_folder(launch.state))
     server_log = run.fresh_server_log() if run else logs / f"{launch.name}-{identity.launch}.log"
     path = run.path if run else None
     with guarded(
-        launch.engine, identity, interruption, launch.environ, logs / "watchdog.log", ready.hold, path
+        launch.node.engine, identity, interruption, launch.environ, logs / "watchdog.log", ready.hold, path
     ) as guard:
         tell(PhaseReached(Phase.CONTAINER, identity.container))
         spec = with_known_groups(guard, container_spec(launch.profile, identity, ready.held))
-        container = _started(guard, spec)
+        member = Member(launch.node, _started(guard, spec))
         log = ServerLog(server_log, tell)
-        log.follow(launch.engine, container, folder)
+        log.follow(member, folder)
+        sync_files(folder)  # a power cut before this ends the server too; now the server takes its own time
         api = server_api(launch.profile, ready.secrets)
-        yield Starting(guard, container, api, launch, ready, docker_run_line(spec), log, record, tell)
+        yield Starting(guard, member, api, launch, ready, docker_run_line(spec), log, record, tell)
 
 
 def _started(guard: Guard, spec: ContainerSpec) -> str:

@@ -7,16 +7,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from orchestrator.deployment.folder import read_mask
-from orchestrator.engine import Engine
 from orchestrator.errors import EngineError
 from orchestrator.events import Listener
+from orchestrator.node.node import Member
 from orchestrator.text import Text
 from orchestrator.vllm.phases import Phase, PhaseReached, phase_of, shards_loaded
 
 
 def read_log(
-    engine: Engine,
-    container: str,
+    member: Member,
     folder: Path,
     *,
     follow: bool,
@@ -27,22 +26,23 @@ def read_log(
     """Yield the log of a deployment's server piece by piece, its secrets masked.
 
     Args:
-        engine: The engine that the container is on.
-        container: Its id.
+        member: The server's container.
         folder: The deployment's folder, which knows the secrets.
         follow: Go on until the container ends.
         tail: Only the last lines.
         since: Only what it wrote from then on, in seconds since the epoch.
         until: Only what it wrote up to then.
     """
-    return read_mask(folder).stream(engine.logs(container, follow=follow, tail=tail, since=since, until=until))
+    return read_mask(folder).stream(
+        member.node.engine.logs(member.container, follow=follow, tail=tail, since=since, until=until)
+    )
 
 
-def lines_before(engine: Engine, container: str, folder: Path, since: float | None) -> int:
+def lines_before(member: Member, folder: Path, since: float | None) -> int:
     """Return how many lines of the log were written before a moment, in seconds since the epoch; 0 for None."""
     if since is None:
         return 0
-    earlier = read_log(engine, container, folder, follow=False, until=since)
+    earlier = read_log(member, folder, follow=False, until=since)
     return sum(piece.count(b"\n") for piece in earlier)
 
 
@@ -58,13 +58,13 @@ class ServerLog:
         """Why the log could not be read to its end."""
         self._tell = tell
 
-    def follow(self, engine: Engine, container: str, folder: Path, since: float | None = None) -> None:
+    def follow(self, member: Member, folder: Path, since: float | None = None) -> None:
         """Begin to follow a started container, whose deployment's folder is named.
 
         What it wrote before `since`, at earlier starts, is written to the file and not read for phases.
         """
-        earlier = () if since is None else read_log(engine, container, folder, follow=False, until=since)
-        pieces = read_log(engine, container, folder, follow=True, since=since)
+        earlier = () if since is None else read_log(member, folder, follow=False, until=since)
+        pieces = read_log(member, folder, follow=True, since=since)
         threading.Thread(target=self._follow, args=(earlier, pieces), name="server-log", daemon=True).start()
 
     def _follow(self, earlier: Iterable[bytes], pieces: Iterator[bytes]) -> None:

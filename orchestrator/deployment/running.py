@@ -1,4 +1,4 @@
-"""A healthy deployment: its identity, its image, and the address of its server."""
+"""A healthy deployment: its identity, its members, and the address of its server."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from orchestrator.engine import ImageFacts
 from orchestrator.errors import EnvironmentFault
+from orchestrator.node.node import Member
 from orchestrator.plan.container import Identity
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.vllm.api import Api
@@ -15,11 +16,11 @@ from orchestrator.vllm.flags import api_key
 
 @dataclass(frozen=True)
 class Deployment:
-    """A healthy server in its container."""
+    """A healthy server in its containers."""
 
     identity: Identity
-    container: str
-    """Container id."""
+    members: tuple[Member, ...]
+    """Its containers; exactly one today."""
     image: ImageFacts
     docker_run: str
     """The line that makes the same container by hand."""
@@ -28,6 +29,12 @@ class Deployment:
     """As the server says."""
     max_model_len: int | None
     """Longest context in tokens, as the server says."""
+
+    @property
+    def member(self) -> Member:
+        """Return the only member."""
+        (only,) = self.members
+        return only
 
 
 def server_api(profile: Profile, secrets: Mapping[str, str]) -> Api:

@@ -12,7 +12,6 @@ from orchestrator.deployment.health import check_identity, wait_until_healthy
 from orchestrator.deployment.log import ServerLog
 from orchestrator.deployment.running import Deployment
 from orchestrator.deployment.watch import Watch
-from orchestrator.engine import Engine
 from orchestrator.errors import ContainerGone, EngineError, ServerFailed
 from orchestrator.events import Listener
 from orchestrator.profile.schema.profile import Profile
@@ -34,15 +33,13 @@ class Server:
 
     def __init__(
         self,
-        engine: Engine,
         profile: Profile,
         deployment: Deployment,
         log_path: Path,
         tell: Listener,
         stall_s: float,
     ) -> None:
-        self.engine = engine
-        self.container = deployment.container
+        self.member = deployment.member
         self._profile = profile
         self._folder = Path(deployment.identity.folder)
         self._api = deployment.api
@@ -77,12 +74,14 @@ class Server:
             if self._api.healthy():
                 return
             if time.monotonic() > end:
-                raise self.diagnosed(f"the server hangs: it has not answered for {SILENT_S:.0f} s")
+                raise self.diagnosed(
+                    Text("the server hangs: it has not answered for {silent_s:.0f} s", silent_s=SILENT_S)
+                )
         raise self.diagnosed(DEATH)
 
     def diagnosed(self, problem: str) -> ServerFailed:
         """Return the error for a problem, with its cause from the container's state and the server's log."""
-        return server_failed(self.engine, self.container, self._folder, "serving", self._log_path, problem)
+        return server_failed(self.member, self._folder, "measuring", self._log_path, problem)
 
     def is_dead(self) -> bool:
         """Say whether the server is dead at this moment.
@@ -94,7 +93,7 @@ class Server:
 
     def _has_ended(self) -> bool:
         try:
-            return not self.engine.state(self.container).running
+            return not self.member.state().running
         except ContainerGone:
             return True
         except EngineError:  # the engine does not say, so nothing is known
@@ -134,15 +133,15 @@ class Server:
         """Start the server again in its container and wait until it is healthy; raise ServerFailed if it is not."""
         self._tell(PhaseReached(Phase.CONTAINER, "again"))
         try:
-            self.engine.restart(self.container, RESTART_GRACE_S)
-            since = self.engine.state(self.container).output_since
+            self.member.node.engine.restart(self.member.container, RESTART_GRACE_S)
+            since = self.member.state().output_since
         except ContainerGone as error:
             raise ServerFailed(
                 Text("the server cannot be started again: {error}", error=error.message), "Who ended it?"
             ) from error
         log = ServerLog(self._log_path, self._tell)
-        log.follow(self.engine, self.container, self._folder, since)
-        wait_until_healthy(self.engine, self.container, self._folder, self._api, log, self._profile.health.deadline)
+        log.follow(self.member, self._folder, since)
+        wait_until_healthy(self.member, self._folder, self._api, log, self._profile.health.deadline)
         check_identity(self._api, served_model(self._profile.server.model, self._profile.server.flags))
         self._tell(PhaseReached(Phase.READY, self._api.url))
         self._watch.reset()

@@ -52,6 +52,7 @@ REFUSALS = ("ValueError", "NotImplementedError", "VLLMValidationError", "Asserti
 _PYTHON_S_OWN = re.compile(
     r"(?:too many|not enough) values to unpack|invalid literal for|could not convert|operands could not|is not in list"
     r"|could not broadcast|not in tuple|substring not found|Error:? *$|is not a valid \w+$|math domain|zero-size array"
+    r"|could not determine the shape of object"
 )
 """What Python and numpy say by a ValueError of their own."""
 ALIKE = 20

@@ -105,7 +105,8 @@ RULES = (
         ),
         log=texts(
             r"InductorError\b|BackendCompilerFailed|LoweringException|CompilationError\b|CppCompileError",
-            r"LLVM ERROR: |PassManager::run failed|torch\._dynamo\.exc\.\w+: ",
+            r"LLVM ERROR: |PassManager::run failed|error: Failures have been detected while ",
+            r"torch\._dynamo\.exc\.\w+: ",
             r"[Gg]raph compile failed\. synStatus|expected size \d+==\d+, stride \d+==\d+ at dim",
             r"The compiled artifact is not serializable|aot_compile is not supported by the current",
         ),

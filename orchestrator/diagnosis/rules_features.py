@@ -80,6 +80,7 @@ RULES = (
             r"Adaptive verification could not profile|Multi-module MTP with prefix caching requires",
             r"speculative decoding requires the language model|[Cc]annot import module '\S+' for custom proposer",
         ),
+        source=texts(r"assert .*(?:vocab_sizes|draft_\w+|proposer\w*|num_spec\w*)\b.* → AssertionError$"),
         raised_in=("/spec_decode/",),
     ),
     Rule(
@@ -110,7 +111,7 @@ RULES = (
             r"expected target modules in|is not a supported LoRA",
             r"No supported LoRA modules found in|(?:Error: |\]: )LoRA is not enabled|To support LoRA for MoE model",
             r"Fused MoE LoRA|The embedding LoRA size\(",
-            r"does not support LoRA(?: context setup)?\.",
+            r"does not support LoRA(?: context setup)?[.,]",
             r"define quant_method for LoRA",
             r"Could not locate the language model submodule for LoRA|VLLM_LORA_RESOLVER_CACHE_DIR must be set",
             r"must implement get_mm_lora_token_counts",

@@ -97,6 +97,7 @@ RULES = (
             r"GetDeviceCount.*Error 2: out of memory",
             r"HSA_STATUS_ERROR_OUT_OF_RESOURCES|UR_RESULT_ERROR_OUT_OF_DEVICE_MEMORY|nrt_tensor_allocate status=4",
             r"(?:Cuda|HIP) failure (?:\d+ )?'out of memory'|Triton Error \[\w+\]: out of memory|in memory space hbm",
+            r"(?:Jax|Xla)RuntimeError: RESOURCE_EXHAUSTED|RESOURCE_EXHAUSTED: .*(?:memory|alloc|\b[hv]bm|HBM)",
             r"NVML_SUCCESS == r INTERNAL ASSERT FAILED at .*CachingAllocator",
         ),
     ),

@@ -106,6 +106,11 @@ RULES = (
             ),
             r"AttributeError: (?:partially initialized )?module '(?!vllm|transformers)[\w.]+' has no attribute",
             r"TypeError: (?:snapshot_download|hf_hub_download|cached_files?)\(\) got an unexpected keyword argument",
+            (
+                r"TypeError: (?:\w+_(?:fwd|bwd|forward)|\w+_cuda|flash_\w+)\(\)"
+                r"(?:: incompatible function arguments| takes \d+)"
+            ),
+            r"TypeError: type '[\w.]+' is not subscriptable|for \|: '(?:type|_\w+|\w+Meta)' and '",
             r"was removed in the NumPy 2\.0 release",
             r"'(?:_IncludedRouter|FieldInfo|APIRouter|FastAPI)' object has no attribute",
             r"TypeError: (?:Router|APIRouter|FastAPI|Starlette)\.\w+\(\) got an unexpected keyword argument",

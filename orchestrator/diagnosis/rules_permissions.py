@@ -121,7 +121,7 @@ RULES = (
                 r"(?:set_mempolicy|get_mempolicy|mbind|setting membind|setting interleave mask"
                 r"|set_mempolicy_home_node|migrate_pages)\S*: Operation not permitted"
             ),
-            r"numa\w*.*Operation not permitted",
+            r"numa\w*.*Operation not permitted|numa_\w+ failed\W{1,3}(?:\(|with )?errno:? 1\b",
         ),
         strength=Strength.SYMPTOM,
     ),

@@ -69,6 +69,7 @@ RULES = (
         why="Somebody stopped the container or the process: docker stop, a process manager, a shutdown of the node.",
         advice=("See who: docker events --since 1h, and the node's own log.",),
         strength=Strength.SYMPTOM,
+        log=texts(r"^KeyboardInterrupt(?:: terminated)?$"),
         quiet=texts(r"\[shutdown\] API server: shutdown triggered|Shutting down FastAPI HTTP server"),
         exit_codes=(143, 130),
         served_exit_codes=(0,),

@@ -115,7 +115,7 @@ RULES = (
             "Another server.flags.tensor-parallel-size gives the layers other shapes.",
         ),
         log=texts(
-            r"Error: Error (?:Internal|Not Supported|Invalid Problem|Misaligned Operand|Arch Mismatch)$",
+            r"(?:Error: |, )Error (?:Internal|Not Supported|Invalid Problem|Misaligned Operand|Arch Mismatch)$",
             r"(?:gemm|GEMM) .*cutlass \S+ .*(?:fail|status)|cutlass\w* .*failed: Error (?:Internal|Invalid)",
         ),
     ),

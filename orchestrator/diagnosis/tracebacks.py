@@ -166,6 +166,9 @@ class _Apart:
             self._last[line.process] = line
         elif stream.inside and (text[0].isspace() or text[0] == "["):
             _frame(stream, text)
+        elif _FRAME.match(text):  # the log begins, or was cut off, within a traceback
+            self._begin(line, stream)
+            _frame(self._streams[line.stream], text)
         elif stream.inside and (match := _EXCEPTION.match(text)):
             self._end(line, stream, match["kind"])
         else:

@@ -1,4 +1,8 @@
-"""The engine calls that orch makes, each with a deadline and each raising only orch's own errors."""
+"""The engine calls that orch makes, each with its own deadline and each raising only orch's own errors.
+
+A deadline is how long the engine may stay silent. It belongs to the call: docker-py keeps one in the client, which
+threads share, so each call has a client of its own over the shared connections.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,9 @@ from orchestrator.text import Text
 
 CONNECT_S = 5
 CALL_S = 30
+"""Of a call that needs nothing but the engine's memory."""
 CREATE_S = 120
+"""Of a call that waits for a disk: create, start, copy, remove."""
 PULL_SILENCE_S = 300
 DATED_LATE_S = 0.1
 """How much later than its first output the engine may date a start; it does so once the process runs already."""
@@ -84,6 +90,17 @@ class Found:
     labels: Mapping[str, str]
 
 
+class OneCall(docker.APIClient):
+    """A client over the connections of another, with its own deadline, also where docker-py would wait for ever."""
+
+    def __init__(self, shared: docker.APIClient, seconds: float) -> None:
+        self.__dict__.update(shared.__dict__, timeout=seconds)
+
+    def _set_request_timeout(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments of a request with its deadline; a pull of docker-py asks for none."""
+        return {**kwargs, "timeout": kwargs.get("timeout") or self.timeout}
+
+
 class Engine:
     """A connection to one Docker engine."""
 
@@ -91,16 +108,20 @@ class Engine:
         self._api = api
         self.url = url
 
+    def _within(self, seconds: float) -> docker.APIClient:
+        """Return a client for one call: the shared connections, with a deadline that no other call sees."""
+        return OneCall(self._api, seconds)
+
     def version(self) -> str:
         """Return the engine's version."""
         with translated("asking for its version"):
-            return str(self._api.version()["Version"])
+            return str(self._within(CALL_S).version()["Version"])
 
     def image(self, reference: str) -> ImageFacts:
         """Return the facts of a local image; raise ImageMissing."""
         try:
             with translated(f"looking for the image {reference}"):
-                found: dict[str, Any] = self._api.inspect_image(reference)  # type: ignore[no-untyped-call]
+                found: dict[str, Any] = self._within(CALL_S).inspect_image(reference)  # type: ignore[no-untyped-call]
         except docker.errors.NotFound:
             raise ImageMissing(
                 Text("the image {reference} is not on this node", reference=reference),
@@ -112,7 +133,7 @@ class Engine:
         """Return the variables that a local image sets; None if the image is not there."""
         try:
             with translated(f"looking for the image {reference}"):
-                found: dict[str, Any] = self._api.inspect_image(reference)  # type: ignore[no-untyped-call]
+                found: dict[str, Any] = self._within(CALL_S).inspect_image(reference)  # type: ignore[no-untyped-call]
         except docker.errors.NotFound:
             return None
         pairs = (line.partition("=") for line in (found.get("Config") or {}).get("Env") or ())
@@ -121,7 +142,7 @@ class Engine:
     def default_runtime(self) -> str:
         """Return the name of the OCI runtime that containers get which ask for none."""
         with translated("asking for its default runtime"):
-            return str(self._api.info().get("DefaultRuntime") or "runc")
+            return str(self._within(CALL_S).info().get("DefaultRuntime") or "runc")
 
     def pull(
         self, reference: str, deadline_s: float, progress: Callable[[str], None], platform: str | None = None
@@ -134,8 +155,8 @@ class Engine:
             reference=reference,
         )
         try:
-            with translated(f"pulling {reference}"), self._timeout(PULL_SILENCE_S):
-                for event in self._api.pull(
+            with translated(f"pulling {reference}"):
+                for event in self._within(PULL_SILENCE_S).pull(
                     repository, tag=tag or "latest", stream=True, decode=True, platform=platform
                 ):
                     if "error" in event:
@@ -183,23 +204,25 @@ class Engine:
 
     def read_image_file(self, reference: str, path: str, labels: Mapping[str, str]) -> bytes:
         """Return a file of an image, empty if the image has none; the container that this takes bears the labels."""
-        with translated(f"reading {path} of the image {reference}"), self._timeout(CREATE_S):
-            created = self._api.create_container(reference, command=["true"], labels=dict(labels))["Id"]
+        api = self._within(CREATE_S)
+        with translated(f"reading {path} of the image {reference}"):
+            created = api.create_container(reference, command=["true"], labels=dict(labels))["Id"]
             try:
-                pieces, _ = self._api.get_archive(created, path)
+                pieces, _ = api.get_archive(created, path)
                 with tarfile.open(fileobj=io.BytesIO(b"".join(pieces))) as archive:
                     member = archive.extractfile(archive.next() or "")
                     return b"" if member is None else member.read()
             except docker.errors.NotFound:
                 return b""
             finally:
-                self._api.remove_container(created, force=True, v=True)
+                api.remove_container(created, force=True, v=True)
 
     def create(self, spec: ContainerSpec) -> str:
         """Create a container and return its id; raise Busy if its name is taken."""
         try:
-            with translated(f"creating the container {spec.name}"), self._timeout(CREATE_S):
-                created = self._api.create_container(**create_arguments(self._api, spec))
+            with translated(f"creating the container {spec.name}"):
+                api = self._within(CREATE_S)
+                created = api.create_container(**create_arguments(api, spec))
         except docker.errors.NotFound:
             raise ImageMissing(
                 Text("the image {image} is not on this node", image=spec.image),
@@ -221,8 +244,8 @@ class Engine:
             EnvironmentFault: With the engine's words, when the node cannot give the container what it needs.
         """
         try:
-            with self._gone_is_an_error(), translated("starting the container"), self._timeout(CREATE_S):
-                self._api.start(container)
+            with self._gone_is_an_error(), translated("starting the container"):
+                self._within(CREATE_S).start(container)
         except EngineError as error:
             raise EnvironmentFault(
                 error.message, error.hint or "Compare the container section of the profile with this node."
@@ -230,8 +253,8 @@ class Engine:
 
     def restart(self, container: str, grace_s: float) -> None:
         """Stop a container's process if it lives, and start it again."""
-        with self._gone_is_an_error(), translated("restarting the container"), self._timeout(CREATE_S):
-            self._api.restart(container, timeout=round(grace_s))
+        with self._gone_is_an_error(), translated("restarting the container"):
+            self._within(CREATE_S).restart(container, timeout=round(grace_s))  # docker-py adds the grace
 
     def state(self, container: str) -> State:
         """Return the state of a container."""
@@ -247,12 +270,12 @@ class Engine:
     def inspect(self, container: str) -> dict[str, Any]:
         """Return everything that the engine knows about a container."""
         with self._gone_is_an_error(), translated("inspecting the container"):
-            return dict(self._api.inspect_container(container))
+            return dict(self._within(CALL_S).inspect_container(container))
 
     def find(self, labels: Sequence[str]) -> list[Found]:
         """Return all containers, running or not, that bear every one of these labels (`name` or `name=value`)."""
         with translated("listing containers"):
-            listed = self._api.containers(all=True, filters={"label": list(labels)})
+            listed = self._within(CALL_S).containers(all=True, filters={"label": list(labels)})
         return [
             Found(
                 item["Id"],
@@ -285,25 +308,26 @@ class Engine:
         with self._gone_is_an_error(), translated("reading the container's log"):
             wanted: dict[str, Any] = {"tail": "all" if tail is None else tail, "since": since, "until": until}
             if follow:
-                yield from self._api.logs(container, stream=True, follow=True, **wanted)
+                yield from self._within(CALL_S).logs(container, stream=True, follow=True, **wanted)
             else:  # in one answer: docker-py takes every deadline off a stream
-                yield self._api.logs(container, stream=False, follow=False, **wanted)
+                yield self._within(CALL_S).logs(container, stream=False, follow=False, **wanted)
 
     def run_session(self, container: str, argv: Sequence[str]) -> ExecSession:
         """Start a process in a running container and return the lines to and from it."""
         with self._gone_is_an_error(), translated("starting a process in the container"):
-            created = self._api.exec_create(container, list(argv), stdin=True)
-            return ExecSession(self._api.exec_start(created["Id"], socket=True))
+            api = self._within(CALL_S)
+            created = api.exec_create(container, list(argv), stdin=True)
+            return ExecSession(api.exec_start(created["Id"], socket=True))
 
     def remove(self, container: str, grace_s: float) -> None:
         """Stop a container, kill it after the grace, remove it with its anonymous volumes; harmless if it is gone."""
         with contextlib.suppress(docker.errors.NotFound):
             if grace_s > 0:
-                with translated("stopping the container"), self._timeout(round(grace_s) + CALL_S):
-                    self._api.stop(container, timeout=round(grace_s))
+                with translated("stopping the container"):
+                    self._within(CALL_S).stop(container, timeout=round(grace_s))
             with translated("removing the container"):
                 try:
-                    self._api.remove_container(container, force=True, v=True)
+                    self._within(CALL_S).remove_container(container, force=True, v=True)
                 except docker.errors.APIError as error:
                     if "already in progress" not in str(error.explanation):
                         raise
@@ -311,15 +335,6 @@ class Engine:
     def close(self) -> None:
         """Close the connections."""
         self._api.close()
-
-    @contextlib.contextmanager
-    def _timeout(self, seconds: int) -> Iterator[None]:
-        before = self._api.timeout
-        self._api.timeout = seconds
-        try:
-            yield
-        finally:
-            self._api.timeout = before
 
     @contextlib.contextmanager
     def _gone_is_an_error(self) -> Iterator[None]:
@@ -332,7 +347,7 @@ class Engine:
             ) from error
 
 
-def connect(environ: Mapping[str, str], timeout_s: int = CALL_S) -> Engine:
+def connect(environ: Mapping[str, str]) -> Engine:
     """Return a connection to the engine that DOCKER_HOST and its kin name.
 
     Raises:
@@ -343,5 +358,4 @@ def connect(environ: Mapping[str, str], timeout_s: int = CALL_S) -> Engine:
     with translated(f"connecting to {url}"):
         settings = docker.utils.kwargs_from_env(environment=dict(environ))
         api = docker.APIClient(**settings, version="auto", timeout=CONNECT_S)
-    api.timeout = timeout_s
     return Engine(api, url)

@@ -54,7 +54,7 @@ def asking_spec(profile: Profile, image: ImageFacts, identity: Identity, held: H
         for mount in asked.mounts
         if mount.type == "bind" and may_be_mounted(Path(mount.source))
     ]
-    container = Container(
+    container = Container.model_construct(  # of values that are checked
         image=asked.image,
         devices=tuple(device for device in asked.devices if _may_be_given(device)),
         gpus=asked.gpus,

@@ -73,7 +73,7 @@ def check(name: str, search: Sequence[Path], sets: tuple[str, ...] = (), ask: As
 def asking(place: Place) -> Ask:
     """Return what asks the images on this node; each is asked once, in a throw-away container."""
     at = place.folders
-    return Asker(place.engine, at.state, at.locks, at.cache, at.environ, place.interruption).ask
+    return Asker(place.node, at.state, at.cache, at.environ, place.interruption).ask
 
 
 def _remarks(asked: Iterable[tuple[Profile, ImageParsers | None]]) -> tuple[Remark, ...]:

@@ -10,17 +10,18 @@ from orchestrator.jobs.serving import a_server
 from orchestrator.jobs.study_under_way import StudyUnderWay
 from orchestrator.jobs.sweeps import measure
 from orchestrator.measuring.resume import check_can_go_on, check_conditions, check_profile, is_complete
-from orchestrator.plan.variants import label, variants
+from orchestrator.plan.naming import label
+from orchestrator.plan.variants import variants
 from orchestrator.profile.schema.profile import Profile
-from orchestrator.runs.directory import RunDirectory
-from orchestrator.runs.records import RunKind
+from orchestrator.runs.format.records import RunKind
+from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study, find
 from orchestrator.text import Text
 
 
 def resume(
     place: Place, meant: str, given: Profile | None = None, name: str | None = None, wait_s: float | None = None
-) -> RunDirectory | Study:
+) -> Run | Study:
     """Take the missing measurements of a run or a study, under its original conditions; return it.
 
     A fitting deployment that is up is used; else one is made and torn down again. Nothing is started if nothing is
@@ -54,15 +55,13 @@ def resume(
     return found
 
 
-def _resume_run(
-    place: Place, directory: RunDirectory, given: Profile | None, name: str | None, wait_s: float | None
-) -> None:
+def _resume_run(place: Place, directory: Run, given: Profile | None, name: str | None, wait_s: float | None) -> None:
     profile, complete = directory.profile(), is_complete(directory)
     if not complete:
         check_can_go_on(directory)
     if given is not None:
         check_profile(directory, given)
-    check_conditions(directory, place.engine, profile)
+    check_conditions(directory, place.node, profile)
     if complete:
         place.tell(NothingMissing())
         return
@@ -78,7 +77,7 @@ def _resume_study(place: Place, study: Study, given: Profile | None, name: str |
     if given is not None:
         _check_variants(study, given)
     for index in missing:
-        check_conditions(study.runs[index], place.engine, profiles[index])
+        check_conditions(study.runs[index], place.node, profiles[index])
     if not missing:
         place.tell(NothingMissing())
         return

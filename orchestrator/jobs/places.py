@@ -1,4 +1,4 @@
-"""The place of a job: this user's folders, the node's engine, and the listener for events."""
+"""The place of a job: this user's folders, the node, and the listener for events."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from orchestrator.engine import Engine, connect
 from orchestrator.events import Event, Listener, unheard
 from orchestrator.folders import Folders
 from orchestrator.interruption import Interruption
+from orchestrator.node.node import Node
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.runs.journal import Journal
 
@@ -22,12 +23,17 @@ class Place:
     """One node as one user sees it, while jobs are done there."""
 
     folders: Folders
-    engine: Engine
+    node: Node
     holds: Holds
     """The hold that successive launches share; nobody else gets a study's devices between two servers."""
     interruption: Interruption
     listener: Listener
     journal: Journal
+
+    @property
+    def engine(self) -> Engine:
+        """Return the node's engine."""
+        return self.node.engine
 
     def tell(self, event: Event) -> None:
         """Tell the listener of an event, and write it into the run that is under way."""
@@ -37,7 +43,7 @@ class Place:
     def launch(self, profile: Profile, name: str, wait_s: float | None) -> Launch:
         """Return a launch of a profile here; it queues for so many seconds for what others hold."""
         at = self.folders
-        return Launch(self.engine, profile, name, at.state, at.locks, at.cache, self.holds, at.environ, wait_s)
+        return Launch(self.node, profile, name, at.state, at.cache, self.holds, at.environ, wait_s)
 
 
 @contextlib.contextmanager
@@ -50,6 +56,6 @@ def place(folders: Folders, tell: Listener = unheard, interruption: Interruption
         interruption: The signals in force; none are caught unless given.
     """
     with Holds() as holds:
-        engine = connect(folders.environ)
-        collect_garbage(engine, folders.state)
-        yield Place(folders, engine, holds, interruption or Interruption(), tell, Journal())
+        node = Node(connect(folders.environ), folders.locks)
+        collect_garbage(node.engine, folders.state)
+        yield Place(folders, node, holds, interruption or Interruption(), tell, Journal())

@@ -18,8 +18,8 @@ from orchestrator.measuring.search_plan import SearchPlan, fitted
 from orchestrator.plan.suits import bench_of
 from orchestrator.plan.variants import Variant
 from orchestrator.profile.schema.profile import Profile
-from orchestrator.runs.directory import RunDirectory
-from orchestrator.runs.records import RunKind
+from orchestrator.runs.format.records import RunKind
+from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study
 
 
@@ -28,7 +28,7 @@ class Searched:
     """What a search came to, and its run."""
 
     found: Found
-    run: RunDirectory
+    run: Run
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def search(
     """
     with (
         a_server(place, profile, name, wait_s) as server,
-        opened(place, lambda: make_run(place.folders.runs, profile, place.engine, RunKind.SEARCH)) as directory,
+        opened(place, lambda: make_run(place.folders.runs, profile, place.node, RunKind.SEARCH)) as directory,
     ):
         return Searched(_search(server, directory, plan, place.tell), directory)
 
@@ -81,7 +81,7 @@ def search_study(
     """
     found: dict[int, Found] = {}
     runs = place.folders.runs
-    with StudyUnderWay(place, lambda: make_study(runs, chosen, place.engine, RunKind.SEARCH)) as study:
+    with StudyUnderWay(place, lambda: make_study(runs, chosen, place.node, RunKind.SEARCH)) as study:
 
         def take(index: int) -> None:
             with (
@@ -100,11 +100,11 @@ def search_study(
         return SearchedStudy(as_study(study.made()), found)
 
 
-def _search(server: Server, directory: RunDirectory, plan: SearchPlan, tell: Listener) -> Found:
+def _search(server: Server, directory: Run, plan: SearchPlan, tell: Listener) -> Found:
     profile = server.profile
     with (
         server.serving(directory) as serving,
-        under_way(server.place.engine, directory, profile, serving, tell) as sweep,
+        under_way(directory, profile, serving, tell) as sweep,
     ):
         bench, context = bench_of(profile), serving.deployment.max_model_len
         return run_search(sweep, bench, fitted(plan, bench, context, lacking_of(sweep.client())), tell)

@@ -14,7 +14,7 @@ from orchestrator.deployment.launch import Launch, Prepared, Starting, launched,
 from orchestrator.deployment.lease import in_use
 from orchestrator.deployment.registry import Listed, fitting
 from orchestrator.deployment.running import Deployment
-from orchestrator.deployment.watchdog import Watch, Watchdog
+from orchestrator.deployment.watching import Watch, Watchdog
 from orchestrator.errors import BenchmarkFailed, EngineError
 from orchestrator.jobs.events import TornDown
 from orchestrator.jobs.places import Place
@@ -24,7 +24,7 @@ from orchestrator.measuring.driver import Driver, wanted
 from orchestrator.measuring.run import Serving
 from orchestrator.plan.suits import bench_of
 from orchestrator.profile.schema.profile import Profile
-from orchestrator.runs.directory import RunDirectory
+from orchestrator.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class OwnServer:
         return self.launch.profile
 
     @contextlib.contextmanager
-    def serving(self, directory: RunDirectory) -> Iterator[Serving]:
+    def serving(self, directory: Run) -> Iterator[Serving]:
         """Yield the healthy server, and tear it down, whatever happens.
 
         The driver starts with the server and imports vLLM while the weights load. So an inability of the client is
@@ -67,7 +67,7 @@ class OwnServer:
         mask = Mask(self.prepared.secrets.values())
         with contextlib.suppress(EngineError):
             needs = wanted(self.profile, bench_of(self.profile))
-            return Driver(self.launch.engine, starting.container, needs, starting.api.key, mask)
+            return Driver(starting.member, needs, starting.api.key, mask)
         return None
 
 
@@ -80,7 +80,7 @@ class AttachedServer:
     deployment: Deployment
 
     @contextlib.contextmanager
-    def serving(self, directory: RunDirectory) -> Iterator[Serving]:
+    def serving(self, directory: Run) -> Iterator[Serving]:
         """Yield the server, which stays up; a watchdog marks the run if orch is killed."""
         directory.fresh_server_log()
         environ = self.place.folders.environ
@@ -108,7 +108,7 @@ def own_server(place: Place, profile: Profile, name: str, wait_s: float | None) 
 def attached_server(place: Place, listed: Listed, profile: Profile, wait_s: float | None) -> Iterator[AttachedServer]:
     """Yield a server that is up, and keep other measurements away from it; raise what `attach` raises."""
     with in_use(listed.folder, listed.name, wait_s, place.tell):
-        yield AttachedServer(place, profile, attach(place.engine, listed, profile))
+        yield AttachedServer(place, profile, attach(place.node, listed, profile))
 
 
 @contextlib.contextmanager

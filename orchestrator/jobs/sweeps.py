@@ -11,11 +11,11 @@ from orchestrator.jobs.study_under_way import StudyUnderWay, as_study
 from orchestrator.measuring.run import take_missing, under_way
 from orchestrator.plan.variants import Variant
 from orchestrator.profile.schema.profile import Profile
-from orchestrator.runs.directory import RunDirectory
+from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study
 
 
-def run(place: Place, profile: Profile, name: str | None = None, wait_s: float | None = None) -> RunDirectory:
+def run(place: Place, profile: Profile, name: str | None = None, wait_s: float | None = None) -> Run:
     """Bring a deployment up, benchmark it and take it down again; return the run.
 
     Whatever happens on the way, nothing is left running; what was measured until then is kept.
@@ -31,7 +31,7 @@ def run(place: Place, profile: Profile, name: str | None = None, wait_s: float |
     """
     with (
         own_server(place, profile, name or profile.name, wait_s) as server,
-        opened(place, lambda: make_run(place.folders.runs, profile, place.engine)) as directory,
+        opened(place, lambda: make_run(place.folders.runs, profile, place.node)) as directory,
     ):
         measure(server, directory)
     return directory
@@ -51,7 +51,7 @@ def run_study(place: Place, chosen: Sequence[Variant], name: str, wait_s: float 
     Raises:
         OrchError: What would have failed the other runs too.
     """
-    with StudyUnderWay(place, lambda: make_study(place.folders.runs, chosen, place.engine)) as study:
+    with StudyUnderWay(place, lambda: make_study(place.folders.runs, chosen, place.node)) as study:
 
         def take(index: int) -> None:
             with (
@@ -64,11 +64,11 @@ def run_study(place: Place, chosen: Sequence[Variant], name: str, wait_s: float 
         return as_study(study.made())
 
 
-def measure(server: Server, directory: RunDirectory) -> None:
+def measure(server: Server, directory: Run) -> None:
     """Measure what a run has not done yet on a server that is ready."""
     place = server.place
     with (
         server.serving(directory) as serving,
-        under_way(place.engine, directory, server.profile, serving, place.tell) as sweep,
+        under_way(directory, server.profile, serving, place.tell) as sweep,
     ):
         take_missing(sweep, server.profile)

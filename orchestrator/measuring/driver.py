@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.engine import Engine
 from orchestrator.errors import BenchmarkFailed, EngineError, EnvironmentFault
 from orchestrator.inside import driver, program_text
 from orchestrator.mask import NOTHING_HIDDEN, Mask
+from orchestrator.node.node import Member
 from orchestrator.plan.bench_command import client_target, job_folder, job_name, sent_folder
 from orchestrator.plan.container import beside_server
 from orchestrator.profile.schema.bench import Bench
@@ -154,26 +154,23 @@ def wanted(profile: Profile, bench: Bench) -> Wanted:
 class Driver:
     """The driver in a container; closing it, or the end of orch, ends what it runs."""
 
-    def __init__(
-        self, engine: Engine, container: str, wanted: Wanted, key: str | None, mask: Mask = NOTHING_HIDDEN
-    ) -> None:
+    def __init__(self, member: Member, wanted: Wanted, key: str | None, mask: Mask = NOTHING_HIDDEN) -> None:
         """Start the driver, which imports vLLM's benchmark code in the background.
 
         Args:
-            engine: The engine that the container is on.
-            container: A running container.
+            member: A running container.
             wanted: What the driver prepares.
             key: The server's API key, if the server wants one.
             mask: Hides secrets of the server's environment in the output of the driver and its clients.
         """
         self._name = wanted.client
-        self._container = container
-        self._sent = sent_folder(container)
+        self._container = member.container
+        self._sent = sent_folder(member.container)
         self._mask = mask
         self._port = wanted.port
         self._overtook: bytes | None = None
         """The answer of a client that ended while it was asked whether it waits."""
-        self._session = engine.run_session(container, list(wanted.command) or driver_argv())
+        self._session = member.node.engine.run_session(member.container, list(wanted.command) or driver_argv())
         env = {} if key is None else {CLIENT_KEY: key}  # over standard input: docker inspect shows what exec is told
         message = {
             "prepare": wanted.client,

@@ -135,7 +135,7 @@ FURTHER = rf"(p\d{{1,2}}(?:\.\d+)?)_({'|'.join(LATENCIES)})_ms"
 
 def find(name: str) -> Metric | None:
     """Return the metric of a name, in which a percentile may have zeros too many; None if there is none."""
-    if match := re.fullmatch(FURTHER, name):
+    if name not in CATALOGUE and (match := re.fullmatch(FURTHER, name)):
         further = of_latency(match[2], f"p{float(match[1][1:]):.15g}")
         return CATALOGUE.get(further.name, further)
     return CATALOGUE.get(name)

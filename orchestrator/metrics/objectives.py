@@ -128,6 +128,8 @@ def metric_value(name: str, metrics: Metrics) -> float | None:
 
 def is_thin(name: str, thin: Collection[str]) -> bool:
     """Say whether a metric is one of the percentiles, such as `p99`, that too few requests stand behind."""
+    if not thin:
+        return False
     metric = find(name)
     return metric is not None and metric.statistic in thin
 

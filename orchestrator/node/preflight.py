@@ -11,12 +11,13 @@ from pathlib import Path
 
 from orchestrator.errors import EnvironmentFault, PortTaken
 from orchestrator.files import is_file, may_exist
+from orchestrator.node.node import Node
 from orchestrator.profile.schema.bench import Bench
 from orchestrator.profile.schema.devices import nodes
 from orchestrator.profile.schema.profile import Container, Profile
 from orchestrator.text import Text
 
-NODE_SHM = Path("/dev/shm")
+NODE_SHM = "/dev/shm"
 LEAST_DISK = 200 * 2**20
 """Bytes that must be free where results and logs are written."""
 
@@ -52,15 +53,16 @@ def check_port(host: str, port: int) -> None:
             ) from error
 
 
-def check_node(profile: Profile, *folders: Path) -> None:
-    """Raise EnvironmentFault with everything on this node that the profile cannot do without.
+def check_node(node: Node, profile: Profile, *folders: Path) -> None:
+    """Raise EnvironmentFault with everything on a node that the profile cannot do without.
 
     Args:
+        node: Where the server will run.
         profile: The resolved profile.
         folders: Where results and logs will be written.
     """
-    missing = [*_missing(profile.container), *_no_dataset(profile.bench)]
-    missing += [*_too_small(profile.container), *_no_room(folders)]
+    missing = [*_missing(node, profile.container), *_no_dataset(node, profile.bench)]
+    missing += [*_too_small(node, profile.container), *_no_room(folders)]
     if missing:
         lines = "\n".join(f"  {line}" for line in missing)
         raise EnvironmentFault(
@@ -69,32 +71,33 @@ def check_node(profile: Profile, *folders: Path) -> None:
         )
 
 
-def _missing(container: Container) -> Iterator[str]:
+def _missing(node: Node, container: Container) -> Iterator[str]:
     for device in nodes(container.devices):
-        if not may_exist(Path(device.source)):
+        if not may_exist(node.path(device.source)):
             yield Text("container.devices: {source} does not exist", source=device.source)
     for mount in container.mounts:
-        if mount.type == "bind" and not may_exist(Path(mount.source)):
+        if mount.type == "bind" and not may_exist(node.path(mount.source)):
             yield Text("container.mounts: {source} does not exist", source=mount.source)
 
 
-def _no_dataset(bench: Bench | None) -> Iterator[str]:
+def _no_dataset(node: Node, bench: Bench | None) -> Iterator[str]:
     file = bench.dataset.node_file if bench is not None else None
     try:
-        if file is not None and not is_file(Path(file)):
+        if file is not None and not is_file(node.path(file)):
             yield Text(
                 "bench.dataset.file: {file} {value}",
                 file=file,
-                value="is not a file" if may_exist(Path(file)) else "does not exist",
+                value="is not a file" if may_exist(node.path(file)) else "does not exist",
             )
     except EnvironmentFault as fault:
         yield Text("bench.dataset.file: {fault}", fault=fault.message)
 
 
-def _too_small(container: Container) -> Iterator[str]:
+def _too_small(node: Node, container: Container) -> Iterator[str]:
     """With the node's IPC namespace it is the node's /dev/shm that must be large enough, whatever `shm_size` says."""
-    if container.ipc == "host" and container.shm_size is not None and NODE_SHM.is_dir():
-        size = shutil.disk_usage(NODE_SHM).total
+    there = node.path(NODE_SHM)
+    if container.ipc == "host" and container.shm_size is not None and there.is_dir():
+        size = shutil.disk_usage(there).total
         if size < container.shm_size:
             yield (
                 Text(

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from orchestrator.accelerators import node_accelerators, node_cards, node_makers
-from orchestrator.engine import Engine
+from orchestrator.accelerators import node_cards, node_makers
+from orchestrator.accelerators.addresses import node_addresses
+from orchestrator.node.node import Node
 from orchestrator.plan.claims import Held, Surroundings, holding
 from orchestrator.profile.schema.profile import Profile
 
 
-def held_on(engine: Engine, profile: Profile) -> Held:
-    """Return what a deployment of a profile holds on this node, and why: what the profile says, or more."""
-    accelerators = node_accelerators()
+def held_on(node: Node, profile: Profile) -> Held:
+    """Return what a deployment of a profile holds on a node, and why: what the profile says, or more."""
     around = Surroundings(
-        default_runtime=engine.default_runtime(),
-        image_env=engine.image_env(profile.container.image),
-        cards=node_cards(accelerators),
-        makers=node_makers(accelerators),
+        default_runtime=node.engine.default_runtime(),
+        image_env=node.engine.image_env(profile.container.image),
+        cards=node_cards(node.root),
+        makers=node_makers(node.root),
+        addresses=node_addresses(node.root),
     )
     return holding(profile, around)

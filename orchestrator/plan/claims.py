@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from orchestrator.accelerators.addresses import Addresses
 from orchestrator.accelerators.names import ALL, is_lasting, together
 from orchestrator.accelerators.reach import (
     AMD,
@@ -43,7 +44,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What only the node knows; it can make a deployment hold more than its profile says, never less."""
+    """What only the node knows; with it a deployment holds more than its profile says, or the same by PCI addresses."""
 
     default_runtime: str | None = None
     """The engine's default OCI runtime."""
@@ -53,6 +54,8 @@ class Surroundings:
     """What of its NVIDIA cards matters to how CUDA counts them."""
     makers: frozenset[str] = frozenset()
     """Vendors of its accelerators, by their names in the table; empty where that is not known."""
+    addresses: Addresses = field(default_factory=Addresses)
+    """Which PCI addresses the names of its cards mean."""
 
 
 def held_by(profile: Profile) -> tuple[str, ...]:
@@ -72,9 +75,10 @@ def holding(profile: Profile, around: Surroundings | None = None) -> Held:
     groups = _by_vendor(_reached(container, around), around)
     whole = any(_is_whole(each) for given in groups.values() for each in given)
     for vendor, given in groups.items():
-        choice = _choice(vendor, variables, around)
+        owners = (vendor,) if vendor is not None else _owners(variables, around)
+        choice = _choice(vendor, owners, variables, around)
         for cards, why in _kept(given, choice, countable=whole and vendor is None):
-            lines[why].update((ALL,) if cards is None else cards)
+            lines[why].update(_by_address(cards, vendor, owners, around.addresses))
     if any(ALL in found for found in lines.values()):
         lines = {why: {ALL} for why, found in lines.items() if ALL in found}
     elif not lines:
@@ -152,16 +156,35 @@ def _kept(given: list[Given], choice: Choice, *, countable: bool) -> Iterator[tu
     yield None, f"{_joined(ways)} {'is' if len(ways) == 1 else 'are'} given and {why}"
 
 
-def _choice(vendor: Vendor | None, variables: Mapping[str, Variable], around: Surroundings) -> Choice:
-    """Return what is left of a vendor's cards; of cards of an unknown one, what the variables of each leave.
+def _by_address(
+    cards: tuple[str, ...] | None, vendor: Vendor | None, owners: Sequence[Vendor], addresses: Addresses
+) -> tuple[str, ...]:
+    """Return cards by their PCI addresses, as far as the node tells; None for all of a vendor's, or of the node's."""
+    if cards is None:
+        return addresses.every.get(vendor.name, (ALL,)) if vendor is not None else (ALL,)
+    names: list[str | None] = [each.name for each in owners] or [None]
+    return tuple(dict.fromkeys(found for card in cards for name in names for found in addresses.of(card, name)))
 
-    An unknown one is any whose variables are set, and any that the node is known to have cards of.
+
+def _owners(variables: Mapping[str, Variable], around: Surroundings) -> tuple[Vendor, ...]:
+    """Return whose cards may be meant where that is not said: vendors whose variables are set, and those of the node.
+
+    A vendor that the node has no cards of is left out where one that it has cards of reads the same variables.
     """
+    asked = {each.name: {name for group in each.filters for name in group if name in variables} for each in VENDORS}
+    read_here = {name for vendor in around.makers for name in asked.get(vendor, ())}
+    meant = {each: asked[each.name] - (set() if each.name in around.makers else read_here) for each in VENDORS}
+    present = (each for each in VENDORS if each.name in around.makers and not meant[each])
+    return (*(each for each in VENDORS if meant[each]), *present)
+
+
+def _choice(
+    vendor: Vendor | None, owners: Sequence[Vendor], variables: Mapping[str, Variable], around: Surroundings
+) -> Choice:
+    """Return what is left of a vendor's cards; of cards of an unknown one, what the variables of each owner leave."""
     if vendor is not None:
         return left_by(vendor, variables, around.cards)
-    asked = [each for each in VENDORS if any(name in variables for group in each.filters for name in group)]
-    present = [each for each in VENDORS if each.name in around.makers and each not in asked]
-    choices = [left_by(each, variables, around.cards) for each in (*asked, *present)]
+    choices = [left_by(each, variables, around.cards) for each in owners]
     by = tuple(dict.fromkeys(name for each in choices for name in each.by))
     unknown = tuple(dict.fromkeys(name for each in choices for name in each.unknown))
     cards: tuple[str, ...] | None = tuple(dict.fromkeys(card for each in choices for card in each.cards or ()))

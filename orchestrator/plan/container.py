@@ -95,7 +95,8 @@ def container_spec(profile: Profile, identity: Identity, held: Held | None = Non
     cap_add, cap_drop = capabilities(container.cap_add, container.cap_drop)
     mounts = (*container.mounts, *dataset_mounts(profile))
     if container.supervise:
-        mounts = (*mounts, MountSpec(source=identity.folder, target=supervisor.FOLDER, read_only=True))
+        own = MountSpec.model_construct(source=identity.folder, target=supervisor.FOLDER, read_only=True)
+        mounts = (*mounts, own)
     return ContainerSpec(
         name=identity.container,
         image=container.image,

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from orchestrator.errors import UsageError
 from orchestrator.plan.container import serving_hash
+from orchestrator.plan.naming import label
 from orchestrator.profile.merging.combinations import text_of, varied_keys
 from orchestrator.profile.reading.variants import profiles_of
 from orchestrator.profile.schema.keys import split_key
@@ -59,19 +60,6 @@ def only_variant(profile: Profile) -> Profile:
         Text("the profile {profile} varies: it comes to {count} servers", profile=profile.name, count=len(found)),
         Text("All of them, one after the other: orch run PROFILE   One of them: --set vary= {chosen}", chosen=chosen),
     )
-
-
-def label(varied: Mapping[str, str | None]) -> str:
-    """Return what varied in one phrase, such as `max-num-seqs=64 image=a:1`."""
-    names = short_names(tuple(varied))
-    return " ".join(f"{names[key]}={'-' if text is None else text}" for key, text in varied.items())
-
-
-def short_names(keys: tuple[str, ...]) -> dict[str, str]:
-    """Return a name for each key: its last part, or the whole key where two would be called the same."""
-    last = {key: split_key(key)[-1] for key in keys}
-    names = list(last.values())
-    return {key: name if names.count(name) == 1 else key for key, name in last.items()}
 
 
 def _text_at(data: JsonValue, path: tuple[str, ...]) -> str | None:

@@ -19,7 +19,7 @@ SECRET_NAME = re.compile(r"(^|_)(TOKEN|KEY|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(
 """Names of variables that hold secrets by all that one can tell."""
 
 
-TAKEN_AWAY = Inherit(inherit=False)
+TAKEN_AWAY = Inherit.model_construct(inherit=False)
 """What a variable becomes that is passed on only if it is set, and is not: docker then takes the image's own away.
 
 One of a file of variables stays: docker's client sends both, and the engine takes the value.

@@ -11,7 +11,7 @@ from orchestrator.report.ordered import ordered
 from orchestrator.results.counted import is_doubted
 from orchestrator.results.pairs import Change, Pair, change_of, change_over_points, paired
 from orchestrator.results.statistics import CONFIDENCE
-from orchestrator.runs.directory import RunDirectory
+from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study
 
 METRICS = ("output_throughput", "mean_ttft_ms", "mean_tpot_ms")
@@ -25,8 +25,8 @@ LUCK = "one start each: part of a change may be the luck of a start"
 class Compared:
     """The changes from one run of a study to another, of one point or over all of them."""
 
-    base: RunDirectory
-    run: RunDirectory
+    base: Run
+    run: Run
     point: str | None
     """None for all points together."""
     label: str
@@ -68,7 +68,7 @@ def compared(study: Study) -> list[Compared]:
     return [item for run in others for item in _differences(base, run)]
 
 
-def _differences(base: RunDirectory, run: RunDirectory) -> Iterator[Compared]:
+def _differences(base: Run, run: Run) -> Iterator[Compared]:
     pairs = paired(ordered(base), ordered(run))
     by_point: dict[str, list[Pair]] = {}
     for pair in pairs:

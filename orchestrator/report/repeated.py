@@ -15,8 +15,8 @@ from orchestrator.report.ordered import ordered
 from orchestrator.results.counted import counted
 from orchestrator.results.statistics import CONFIDENCE, Interval, mean_interval, trend
 from orchestrator.results.validity import samples_for
-from orchestrator.runs.directory import RunDirectory
-from orchestrator.runs.records import MeasurementRecord
+from orchestrator.runs.format.records import MeasurementRecord
+from orchestrator.runs.run import Run
 from orchestrator.workload.backend import backend_of
 
 
@@ -73,7 +73,7 @@ class Repeated:
         return ", ".join(parts)
 
 
-def repeated(directory: RunDirectory) -> list[Repeated]:
+def repeated(directory: Run) -> list[Repeated]:
     """Return the points that were measured at least twice, in the order of the sweep."""
     bench = directory.profile().bench
     metric = _metric(bench)

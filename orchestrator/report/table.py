@@ -17,8 +17,9 @@ from orchestrator.profile.reading.structure import read_model
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.report.ordered import ordered
 from orchestrator.results.validity import Assessment, assess
-from orchestrator.runs.directory import RunDirectory
-from orchestrator.runs.records import Manifest, MeasurementRecord, RunState
+from orchestrator.runs.format.outcome import Measured
+from orchestrator.runs.format.records import Manifest, MeasurementRecord, RunState
+from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study
 from orchestrator.workload.arrival import RampUp
 from orchestrator.workload.backend import COMPLETIONS
@@ -41,7 +42,7 @@ GUIDE_COLUMNS = {
 """The guide's columns in its order, each with the wide table's column that fills it."""
 
 
-def wide_rows(directory: RunDirectory) -> list[Row]:
+def wide_rows(directory: Run) -> list[Row]:
     """Return one row a measurement that has begun, in the order in which the profile names its points."""
     manifest, records = directory.manifest(), ordered(directory)
     assessed = assess(records)
@@ -56,7 +57,7 @@ def study_rows(study: Study) -> list[Row]:
         unmeasured: Row = {
             **_run_columns(manifest),
             "state": manifest.state.value,
-            "reasons": manifest.reason.partition("\n")[0] or None,
+            "reasons": manifest.headline or None,
         }
         rows += wide_rows(directory) or [unmeasured]
     return rows
@@ -90,7 +91,7 @@ def wide_row(manifest: Manifest, record: MeasurementRecord, assessment: Assessme
         "ignore_eos": parameters.get("ignore_eos"),
         "seed": record.seed,
     }
-    row |= _figures(record.metrics if record.state == RunState.DONE else None)
+    row |= _figures(record.outcome.metrics if isinstance(record.outcome, Measured) else None)
     served, peak = record.served, record.peak
     row["server_prompt_tokens"] = served.prompt_tokens if served else None
     row["server_generation_tokens"] = served.generation_tokens if served else None
@@ -112,11 +113,12 @@ def wide_row(manifest: Manifest, record: MeasurementRecord, assessment: Assessme
 
 def _figures(metrics: Metrics | None) -> Row:
     """Return every metric, further percentiles of a latency behind its usual ones."""
-    shown = list(FIGURES)
+    row: Row = {metric.name: metric.value(metrics) if metrics else None for metric in FIGURES}
     for latency in LATENCIES:
-        further = getattr(metrics, f"{latency}_ms").further if metrics else ()
-        shown += [of_latency(latency, statistic) for statistic in (*STATISTICS, *further)]
-    return {metric.name: metric.value(metrics) if metrics else None for metric in shown}
+        held = getattr(metrics, f"{latency}_ms") if metrics else None
+        row |= {f"{statistic}_{latency}_ms": getattr(held, statistic, None) for statistic in STATISTICS}
+        row |= {of_latency(latency, name).name: value for name, value in held.further.items()} if held else {}
+    return row
 
 
 def _ramp_up(parameters: Mapping[str, Any] | None) -> str | None:
@@ -146,12 +148,12 @@ def _one_line(cell: Cell) -> Cell:
     return " ".join(cell.splitlines()) if isinstance(cell, str) else cell
 
 
-def summary_csv(directory: RunDirectory) -> str:
+def summary_csv(directory: Run) -> str:
     """Return the wide table of a run as CSV text."""
     return _wide_csv(wide_rows(directory), directory)
 
 
-def guide_csv(directory: RunDirectory) -> str:
+def guide_csv(directory: Run) -> str:
     """Return the guide's table of a run as CSV text."""
     return write_csv(guide_rows(wide_rows(directory)), list(GUIDE_COLUMNS))
 
@@ -166,7 +168,7 @@ def study_guide_csv(study: Study) -> str:
     return write_csv(guide_rows(study_rows(study)), list(GUIDE_COLUMNS))
 
 
-def _wide_csv(rows: Sequence[Row], directory: RunDirectory) -> str:
+def _wide_csv(rows: Sequence[Row], directory: Run) -> str:
     columns = _wide_columns(directory.manifest(), directory.profile())
     further = dict.fromkeys(column for row in rows for column in row)  # what the profile on record does not name
     return write_csv(rows, list(dict.fromkeys([*columns, *further])))
@@ -175,7 +177,7 @@ def _wide_csv(rows: Sequence[Row], directory: RunDirectory) -> str:
 def _wide_columns(manifest: Manifest, profile: Profile) -> list[str]:
     """Return the columns of the wide table, whether or not anything was measured."""
     nothing = dict.fromkeys(required_parameters())
-    record = MeasurementRecord(point="", repetition=1, label="", parameters=nothing, seed=0, state=RunState.PLANNED)
+    record = MeasurementRecord(point="", repetition=1, parameters=nothing, seed=0)
     columns = []
     further = () if profile.bench is None else profile.bench.percentiles
     for column in wide_row(manifest, record, None):

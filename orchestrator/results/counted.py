@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from orchestrator.metrics.objectives import metric_value
 from orchestrator.profile.schema.bench import Bench
 from orchestrator.results.validity import Verdict, assess
-from orchestrator.runs.records import MeasurementRecord, RunState
+from orchestrator.runs.format.records import MeasurementRecord, RunState
 
 
 @dataclass(frozen=True)

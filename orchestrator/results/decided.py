@@ -18,7 +18,7 @@ from orchestrator.profile.schema.bench import Bench
 from orchestrator.results.counted import counted
 from orchestrator.results.statistics import Interval, mean_interval
 from orchestrator.results.validity import thin_percentiles
-from orchestrator.runs.records import MeasurementRecord
+from orchestrator.runs.format.records import MeasurementRecord
 
 
 class Decision(str, enum.Enum):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from orchestrator.metrics.objectives import metric_value
 from orchestrator.results.distributions import t_quantile, within_t
 from orchestrator.results.statistics import CONFIDENCE
-from orchestrator.runs.records import MeasurementRecord, RunState
+from orchestrator.runs.format.records import MeasurementRecord, RunState
 
 LEAST_SCATTER = 0.002
 """Standard deviation of a ratio that is assumed in any case: figures are rounded, and few may agree by chance."""

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from engine.kit.files import manifest_in, record_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,11 +24,11 @@ TWO_POINTS = {"lengths": [[8, 2], [8, 3]], "num_prompts": 2, "warmup": 0}
 
 def taken(folder: Path) -> list[tuple[str, int]]:
     """Return the measurements of a run in their order, each of which is done."""
-    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest = manifest_in(folder)
     assert manifest["state"] == "done", manifest
     named = [(point, repetition) for point, repetition in manifest["measurements"]]
     for point, repetition in named:
-        record = json.loads((folder / "points" / point / f"r{repetition}" / "record.json").read_bytes())
+        record = record_in(folder / "points" / point / f"r{repetition}")
         assert record["state"] == "done"
     return named
 
@@ -85,7 +86,7 @@ def finished(orch: Orch) -> dict[str, str]:
     """Return when each measurement that is done began, by the place of its record."""
     found = {}
     for path in orch.runs.glob("*/points/*/r?/record.json"):
-        record = json.loads(path.read_bytes())
+        record = record_in(path.parent)
         if record["state"] == "done":
             found[str(path)] = record["started"]
     return found

@@ -12,6 +12,7 @@ from orchestrator.deployment.lease import Tenure
 from orchestrator.deployment.registry import Listed
 from orchestrator.engine import Engine, Found, ImageFacts, State
 from orchestrator.errors import EngineError
+from orchestrator.node.node import Member, Node
 from orchestrator.plan import labels
 
 if TYPE_CHECKING:
@@ -133,6 +134,19 @@ class Named(Engine):
     def image(self, reference: str) -> ImageFacts:
         assert reference
         return ImageFacts(self._image, ())
+
+
+def node_of(engine: Engine, locks: Path = Path("/nonexistent")) -> Node:
+    """This machine, with another engine."""
+    return Node(engine, locks)
+
+
+def member_of(engine: Engine, container: str = "c" * 64) -> Member:
+    """A container on an engine."""
+    return Member(node_of(engine), container)
+
+
+NODE = node_of(Named())
 
 
 def exited(code: int, *, oom_killed: bool = False, error: str = "") -> State:

@@ -499,17 +499,28 @@ def test_a_word_that_a_runtime_is_not_known_to_understand_gives_all(word: str) -
             assert holding(profile, around).names == expected, f"{vendor.name}: {name}"
 
 
+def a_pci_device(root: Path, address: str, vendor: str, device: str, kind: str = "0x030200") -> None:
+    folder = root / "sys/bus/pci/devices" / address
+    folder.mkdir(parents=True)
+    for name, text in {"vendor": vendor, "device": device, "class": kind}.items():
+        (folder / name).write_text(text + "\n", encoding="utf-8")
+
+
 def test_what_of_nvidia_s_cards_makes_cuda_count_otherwise_is_read_from_the_kernel(tmp_path: Path) -> None:
-    alike = ("NVIDIA 0x2330 0000:18:00.0", "NVIDIA 0x2330 0000:2a:00.0", "AMD 0x74a1 0000:05:00.0")
-    assert node_cards(alike, tmp_path) == Cards()
-    assert node_cards((*alike, "NVIDIA 0x20b5 0000:3b:00.0"), tmp_path) == Cards(unlike=True)
-    (tmp_path / "gpu0" / "mig" / "gi1").mkdir(parents=True)
-    assert node_cards(alike, tmp_path) == Cards(sliced=True)
+    a_pci_device(tmp_path, "0000:18:00.0", "0x10de", "0x2330")
+    a_pci_device(tmp_path, "0000:2a:00.0", "0x10de", "0x2330")
+    a_pci_device(tmp_path, "0000:05:00.0", "0x1002", "0x74a1")
+    assert node_cards(tmp_path) == Cards()
+    (tmp_path / "proc/driver/nvidia/capabilities/gpu0/mig/gi1").mkdir(parents=True)
+    assert node_cards(tmp_path) == Cards(sliced=True)
+    a_pci_device(tmp_path, "0000:3b:00.0", "0x10de", "0x20b5")
+    assert node_cards(tmp_path) == Cards(sliced=True, unlike=True)
 
 
 def test_whose_cards_a_node_has_is_told_by_its_pci_devices_and_its_nodes(tmp_path: Path) -> None:
-    for name in ("davinci3", "davinci_manager", "null", "tenstorrent/0", "dri/renderD128", "nvidiactl"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert node_makers(("Hygon 0x6210 0000:33:00.0",), tmp_path) == {"Ascend", "Tenstorrent", "Hygon"}
-    assert node_makers((), tmp_path / "dri") == frozenset()
+    for name in ("davinci3", "davinci_manager", "null", "tenstorrent/0", "dri/renderD128", "nvidiactl", "kfd", "mxcd"):
+        (tmp_path / "dev" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "dev" / name).touch()
+    a_pci_device(tmp_path, "0000:33:00.0", "0x1d94", "0x6210", "0x0b4000")
+    assert node_makers(tmp_path) == {"Ascend", "Tenstorrent", "MetaX", "Hygon"}
+    assert node_makers(tmp_path / "sys") == frozenset()

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from local_container import CONTAINER, SERVE, LocalContainer, LocalServer, UnderWay
+from fake_engine import member_of
+from local_container import SERVE, LocalContainer, LocalServer, UnderWay
 from processes import eventually
 from samples import a_profile, deployment_facts
 
@@ -23,7 +24,7 @@ from orchestrator.inside import driver as driver_program
 from orchestrator.measuring import driver as session
 from orchestrator.measuring.driver import Driver, Wanted
 from orchestrator.measuring.events import MeasurementEnded
-from orchestrator.runs.records import RunState
+from orchestrator.runs.format.records import RunState
 from orchestrator.vllm.counters import Load
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def under_way(tmp_path: Path, container: LocalContainer, *behave: str, **bench: 
 
 
 def test_the_driver_tells_what_it_found_in_the_container(container: LocalContainer) -> None:
-    driver = Driver(container, CONTAINER, Wanted("vllm"), None)
+    driver = Driver(member_of(container), Wanted("vllm"), None)
     client = driver.client()
     assert (client.vllm_version, client.fork, client.reason) == ("0.32.0", True, "")
     assert client.options is not None
@@ -252,7 +253,7 @@ def test_a_new_driver_that_cannot_fork_is_recorded(tmp_path: Path, container: Lo
     going = under_way(tmp_path, container, "die", num_prompts=[2, 4], warmup=0)
     client = going.sweep.client()
     facts = deployment_facts(client_mode=client.mode)
-    going.directory.update(deployment=facts)
+    going.directory.update(members=(facts,))
     thread = "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()"
     (tmp_path / "site" / "vllm" / "__init__.py").write_text(thread, encoding="utf-8")
     going.run()
@@ -308,7 +309,7 @@ def test_a_driver_that_does_not_say_whether_its_client_waits_is_taken_to_wait(
     container: LocalContainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "ASK_S", 0.1)
-    driver = Driver(container, CONTAINER, Wanted("vllm"), None)
+    driver = Driver(member_of(container), Wanted("vllm"), None)
     driver.client()
     os.kill(container.sessions[0].process.pid, signal.SIGSTOP)
     assert driver.client_waits() is True
@@ -382,7 +383,7 @@ def test_an_image_without_vllm_is_said_to_have_none(tmp_path: Path, container: L
     for path in (tmp_path / "site").glob("*.dist-info/METADATA"):
         path.unlink()
         path.parent.rmdir()
-    driver = Driver(container, CONTAINER, Wanted("vllm"), None)
+    driver = Driver(member_of(container), Wanted("vllm"), None)
     with pytest.raises(EnvironmentFault, match="the container's python3 has no vLLM: PackageNotFoundError"):
         driver.client()
     driver.close()
@@ -410,7 +411,7 @@ class Says(Engine):
 def test_a_python_that_cannot_run_the_driver_is_told_in_its_own_words(
     container: LocalContainer, program: str, words: str
 ) -> None:
-    driver = Driver(Says(container, program), CONTAINER, Wanted("vllm"), None)
+    driver = Driver(member_of(Says(container, program)), Wanted("vllm"), None)
     eventually(driver.ready, "it has said what it has to say")
     for _ in range(2):
         with pytest.raises(BenchmarkFailed, match=words):
@@ -421,7 +422,7 @@ def test_a_python_that_cannot_run_the_driver_is_told_in_its_own_words(
 def test_a_container_that_is_frozen_is_noticed(container: LocalContainer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "PREPARE_S", 0.1)
     monkeypatch.setattr(session, "LOOK_S", 0.01)
-    driver = Driver(Says(container, "import time; time.sleep(600)"), CONTAINER, Wanted("vllm"), None)
+    driver = Driver(member_of(Says(container, "import time; time.sleep(600)")), Wanted("vllm"), None)
     with pytest.raises(BenchmarkFailed, match="did not answer within 0 s"):
         driver.client()
     driver.close()

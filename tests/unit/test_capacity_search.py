@@ -10,6 +10,7 @@ import pytest
 from local_container import LocalContainer, UnderWay
 from samples import a_bench, a_measurement, a_profile, a_record, result_bytes
 
+from orchestrator.causes import Cause
 from orchestrator.errors import BenchmarkFailed, Interrupted, OrchError, ServerFailed, UsageError
 from orchestrator.events import Event, Listener, unheard
 from orchestrator.measuring import driver as session
@@ -21,7 +22,7 @@ from orchestrator.measuring.search_plan import USUAL_RANGE, SearchPlan, fitted, 
 from orchestrator.metrics.objectives import parse_objective
 from orchestrator.plan.sweep import points
 from orchestrator.results.validity import Verdict
-from orchestrator.runs.records import RunState
+from orchestrator.runs.format.records import RunState
 from orchestrator.vllm.result import read_metrics
 
 if TYPE_CHECKING:
@@ -248,7 +249,7 @@ def test_a_search_that_is_interrupted_keeps_what_it_has(tmp_path: Path, containe
         run_search(going.sweep, going.bench, a_plan(), interrupt)
     going.sweep.close()
     (found,) = told
-    assert found.cut_short == "orch received SIGINT"
+    assert found.cut_short == Cause("interrupted", {"signal": "SIGINT"})
     assert "no higher concurrency than 2 was tried" in found.statement()
     assert json.loads((going.directory.path / FILE).read_bytes()) == found.as_data()
 

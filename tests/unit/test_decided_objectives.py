@@ -19,7 +19,7 @@ from orchestrator.vllm.result import read_metrics
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from orchestrator.runs.directory import RunDirectory
+    from orchestrator.runs.run import Run
 
 POINT = "64/16 × 2 prompts: mean_ttft_ms<100"
 BELOW, ABOVE = parse_objective("mean_ttft_ms<100"), parse_objective("output_throughput>=100")
@@ -61,13 +61,13 @@ def test_a_mean_at_its_bound_is_decided_wrongly_in_one_of_forty_cases(truth: flo
     assert wrong / len(found) == pytest.approx(0.025, abs=0.008)
 
 
-def a_measured_run(folder: Path, *ttfts: float, **bench: Any) -> RunDirectory:
+def a_measured_run(folder: Path, *ttfts: float, **bench: Any) -> Run:
     """Make a run of one point with these mean TTFTs and the objective of 100 ms."""
     profile = a_profile(bench={"num_prompts": [2], "repetitions": len(ttfts), **bench}, objectives=["mean_ttft_ms<100"])
     run = a_run(folder, profile, measurements=())
     assert profile.bench is not None
     point = points(profile.bench)[0]
-    run.plan_further((point.id, number) for number in range(1, len(ttfts) + 1))
+    run.plan_further(measurement(profile.bench, point, number) for number in range(1, len(ttfts) + 1))
     for number, ttft in enumerate(ttfts, start=1):
         metrics = read_metrics(result_bytes(mean_ttft_ms=ttft, duration=10.0, mean_e2el_ms=100.0))
         run.write_record(a_record(measurement(profile.bench, point, number), metrics=metrics))

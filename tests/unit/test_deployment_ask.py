@@ -7,6 +7,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fake_node import nvidia_node
 from samples import a_profile, from_node
 
 from orchestrator.engine import ImageFacts
@@ -14,6 +15,7 @@ from orchestrator.errors import EnvironmentFault
 from orchestrator.images.question import MEMORY, answer_file, asking_spec, known_parsers, read_answer
 from orchestrator.inside import parsers
 from orchestrator.mask import Mask
+from orchestrator.node.node import Node
 from orchestrator.node.surroundings import held_on
 from orchestrator.plan import labels
 from orchestrator.plan.claims import holding
@@ -151,7 +153,7 @@ def test_asking_bears_the_label_of_what_a_deployment_of_the_profile_would_hold()
     assert nodes(spec.devices) == ()
 
 
-def test_what_only_the_node_knows_is_asked_of_its_engine() -> None:
+def test_what_only_the_node_knows_is_asked_of_its_engine_and_its_kernel(tmp_path: Path) -> None:
     class Engine:
         def default_runtime(self) -> str:
             return "nvidia"
@@ -160,8 +162,11 @@ def test_what_only_the_node_knows_is_asked_of_its_engine() -> None:
             return {"NVIDIA_VISIBLE_DEVICES": "3"} if reference == "vllm:0.8.5" else {}
 
     engine: Any = Engine()
-    assert held_on(engine, a_profile()).names == ("accelerator-3",)
-    assert held_on(engine, a_profile(container={"holds": ["card"]})).names == ("card",)
+    nvidia_node(tmp_path / "node", ["0000:18:00.0", "0000:2a:00.0", "0000:3a:00.0", "0000:5d:00.0"])
+    bare, node = (Node(engine, tmp_path, tmp_path / name) for name in ("bare", "node"))
+    assert held_on(bare, a_profile()).names == ("accelerator-3",)
+    assert held_on(node, a_profile()).names == ("accelerator-pci-0000-5d-00.0",)
+    assert held_on(node, a_profile(container={"holds": ["card"]})).names == ("card",)
 
 
 def test_a_profile_s_own_bound_on_memory_is_kept_where_it_is_tighter() -> None:

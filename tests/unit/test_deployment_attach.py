@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fake_engine import FakeEngine, deployed, exited, listed
+from fake_engine import FakeEngine, deployed, exited, listed, node_of
 from samples import a_profile
 from web import VLLM, answering, free_port
 
@@ -117,32 +117,32 @@ def served_at(port: int) -> Profile:
 
 def test_a_healthy_deployment_is_joined(folder: Path) -> None:
     with answering(VLLM) as port:
-        found = attach(Engine(), listed(folder=folder), served_at(port))
-    assert (found.identity.name, found.identity.launch, found.container) == ("tiny", "0a1b2c3d", "c" * 64)
+        found = attach(node_of(Engine()), listed(folder=folder), served_at(port))
+    assert (found.identity.name, found.identity.launch, found.member.container) == ("tiny", "0a1b2c3d", "c" * 64)
     assert (found.image.id, found.vllm_version, found.max_model_len) == ("sha256:1", "0.32.0", 2048)
 
 
 def test_a_deployment_that_does_not_answer_is_not_joined(folder: Path) -> None:
     with pytest.raises(ServerFailed, match=r"the deployment tiny is not healthy \(container running\)"):
-        attach(Engine(), listed(folder=folder), served_at(free_port()))
+        attach(node_of(Engine()), listed(folder=folder), served_at(free_port()))
 
 
 def test_a_deployment_that_has_ended_is_not_joined(folder: Path) -> None:
     with answering(VLLM) as port, pytest.raises(ServerFailed, match=r"\(container exited, exit code 137\)"):
-        attach(Engine(ended=exited(137)), listed(folder=folder), served_at(port))
+        attach(node_of(Engine(ended=exited(137))), listed(folder=folder), served_at(port))
 
 
 def test_a_deployment_whose_port_another_server_has_is_not_joined(folder: Path) -> None:
     foreign = {**VLLM, "/v1/models": {"data": [{"id": "foreign"}]}}
     with answering(foreign) as port, pytest.raises(ServerFailed, match="offers foreign, not tiny"):
-        attach(Engine(), listed(folder=folder), served_at(port))
+        attach(node_of(Engine()), listed(folder=folder), served_at(port))
 
 
 def test_the_whole_log_of_a_deployment_can_be_had(folder: Path) -> None:
     engine = Engine(output=[b"one\n", b"two\n"])
     with answering(VLLM) as port:
-        found = attach(engine, listed(folder=folder), served_at(port))
-    assert whole_log(engine, found) == b"one\ntwo\n"
+        found = attach(node_of(engine), listed(folder=folder), served_at(port))
+    assert whole_log(found) == b"one\ntwo\n"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from fake_engine import FakeEngine, exited
+from fake_engine import FakeEngine, exited, member_of
 from samples import a_profile
 
 from orchestrator.deployment import failure as module
@@ -22,7 +22,7 @@ LATEST = b"INFO 11-24 04:06:57 [x.py:1] vLLM API server version 0.8.5\n" + FAULT
 
 
 def told(tmp_path: Path, engine: FakeEngine) -> str:
-    return server_failed(engine, "c" * 64, tmp_path, "serving", tmp_path / "server.log").message
+    return server_failed(member_of(engine), tmp_path, "serving", tmp_path / "server.log").message
 
 
 def test_after_a_restart_lines_are_those_of_the_file_that_holds_both_starts(tmp_path: Path) -> None:

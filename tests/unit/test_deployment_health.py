@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fake_engine import GONE, FakeEngine, exited
+from fake_engine import GONE, FakeEngine, exited, member_of
 from web import VLLM, answering, free_port
 
 from orchestrator.deployment import watch as watch_module
@@ -36,7 +36,7 @@ class Followed:
     def __init__(self, tmp_path: Path, engine: FakeEngine) -> None:
         self.told: list[tuple[Phase, str]] = []
         self.log = ServerLog(tmp_path / "server.log", self.hear)
-        self.log.follow(engine, "c" * 64, tmp_path)
+        self.log.follow(member_of(engine), tmp_path)
 
     def hear(self, event: Event) -> None:
         assert isinstance(event, PhaseReached)
@@ -71,8 +71,8 @@ def test_a_secret_in_the_log_is_masked_before_it_reaches_the_disk(tmp_path: Path
 
 def test_a_part_of_a_log_can_be_asked_for(tmp_path: Path) -> None:
     engine = FakeEngine(output=[b"line\n"])
-    assert list(read_log(engine, "c", tmp_path, follow=False, tail=5)) == [b"line\n"]
-    assert engine.asked == [("logs", "c", "False", "5")]
+    assert list(read_log(member_of(engine), tmp_path, follow=False, tail=5)) == [b"line\n"]
+    assert engine.asked == [("logs", "c" * 64, "False", "5")]
 
 
 def test_a_log_whose_engine_goes_away_says_so(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_a_log_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 
 def wait(tmp_path: Path, engine: FakeEngine, port: int, deadline_s: float = 60.0) -> None:
     followed = Followed(tmp_path, engine)
-    wait_until_healthy(engine, "c" * 64, tmp_path, Api("127.0.0.1", port), followed.log, deadline_s)
+    wait_until_healthy(member_of(engine), tmp_path, Api("127.0.0.1", port), followed.log, deadline_s)
 
 
 def test_the_wait_ends_when_the_server_is_healthy(tmp_path: Path, over: threading.Event) -> None:
@@ -119,6 +119,16 @@ def test_the_wait_ends_when_time_is_up(tmp_path: Path, over: threading.Event) ->
     engine = FakeEngine(output=[STARTING, LOADING], over=over)
     with pytest.raises(ServerFailed, match="not healthy"):
         wait(tmp_path, engine, free_port(), deadline_s=0.2)
+
+
+def test_health_is_looked_at_often_at_first(tmp_path: Path, over: threading.Event) -> None:
+    looks: list[None] = []
+    engine = FakeEngine(output=[STARTING], over=over)
+    followed = Followed(tmp_path, engine)
+    api = Api("127.0.0.1", free_port())
+    with pytest.raises(ServerFailed):
+        wait_until_healthy(member_of(engine), tmp_path, api, followed.log, 0.5, lambda: looks.append(None))
+    assert len(looks) > 10
 
 
 def test_the_wait_ends_when_the_engine_is_gone(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fake_engine import FakeEngine, deployed
+from fake_engine import FakeEngine, deployed, node_of
 from processes import python, started
 
 from orchestrator.accelerators import collide, node_accelerators
@@ -32,10 +32,11 @@ HOLDER = """
 import json, sys, time
 from pathlib import Path
 from orchestrator.deployment.hold import take
+from orchestrator.node.node import Node
 class Engine:
     def find(self, labels):
         return []
-hold = take(tuple(json.loads(sys.argv[2])), Path(sys.argv[1]), Engine(), "another", None, print)
+hold = take(tuple(json.loads(sys.argv[2])), Node(Engine(), Path(sys.argv[1])), "another", None, print)
 print("held", flush=True)
 time.sleep(600)
 """
@@ -44,6 +45,7 @@ RACE = """
 import os, sys
 from pathlib import Path
 from orchestrator.deployment.hold import take
+from orchestrator.node.node import Node
 from orchestrator.errors import Busy
 class Engine:
     def find(self, labels):
@@ -56,8 +58,8 @@ for number in range(20):
         os.close(end)
         os.read(start, 1)
         try:
-            names = sys.argv[2:]
-            hold = take((names[number % len(names)],), Path(sys.argv[1]), Engine(), f"racer {number}", None, print)
+            names, node = sys.argv[2:], Node(Engine(), Path(sys.argv[1]))
+            hold = take((names[number % len(names)],), node, f"racer {number}", None, print)
             said = "won"
         except Busy:
             said = "lost"
@@ -82,7 +84,7 @@ def unwanted(event: Event) -> None:
 
 
 def take_at_once(folder: Path, *names: str, engine: FakeEngine | None = None) -> Hold:
-    return take(names, folder, engine or FakeEngine(), "me, pid 1", None, unwanted)
+    return take(names, node_of(engine or FakeEngine(), folder), "me, pid 1", None, unwanted)
 
 
 def test_what_is_held_is_not_held_twice_until_it_is_let_go(tmp_path: Path) -> None:
@@ -115,7 +117,7 @@ def test_all_accelerators_and_one_of_them_exclude_each_other(tmp_path: Path) -> 
     everything.release()
 
 
-@pytest.mark.parametrize("other", ["GPU-3a5f", "renderD128", "nvidia0", "left"])
+@pytest.mark.parametrize("other", ["GPU-3a5f", "renderD128", "nvidia0", "left", "pci-0000-3b-00.0"])
 def test_what_may_be_the_same_card_by_another_name_is_not_held_twice(tmp_path: Path, other: str) -> None:
     other = f"accelerator-{other}"
     for one, two in ((other, "accelerator-0"), ("accelerator-0", other)):
@@ -127,6 +129,11 @@ def test_what_may_be_the_same_card_by_another_name_is_not_held_twice(tmp_path: P
 
 
 def test_cards_that_one_numbering_tells_apart_are_held_beside_each_other(tmp_path: Path) -> None:
+    held = [take_at_once(tmp_path, f"accelerator-pci-0000-{bus}-00.0") for bus in ("3b", "3c")]
+    with pytest.raises(Busy, match=r"accelerator-pci-0000-3b-00\.0 is held by me, pid 1 since"):
+        take_at_once(tmp_path, "accelerator-pci-0000-3b-00.0")
+    held.pop().release()
+    held.pop().release()
     held = [take_at_once(tmp_path, name) for name in ("accelerator-GPU-3a5f", "accelerator-GPU-77aa")]
     with pytest.raises(Busy, match="accelerator-GPU-3a5f, which may be accelerator-GPU-3a, is held"):
         take_at_once(tmp_path, "accelerator-GPU-3a")
@@ -192,6 +199,8 @@ def test_a_hold_is_not_inherited_by_others(tmp_path: Path) -> None:
         ("accelerators",),
         ("accelerator-0", "accelerator-GPU-3a5f", "accelerator-renderD128", "accelerator-nvidia0"),
         ("accelerators", "accelerator-0", "accelerator-GPU-3a5f"),
+        ("accelerator-pci-0000-3b-00.0",),
+        ("accelerator-pci-0000-3b-00.0", "accelerator-4", "accelerators", "accelerator-renderD128"),
     ],
     ids=str,
 )
@@ -204,7 +213,7 @@ def test_of_twenty_racers_one_wins_however_each_names_the_card(tmp_path: Path, n
 
 
 def test_who_needs_the_same_next_does_not_let_go_of_it(tmp_path: Path) -> None:
-    at_hand: Any = (tmp_path, FakeEngine(), "me", None, pytest.fail)
+    at_hand: Any = (node_of(FakeEngine(), tmp_path), "me", None, pytest.fail)
     with Holds() as holds:
         first = holds.take(("card", "port"), *at_hand)
         assert holds.take(("card", "port"), *at_hand) is first
@@ -226,7 +235,7 @@ def test_a_signal_while_one_lets_go_does_not_make_it_let_go_twice(
         raise Interrupted(signal.SIGTERM)
 
     def study() -> None:
-        at_hand: Any = (tmp_path, FakeEngine(), "me", None, pytest.fail)
+        at_hand: Any = (node_of(FakeEngine(), tmp_path), "me", None, pytest.fail)
         with Holds() as holds:
             holds.take(("card", "port"), *at_hand)
             monkeypatch.setattr(os, "close", closed_and_interrupted)
@@ -239,7 +248,7 @@ def test_a_signal_while_one_lets_go_does_not_make_it_let_go_twice(
 
 def test_who_does_not_get_what_it_needs_next_holds_nothing(tmp_path: Path) -> None:
     other = take_at_once(tmp_path, "port")
-    at_hand: Any = (tmp_path, FakeEngine(), "me", None, pytest.fail)
+    at_hand: Any = (node_of(FakeEngine(), tmp_path), "me", None, pytest.fail)
     with Holds() as holds:
         holds.take(("card",), *at_hand)
         with pytest.raises(Busy, match="port is held by me"):
@@ -259,7 +268,7 @@ def test_one_who_queues_is_told_once_why_and_gets_it_when_it_is_free(tmp_path: P
         told.append(event.reason)
         first.release()
 
-    take(("accelerators",), tmp_path, FakeEngine(), "me", 60.0, tell).release()
+    take(("accelerators",), node_of(FakeEngine(), tmp_path), "me", 60.0, tell).release()
     assert len(told) == 1
     assert told[0].startswith("accelerators is held by me, pid 1")
 
@@ -267,7 +276,7 @@ def test_one_who_queues_is_told_once_why_and_gets_it_when_it_is_free(tmp_path: P
 def test_one_who_queues_in_vain_is_told_who_was_in_the_way(tmp_path: Path) -> None:
     first = take_at_once(tmp_path, "accelerators")
     with pytest.raises(Busy, match="held by me, pid 1"):
-        take(("accelerators",), tmp_path, FakeEngine(), "other", 0.05, unheard)
+        take(("accelerators",), node_of(FakeEngine(), tmp_path), "other", 0.05, unheard)
     first.release()
 
 
@@ -285,6 +294,12 @@ def test_a_deployment_that_was_handed_over_holds_by_its_label(tmp_path: Path) ->
     take_at_once(tmp_path / "locks", "accelerator-2", engine=engine).release()
     with pytest.raises(Busy):
         take_at_once(tmp_path / "locks", "accelerators", engine=engine)
+
+
+def test_a_deployment_that_an_orch_of_before_made_excludes_whoever_holds_by_addresses(tmp_path: Path) -> None:
+    engine = FakeEngine([up(tmp_path, "accelerator-4,accelerator-5")])
+    with pytest.raises(Busy, match="accelerator-4, accelerator-5 is held by the deployment kept"):
+        take_at_once(tmp_path / "locks", "accelerator-pci-0000-3b-00.0", engine=engine)
 
 
 @pytest.mark.parametrize("status", ["exited", "restarting"])
@@ -410,11 +425,12 @@ def test_the_accelerators_of_a_node_are_told_by_the_kernel(tmp_path: Path) -> No
         "0000:05:00.0": ("0x1a03", "0x030000", "0x2000"),  # the screen of a management controller
         "0000:06:00.0": ("0x1002", "0x040300", "0xab38"),  # a sound device of the same vendor
     }
+    devices = tmp_path / "sys/bus/pci/devices"
     for address, facts in cards.items():
-        (tmp_path / address).mkdir()
+        (devices / address).mkdir(parents=True)
         for name, text in zip(("vendor", "class", "device"), facts, strict=True):
-            (tmp_path / address / name).write_text(text + "\n", encoding="utf-8")
-    (tmp_path / "0000:00:00.0").mkdir()
+            (devices / address / name).write_text(text + "\n", encoding="utf-8")
+    (devices / "0000:00:00.0").mkdir()
     assert node_accelerators(tmp_path) == (
         "AMD 0x74a1 0000:03:00.0",
         "NVIDIA 0x2330 0000:41:00.0",

@@ -7,11 +7,12 @@ import shutil
 import socket
 import subprocess
 from collections import namedtuple
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fake_engine import NODE
 from processes import OF_TESTS, python
 from samples import a_bench, a_profile
 from unprivileged import closed_folder, ordinary_user
@@ -72,7 +73,7 @@ def test_everything_that_the_node_lacks_is_said_at_once(tmp_path: Path) -> None:
         container={"devices": ["/dev/null", "/dev/nokfd"], "mounts": [f"{tmp_path}:/a", "/no/data:/data", "/no/hy:/hy"]}
     )
     with pytest.raises(EnvironmentFault) as caught:
-        check_node(profile, tmp_path)
+        check_node(NODE, profile, tmp_path)
     assert caught.value.exit_code == ExitCode.ENVIRONMENT
     assert caught.value.message.splitlines() == [
         "this node is not what the profile tiny asks for:",
@@ -83,25 +84,26 @@ def test_everything_that_the_node_lacks_is_said_at_once(tmp_path: Path) -> None:
 
 
 def test_a_node_that_has_everything_is_in_order(tmp_path: Path) -> None:
-    check_node(a_profile(container={"devices": ["/dev/null"], "shm_size": "64G"}), tmp_path, tmp_path / "not" / "yet")
+    check_node(
+        NODE, a_profile(container={"devices": ["/dev/null"], "shm_size": "64G"}), tmp_path, tmp_path / "not" / "yet"
+    )
 
 
-def test_with_the_node_s_ipc_its_shared_memory_must_be_large_enough(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(preflight, "NODE_SHM", tmp_path)
+def test_with_the_node_s_ipc_its_shared_memory_must_be_large_enough(tmp_path: Path) -> None:
+    (tmp_path / "dev/shm").mkdir(parents=True)
+    node = replace(NODE, root=tmp_path)
     size = shutil.disk_usage(tmp_path).total
-    check_node(a_profile(container={"ipc": "host", "shm_size": size}))
-    check_node(a_profile(container={"ipc": "host"}))
-    check_node(a_profile(container={"shm_size": size + 1}))
+    check_node(node, a_profile(container={"ipc": "host", "shm_size": size}))
+    check_node(node, a_profile(container={"ipc": "host"}))
+    check_node(node, a_profile(container={"shm_size": size + 1}))
     with pytest.raises(EnvironmentFault, match=r"container\.shm_size: with ipc: host it has no effect"):
-        check_node(a_profile(container={"ipc": "host", "shm_size": size + 1}))
+        check_node(node, a_profile(container={"ipc": "host", "shm_size": size + 1}))
 
 
 def test_a_disk_that_is_full_is_noticed_beforehand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "LEAST_DISK", shutil.disk_usage(tmp_path).total + 1)
     with pytest.raises(EnvironmentFault, match=f"{tmp_path} has less than"):
-        check_node(a_profile(), tmp_path)
+        check_node(NODE, a_profile(), tmp_path)
 
 
 def test_what_an_ordinary_user_may_not_look_at_is_left_to_the_engine_unless_orch_must_use_it() -> None:
@@ -110,9 +112,9 @@ def test_what_an_ordinary_user_may_not_look_at_is_left_to_the_engine_unless_orch
         mounted = a_profile(container={"devices": [str(file)], "mounts": [f"{file}:/data"]})
         used = a_profile(bench={"dataset": {"name": "sonnet", "file": str(file)}})
         with ordinary_user():
-            check_node(mounted)
+            check_node(NODE, mounted)
             with pytest.raises(EnvironmentFault) as caught:
-                check_node(used, folder / "runs")
+                check_node(NODE, used, folder / "runs")
     assert caught.value.message.splitlines()[1:] == [
         f"  bench.dataset.file: {file} cannot be read: Permission denied",
         f"  {folder}/runs cannot be written",
@@ -122,13 +124,14 @@ def test_what_an_ordinary_user_may_not_look_at_is_left_to_the_engine_unless_orch
 NOBODY = """
 import os
 from pathlib import Path
+from fake_engine import NODE
 from samples import a_profile
 from orchestrator.node.preflight import check_node
 from orchestrator.errors import EnvironmentFault
 if os.getuid() == 0:
     os.setuid(65534)
 try:
-    check_node(a_profile(), Path("/etc/orch/runs"))
+    check_node(NODE, a_profile(), Path("/etc/orch/runs"))
 except EnvironmentFault as fault:
     print(fault.message)
 """
@@ -166,13 +169,13 @@ def test_prompts_that_are_not_on_the_node_are_missed_before_anything_is_started(
     file = tmp_path / "p.jsonl"
     profile = a_profile(bench={"lengths": None, "dataset": {"name": "custom", "file": str(file)}})
     with pytest.raises(EnvironmentFault, match=f"bench.dataset.file: {file} does not exist"):
-        check_node(profile)
+        check_node(NODE, profile)
     file.mkdir()
     with pytest.raises(EnvironmentFault, match=f"bench.dataset.file: {file} is not a file"):
-        check_node(profile)
+        check_node(NODE, profile)
     file.rmdir()
     file.touch()
-    check_node(profile)
+    check_node(NODE, profile)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +236,7 @@ def test_an_image_is_pulled_for_the_platform_that_the_profile_names() -> None:
 
 
 def test_a_volume_need_not_be_there_beforehand() -> None:
-    check_node(a_profile(container={"mounts": ["weights-cache:/root/.cache"]}))
+    check_node(NODE, a_profile(container={"mounts": ["weights-cache:/root/.cache"]}))
 
 
 def test_an_image_that_is_never_pulled_must_be_there() -> None:

@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fake_engine import FakeEngine, exited
+from fake_engine import FakeEngine, exited, member_of
 from samples import a_profile
 from web import VLLM, answering
 
@@ -44,7 +44,7 @@ class Watched:
         profile = a_profile(server={"flags": {"served-model-name": "tiny"}}, health={"deadline": 30})
         deployment = Deployment(
             identity=Identity("tiny", "0a1b2c3d", str(tmp_path)),
-            container="c" * 64,
+            members=(member_of(self.engine),),
             image=ImageFacts("sha256:1", ()),
             docker_run="docker run …",
             api=Api("127.0.0.1", port, key="s3cr3t"),
@@ -52,7 +52,7 @@ class Watched:
             max_model_len=2048,
         )
         log = tmp_path / "server.log"
-        self.server = Server(self.engine, profile, deployment, log, self.tell, 60.0)
+        self.server = Server(profile, deployment, log, self.tell, 60.0)
 
     def tell(self, event: Event) -> None:
         assert isinstance(event, PhaseReached)

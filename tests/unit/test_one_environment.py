@@ -7,7 +7,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from local_container import CONTAINER, LocalContainer
+from fake_engine import member_of
+from local_container import LocalContainer
 from samples import CANARY, a_measurement, a_profile
 
 from orchestrator.errors import BenchmarkFailed, EnvironmentFault
@@ -52,14 +53,14 @@ def needs(profile: Profile) -> Wanted:
 
 
 def test_a_client_whose_vllm_imports_only_after_sourcing_is_ready(tmp_path: Path, container: LocalContainer) -> None:
-    driver = Driver(container, CONTAINER, needs(a_toolkit_profile(tmp_path)), None)
+    driver = Driver(member_of(container), needs(a_toolkit_profile(tmp_path)), None)
     client = driver.client()
     assert (client.vllm_version, client.fork, client.reason) == ("0.32.0", True, "")
     driver.close()
 
 
 def test_without_the_file_it_is_told_what_lacks(container: LocalContainer) -> None:
-    driver = Driver(container, CONTAINER, needs(a_profile()), None)
+    driver = Driver(member_of(container), needs(a_profile()), None)
     with pytest.raises(EnvironmentFault, match="has no vLLM") as caught:
         driver.client()
     assert "container.source" in caught.value.hint
@@ -68,7 +69,7 @@ def test_without_the_file_it_is_told_what_lacks(container: LocalContainer) -> No
 
 def test_a_file_that_ends_the_shell_is_named_by_the_driver_s_end(tmp_path: Path, container: LocalContainer) -> None:
     (tmp_path / "env.sh").write_text("echo this toolkit wants a licence; exit 4", encoding="utf-8")
-    driver = Driver(container, CONTAINER, needs(a_toolkit_profile(tmp_path)), None)
+    driver = Driver(member_of(container), needs(a_toolkit_profile(tmp_path)), None)
     with pytest.raises(BenchmarkFailed, match=r"wants a licence\norch: .*env\.sh ended the shell"):
         driver.client()
     driver.close()
@@ -113,7 +114,7 @@ def test_a_client_has_the_secrets_and_its_log_does_not_show_them(
 
 def client_log(container: LocalContainer, wants: Wanted, mask: Mask = NOTHING_HIDDEN) -> bytes:
     """Return what a client prints that the driver runs."""
-    driver = Driver(container, CONTAINER, wants, None, mask)
+    driver = Driver(member_of(container), wants, None, mask)
     driver.client()
     done = driver.run(a_measurement(), ["python3", wants.client], "result.json", 60.0, lambda: None)
     driver.close()

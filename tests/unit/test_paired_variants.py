@@ -14,7 +14,7 @@ from orchestrator.plan.sweep import sweep
 from orchestrator.report.compared import compared
 from orchestrator.results.pairs import change_of, change_over_points, paired, paired_change
 from orchestrator.results.statistics import mean_interval
-from orchestrator.runs.records import MeasurementRecord, RunState
+from orchestrator.runs.format.records import MeasurementRecord, RunState
 from orchestrator.runs.study import Study
 from orchestrator.vllm.result import read_metrics
 
@@ -131,7 +131,7 @@ def test_a_study_says_how_each_variant_differs_from_the_first(
             level = {1: 98.0, 2: 100.0, 3: 103.0}[each.repetition]
             run.write_record(record(each, gain * level, idle_before=each.repetition != 2 or number == 1))
         runs.append(run)
-    study = Study("s", tuple(runs)).snapshot()
+    study = Study("s", tuple(runs))
     rows = [row for item in compared(study) for row in item.as_data() if row["metric"] == METRIC]
     assert [row["point"] is None for row in rows] == [False, False, True]
     for row in rows:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from samples import a_profile
 
 from orchestrator.plan.container import serving_hash
-from orchestrator.plan.variants import label, short_names, variants
+from orchestrator.plan.naming import label, short_names
+from orchestrator.plan.variants import variants
 from orchestrator.profile.merging.combinations import problems
 
 SEQS, BATCHED, IMAGE, ENV = (

@@ -24,7 +24,7 @@ from orchestrator.report.repeated import repeated
 from orchestrator.results.counted import counted
 from orchestrator.results.distributions import t_quantile
 from orchestrator.results.statistics import mean_interval, trend
-from orchestrator.runs.records import MeasurementRecord, RunState
+from orchestrator.runs.format.records import MeasurementRecord, RunState
 from orchestrator.vllm.result import read_metrics
 
 if TYPE_CHECKING:
@@ -257,7 +257,7 @@ def test_a_mean_says_how_many_of_its_repetitions_are_doubted_or_were_measured_ag
         run = a_run(tmp_path / str(isinstance(repetitions, int)), profile, measurements=())
         bench = profile.bench
         assert bench is not None
-        run.plan_further((points(bench)[0].id, number) for number in (1, 2, 3))
+        run.plan_further(measurement(bench, points(bench)[0], number) for number in (1, 2, 3))
         for number, value in enumerate((100.0, 100.0, 97.0), start=1):
             run.write_record(sound(bench, number, value, idle_before=number != 3))
         (only,) = repeated(run)
@@ -351,7 +351,7 @@ def test_the_mean_of_a_percentile_of_too_few_requests_is_marked(tmp_path: Path) 
     for requests in (661, 662):
         for number in (1, 2):
             metrics = read_metrics(result_bytes(completed=requests))
-            run.write_record(record(profile.bench, 0, number, 1.0).model_copy(update={"metrics": metrics}))
+            run.write_record(record(profile.bench, 0, number, 1.0, metrics=metrics))
         (only,) = repeated(run)
         shown[requests] = (only.line().partition(" ±")[0], only.as_data()["thin"])
     assert shown == {

@@ -8,8 +8,7 @@ from typing import Any
 from orchestrator.cli.grid import Grid
 from orchestrator.cli.output import emit, emit_json, emit_table
 from orchestrator.cli.settings import settings
-from orchestrator.plan.variants import label
-from orchestrator.report.data import runs_data
+from orchestrator.report.listed import runs_data
 from orchestrator.runs.directory import list_runs
 
 
@@ -31,8 +30,16 @@ def runs_table(rows: Sequence[Mapping[str, Any]]) -> Grid:
     shown = []
     for row in rows:
         done = f"{row['done']}/{row['planned']}" if "done" in row else "-"
-        reason = str(row["reason"]).partition("\n")[0]
-        marks = [row.get("study") or "-", label(row.get("varied") or {}) or "-"] if studies else []
-        cells = (row["id"], row.get("profile", "-"), *marks, row["state"], done, row.get("created", "-")[:19], reason)
+        marks = _marks(row) if studies else ()
+        created, cause = row.get("created", "-")[:19], row["cause"]
+        reason = cause["text"] if cause else ""
+        cells = (row["id"], row.get("profile", "-"), *marks, row["state"], done, created, reason)
         shown.append(cells)
     return Grid(headings, shown)
+
+
+def _marks(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the study that a run belongs to, and what sets it apart there."""
+    from orchestrator.plan.naming import label  # takes the schema of profiles, which a list is not about
+
+    return row.get("study") or "-", label(row.get("varied") or {}) or "-"

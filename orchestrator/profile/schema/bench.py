@@ -79,7 +79,7 @@ class Bench(Grown):
     `openai-embeddings`, `vllm-pooling`, `vllm-rerank`, …"""
     endpoint: EndpointPath | None = Field(default=None, validate_default=True)
     """Path of the server, in place of the backend's own such as `/v1/chat/completions`."""
-    dataset: AnyDataset = Field(default=RandomDataset(), validate_default=True)
+    dataset: AnyDataset = Field(default=RandomDataset.model_construct(), validate_default=True)
     """Where prompts come from."""
     ignore_eos: StrictBool | None = None
     """Whether answers go on after their end until they have the output length. Unless it is said they do wherever an
@@ -99,7 +99,7 @@ class Bench(Grown):
     """The server counts as hanging when a client waits and no token has come for this long."""
     restarts: Annotated[int, Field(ge=0, strict=True)] = 1
     """How often a server that died during the sweep is started again before the run is given up."""
-    estimate: Estimate = Estimate()
+    estimate: Estimate = Estimate.model_construct()
     """A guess of the server's speed, used only to estimate how long the sweep takes."""
 
     @field_validator("client_flags", mode="wrap")

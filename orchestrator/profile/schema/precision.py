@@ -47,7 +47,7 @@ class Precision(Section):
 class Until(Section):
     """Repetitions of which the results decide how many there are."""
 
-    auto: Precision = Precision()
+    auto: Precision = Precision.model_construct()
     """When a point has been measured often enough."""
 
 

@@ -237,7 +237,7 @@ class Profile(Section):
     """What it is for, in one line."""
     container: Container
     server: Server
-    health: Health = Health()
+    health: Health = Health.model_construct()
     bench: Bench | None = None
     """The sweep; a profile without one can be served but not benchmarked."""
     vary: Vary | None = None

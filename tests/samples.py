@@ -49,14 +49,14 @@ def a_profile(
             "name": "tiny",
             "container": {"image": "vllm:0.8.5", **(container or {})},
             "server": {"model": "/models/tiny", **(server or {})},
-            "bench": {"lengths": [[64, 16]], "num_prompts": [2, 4], **(bench or {})},
+            "bench": {"lengths": [[64, 16]], "num_prompts": [2, 4], "order": "written", **(bench or {})},
             **rest,
         }
     )
 
 
 def a_bench(**keys: object) -> Bench:
-    return Bench.model_validate({"lengths": [[64, 16]], "num_prompts": 4, **keys})
+    return Bench.model_validate({"lengths": [[64, 16]], "num_prompts": 4, "order": "written", **keys})
 
 
 def a_point(**parameters: object) -> Point:

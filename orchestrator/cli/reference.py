@@ -37,7 +37,8 @@ MEANINGS = {
     "found a server that is not healthy.",
     ExitCode.USAGE: "The command line or the profile is at fault.",
     ExitCode.ENVIRONMENT: "The node is at fault: engine, image, port, device, file, secret, or a folder to write to.",
-    ExitCode.OBJECTIVE_MISSED: "An objective was missed, or `orch search` found no load that meets all.",
+    ExitCode.OBJECTIVE_MISSED: "An objective was missed by the [mean of a point](metrics.md#objectives), or "
+    "`orch search` found no load that meets all.",
     ExitCode.INVALID: "Everything was measured, but at least one measurement is [INVALID](metrics.md#verdicts).",
     ExitCode.TEARDOWN_INCOMPLETE: "Something may be left; the message ends with the command that removes it by hand.",
     ExitCode.BUSY: "Somebody else holds what is needed, or a deployment of that name exists.",

@@ -16,8 +16,8 @@ from orchestrator.plan.variants import Variant, variants
 
 def search(
     profile: str, slos: tuple[str, ...], over: str, lowest: int, highest: int | None, repetitions: int,
-    resolution: float, step: float | None, name: str | None, wait: float | None, sets: tuple[str, ...], quiet: bool,
-    as_json: bool,
+    resolution: float, step: float | None, range_ratio: float | None, name: str | None, wait: float | None,
+    sets: tuple[str, ...], quiet: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Find the highest concurrency or request rate that meets all objectives."""
     resolved = load(profile, sets, to_start=True)
@@ -31,6 +31,7 @@ def search(
         repetitions=repetitions,
         resolution=resolution,
         step_s=step,
+        range_ratio=range_ratio,
     )
     if resolved.vary is not None:
         return _search_study(chosen, plan, name, wait, quiet=quiet, as_json=as_json)

@@ -9,12 +9,14 @@ from orchestrator.cli.output import emit, emit_json, emit_table, say
 from orchestrator.cli.tables import results_tables, searched_study_table, searched_table
 from orchestrator.errors import ExitCode
 from orchestrator.plan.naming import label
+from orchestrator.report.compared import LUCK, compared
 from orchestrator.report.data import run_data, study_data
 from orchestrator.report.meaning import can_go_on, exit_code, exit_code_of_study
 from orchestrator.report.remarks import ending, remarks
 from orchestrator.report.repeated import repeated
 from orchestrator.report.table import study_rows, wide_rows
 from orchestrator.report.thin import LEGEND
+from orchestrator.results.statistics import CONFIDENCE
 from orchestrator.runs.format.records import RunState
 from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study
@@ -64,11 +66,27 @@ def show_study(study: Study, *, as_json: bool) -> None:
         for run, manifest in zip(study.runs, manifests, strict=True):
             for point in repeated(run):
                 emit(f"{label(manifest.varied)}: {point.line()}")
+        for line in _compared_lines(study):
+            emit(line)
     for run, manifest in zip(study.runs, manifests, strict=True):
         ended = [f"{line}   {run.path}" for line in ending(manifest, whole=False)]
         lines = [*ended, *remarks(run)]
         if lines:
             say("\n".join([f"{label(manifest.varied)}:", *(f"  {line}" for line in lines)]))
+
+
+def _compared_lines(study: Study) -> list[str]:
+    """Return how the variants differ from the first, a line for each point, behind one for each variant."""
+    found = compared(study)
+    lines: list[str] = []
+    first = label(study.runs[0].manifest().varied)
+    for run in study.runs[1:]:
+        those = [item.line() for item in found if item.run is run]
+        if those:
+            name = label(run.manifest().varied)
+            lines += [f"{name} against {first}, by pairs with the same prompts ({CONFIDENCE:.0%} interval; {LUCK}):"]
+            lines += [f"  {line}" for line in those]
+    return lines
 
 
 def show_search(found: Found, *, as_json: bool) -> None:

@@ -10,10 +10,11 @@ from orchestrator.jobs.places import Place
 from orchestrator.jobs.record import make_run, make_study, opened
 from orchestrator.jobs.serving import Server, a_server
 from orchestrator.jobs.study_under_way import StudyUnderWay, as_study
+from orchestrator.measuring.abilities import lacking_of
 from orchestrator.measuring.found import Found
 from orchestrator.measuring.run import under_way
 from orchestrator.measuring.search import SearchCutShort, run_search
-from orchestrator.measuring.search_plan import SearchPlan
+from orchestrator.measuring.search_plan import SearchPlan, fitted
 from orchestrator.plan.suits import bench_of
 from orchestrator.plan.variants import Variant
 from orchestrator.profile.schema.profile import Profile
@@ -105,4 +106,5 @@ def _search(server: Server, directory: Run, plan: SearchPlan, tell: Listener) ->
         server.serving(directory) as serving,
         under_way(directory, profile, serving, tell) as sweep,
     ):
-        return run_search(sweep, bench_of(profile), plan, tell)
+        bench, context = bench_of(profile), serving.deployment.max_model_len
+        return run_search(sweep, bench, fitted(plan, bench, context, lacking_of(sweep.client())), tell)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from orchestrator.errors import EnvironmentFault
 from orchestrator.measuring.driver import Client
 from orchestrator.plan.sweep import points
@@ -10,15 +12,22 @@ from orchestrator.profile.schema.dataset.kinds import Dataset
 from orchestrator.runs.format.records import DatasetFacts
 from orchestrator.text import Text
 from orchestrator.vllm.client import Known, dialect_of, unsupported
+from orchestrator.workload.point import Point
+
+
+def lacking_of(client: Client) -> Callable[[Point], list[str]]:
+    """Return what says of a point which keys and options the client cannot do."""
+    dialect = dialect_of(client.name, client.vllm_version, client.options)
+    known = Known(client.options, client.datasets, client.backends, client.spread)
+    return lambda point: unsupported(point, dialect, known)
 
 
 def check_abilities(bench: Bench, client: Client) -> None:
     """Raise EnvironmentFault, naming keys and options, if the client cannot do what the points ask."""
-    dialect = dialect_of(client.name, client.vllm_version, client.options)
-    known = Known(client.options, client.datasets, client.backends, client.spread)
+    lacking = lacking_of(client)
     found: dict[str, None] = {}
     for point in points(bench):
-        found |= dict.fromkeys(unsupported(point, dialect, known))
+        found |= dict.fromkeys(lacking(point))
     if found:
         lines = "\n".join(f"  {line}" for line in found)
         raise EnvironmentFault(

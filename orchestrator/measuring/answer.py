@@ -22,6 +22,8 @@ def answer_of(found: Found) -> SearchAnswer:
         repetitions=plan.repetitions,
         resolution=plan.resolution,
         prompts_per_step=plan.prompts_per_step,
+        range_ratio=plan.range_ratio,
+        in_step=plan.in_step,
         capacity=found.capacity(),
         limit=found.search.limit(),
         goodput=found.goodput(),

@@ -29,6 +29,8 @@ def found_again(run: Run) -> Found | None:
         answer.repetitions,
         answer.resolution,
         answer.prompts_per_step,
+        answer.range_ratio,
+        answer.in_step,
     )
     records = {(record.point, record.repetition): record for record in run.records()}
     tried = tuple(

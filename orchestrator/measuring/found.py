@@ -9,15 +9,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.causes import Cause
-from orchestrator.measuring.capacity import CapacitySearch
-from orchestrator.measuring.search_plan import RATE, SearchPlan
-from orchestrator.metrics.objectives import is_thin
+from orchestrator.measuring.capacity import CONFIDENCE, CapacitySearch
+from orchestrator.measuring.search_plan import CONCURRENCY, RATE, USUAL_PROMPTS, SearchPlan
+from orchestrator.metrics.objectives import is_thin, metric_value
+from orchestrator.metrics.values import Metrics
+from orchestrator.results.statistics import mean_interval
 from orchestrator.results.validity import Assessment, Reason, Verdict, assess, samples_for
 from orchestrator.runs.format.outcome import Measured
 from orchestrator.runs.format.records import MeasurementRecord
 
 OVERLOAD = "queue-grows"
 """Reason of a measurement in which requests came faster than they were served."""
+
+
+def figures_of(record: MeasurementRecord) -> Metrics | None:
+    """Return the figures of a measurement by which a search judges its objectives: the one place where it takes them.
+
+    They are those of the whole measurement.
+    """
+    return record.metrics
 
 
 @dataclass(frozen=True)
@@ -82,9 +92,50 @@ class Found:
         rest = "" if found == self.search.capacity() else f", and {best}"
         return [f"{len(short)} of {len(there)} there miss the others ({short[0]}){rest}"]
 
+    def repeats(self) -> list[Tried]:
+        """Return the measurements at the search's capacity that did not choose it: what is said of it rests on them."""
+        capacity = self.search.capacity()
+        if capacity is None:
+            return []
+        there = [item for item in self.tried if item.load == capacity]
+        return there[len(there) - len(self.search.repeats(capacity)) :]
+
+    def values(self) -> dict[str, dict[str, float | int | None]]:
+        """Return what the repeats at the capacity have measured of each objective's metric: n, mean and half-width.
+
+        The half-width is that of the 95 % confidence interval on this server start; None for a single value.
+        """
+        found: dict[str, dict[str, float | int | None]] = {}
+        for objective in self.plan.objectives:
+            figures = [figures_of(item.record) for item in self.repeats()]
+            taken = [metric_value(objective.metric, each) for each in figures if each is not None]
+            known = [value for value in taken if value is not None]
+            interval = mean_interval(known)
+            half_width = interval.half_width if interval else None
+            if known:
+                found[objective.metric] = {"n": len(known), "mean": statistics.fmean(known), "half_width": half_width}
+        return found
+
+    def _values_text(self) -> str:
+        return ", ".join(
+            f"{metric} {value['mean']:.4g}" + ("" if value["half_width"] is None else f" ± {value['half_width']:.2g}")
+            for metric, value in self.values().items()
+        )
+
     def doubts(self) -> list[str]:
         """Return a phrase for each kind of doubt about the measurements on both sides of the boundary."""
-        return [*self._doubts_of_verdicts(), *self._doubts_of_percentiles()]
+        return [*self._doubts_of_verdicts(), *self._doubts_of_percentiles(), *self._doubts_of_load()]
+
+    def _doubts_of_load(self) -> list[str]:
+        """Return a phrase for what makes the load come in waves, which the figures of a steady load need not share."""
+        plan = self.plan
+        lines = [f"requests had one length and stayed in step, because {plan.in_step}"] if plan.in_step else []
+        if plan.over == CONCURRENCY and plan.prompts_per_step < USUAL_PROMPTS:
+            lines.append(
+                f"{plan.prompts_per_step:g} requests for each in flight let ramp-up and tail weigh; {USUAL_PROMPTS} or "
+                "more are usual"
+            )
+        return lines
 
     def _sides(self) -> list[list[Tried]]:
         loads = (self.search.capacity(), self.search.limit())
@@ -122,7 +173,9 @@ class Found:
         short = self._shortfall()
         against = "; ".join([*short, *cut_short, *self.doubts()])
         bounds = "objectives that bound from above" if short else "objectives"
-        return "; but ".join(filter(None, (self.search.statement(self.plan.over, bounds), against)))
+        return "; but ".join(
+            filter(None, (self.search.statement(self.plan.over, bounds, self._values_text()), against))
+        )
 
     @functools.cached_property
     def _assessed(self) -> dict[tuple[str, int], Assessment]:
@@ -143,15 +196,33 @@ class Found:
         ]
         return statistics.fmean(counted) if counted else None
 
+    def _repeats_data(self) -> dict[str, Any] | None:
+        """Return in how many repeats the search's capacity was sustained, and the bound that follows from them."""
+        capacity = self.search.capacity()
+        if capacity is None:
+            return None
+        repeats = self.search.repeats(capacity)
+        at_least = self.search.at_least(capacity)
+        return {
+            "load": capacity,
+            "n": len(repeats),
+            "met": sum(repeats),
+            "at_least": None if at_least is None else round(at_least, 6),
+            "confidence": CONFIDENCE,
+        }
+
     def as_data(self) -> dict[str, Any]:
         """Return it as plain data."""
         return {
             "over": self.plan.over,
             "objectives": [str(objective) for objective in self.plan.objectives],
             "prompts_per_step": self.plan.prompts_per_step,
+            "range_ratio": self.plan.range_ratio,
             "capacity": self.capacity(),
             "limit": self.search.limit(),
             "goodput": self.goodput(),
+            "repeats": self._repeats_data(),
+            "values": self.values(),
             "statement": self.statement(),
             "doubts": self.doubts(),
             "cut_short": None if self.cut_short is None else self.cut_short.text(),

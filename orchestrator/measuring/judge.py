@@ -11,6 +11,7 @@ from orchestrator.causes import Cause
 from orchestrator.measuring.driver import ClientRun
 from orchestrator.metrics.catalogue import CATALOGUE
 from orchestrator.metrics.values import Metrics
+from orchestrator.results.tails import tails
 from orchestrator.runs.clock import now
 from orchestrator.runs.format.outcome import Failed, Measured, Outcome
 from orchestrator.runs.format.records import MeasurementRecord
@@ -56,6 +57,7 @@ def judge(running: MeasurementRecord, measurement: Measurement, ran: ClientRun) 
             "cpu_s": ran.cpu_s,
             "client_busy": None if metrics is None else busy(ran.runnable_at, metrics.duration_s),
             "client_code": ran.code,
+            "tails": {} if metrics is None or ran.result is None else tails(ran.result),
             **dataclasses.asdict(details),
         }
     )

@@ -15,7 +15,7 @@ from orchestrator.events import Event, Listener
 from orchestrator.files import write_atomic
 from orchestrator.measuring.answer import answer_of
 from orchestrator.measuring.capacity import CapacitySearch
-from orchestrator.measuring.found import Found, Tried, is_overload
+from orchestrator.measuring.found import Found, Tried, figures_of, is_overload
 from orchestrator.measuring.measure import Sweep
 from orchestrator.measuring.search_plan import SearchPlan, point_at
 from orchestrator.metrics.objectives import missed
@@ -124,12 +124,13 @@ def _keep(found: Found, directory: Run) -> None:
 
 def judged(load: int, record: MeasurementRecord, plan: SearchPlan) -> Tried:
     """Return what a measurement says of its load."""
-    if not isinstance(record.outcome, Measured):
+    figures = figures_of(record)
+    if not isinstance(record.outcome, Measured) or figures is None:
         return Tried(load, sustained=False, reasons=record.reasons or (NOT_MEASURED,), record=record)
     assessed = assess([record])[record.point, record.repetition]
     above = [objective for objective in plan.objectives if not objective.from_below]
     below = [objective for objective in plan.objectives if objective.from_below]
-    too_much = missed(above, record.outcome.metrics, assessed.thin)
+    too_much = missed(above, figures, assessed.thin)
     too_much += [reason.text for reason in assessed.reasons if is_overload(reason, plan)]
-    too_little = missed(below, record.outcome.metrics, assessed.thin)
+    too_little = missed(below, figures, assessed.thin)
     return Tried(load, sustained=not too_much, reasons=(*too_much, *too_little), record=record)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from orchestrator.errors import UsageError
 from orchestrator.metrics.objectives import Objective, goodput_bounds, parse_objective
-from orchestrator.plan.suits import bench_of
+from orchestrator.plan.suits import bench_of, flagged_context
 from orchestrator.plan.sweep import points
 from orchestrator.profile.schema.bench import Bench
 from orchestrator.profile.schema.profile import Profile
@@ -17,12 +18,18 @@ from orchestrator.text import Text
 from orchestrator.units import format_duration
 from orchestrator.workload.arrival import POISSON
 from orchestrator.workload.canonical import canonical_json
-from orchestrator.workload.point import Point
+from orchestrator.workload.point import Point, lengths_vary
 
 CONCURRENCY, RATE = "concurrency", "request-rate"
 FEWEST_PROMPTS = 8
-USUAL_PROMPTS = 4
-"""Requests for each one in flight, where the profile does not say how many."""
+USUAL_PROMPTS = 10
+"""Requests for each one in flight, where the profile does not say how many: with fewer, ramp-up and tail weigh."""
+USUAL_RANGE = 0.5
+"""How far lengths vary at a concurrency, where neither the profile nor the command says it.
+
+Requests of one length that start together end together: they stay in step however many there are, prefill stops all of
+them at once, and latencies are those of a load in waves.
+"""
 RATE_STEP_S = 60.0
 """How long requests arrive at each rate, unless told otherwise: a queue needs time to build up."""
 HIGHEST = 256
@@ -44,6 +51,10 @@ class SearchPlan:
     """How close, as a part of the load, the two sides must be in the end; 0 means one step."""
     prompts_per_step: float
     """Requests of a measurement for each step of load; at a request rate, the seconds for which they arrive."""
+    range_ratio: float = 0.0
+    """How far lengths vary beyond what the profile says; 0 leaves them as they are."""
+    in_step: str = ""
+    """Why requests have one length and stay in step, where neither the profile nor the command asks for it."""
 
 
 def plan_search(
@@ -56,6 +67,7 @@ def plan_search(
     repetitions: int = 3,
     resolution: float = 0.0,
     step_s: float | None = None,
+    range_ratio: float | None = None,
 ) -> SearchPlan:
     """Return the plan of a search with a profile.
 
@@ -68,13 +80,15 @@ def plan_search(
         repetitions: How often both sides of the boundary are measured.
         resolution: How close the two sides must come, as a part of the load; 0 is one step.
         step_s: How long requests arrive at each rate, in seconds; `RATE_STEP_S` unless given.
+        range_ratio: How far lengths vary; unless given `USUAL_RANGE` at a concurrency, where lengths can be drawn and
+            the profile asks for exact ones; 0 leaves them exact.
 
     Raises:
         UsageError: When these do not go together.
     """
     bench = bench_of(profile)
     _check_step(step_s, over, bench)
-    return SearchPlan(
+    plan = SearchPlan(
         over=over,
         objectives=_objectives(tuple(slos), profile, over),
         lowest=lowest,
@@ -82,7 +96,56 @@ def plan_search(
         repetitions=repetitions,
         resolution=resolution,
         prompts_per_step=prompts_per_step(bench, over, step_s),
+        range_ratio=_range_ratio(bench, over, range_ratio),
     )
+    if range_ratio and (problem := _too_long(plan, bench, flagged_context(profile))):
+        raise UsageError(
+            Text("with --range-ratio {range_ratio:g} {problem}", range_ratio=range_ratio, problem=problem),
+            "Give a smaller one, raise server.flags.max-model-len, or shorten bench.lengths.",
+        )
+    return plan
+
+
+def fitted(
+    plan: SearchPlan, bench: Bench, context: int | None, unsupported: Callable[[Point], list[str]]
+) -> SearchPlan:
+    """Return a plan whose requests the server and the client take: of one length, where they do not take a range.
+
+    Args:
+        plan: The plan.
+        bench: The sweep.
+        context: The tokens of context that the server gives; None if that is not known.
+        unsupported: Says what of a point the client cannot do.
+    """
+    if not plan.range_ratio:
+        return plan
+    exact = dataclasses.replace(plan, range_ratio=0.0)
+    point = point_at(bench, plan, plan.lowest)
+    of_range = [line for line in unsupported(point) if line not in unsupported(point_at(bench, exact, plan.lowest))]
+    problem = _too_long(plan, bench, context) or "; ".join(of_range)
+    return dataclasses.replace(exact, in_step=problem) if problem else plan
+
+
+def _range_ratio(bench: Bench, over: str, asked: float | None) -> float:
+    """Return how far lengths vary beyond what the profile says; raise UsageError where they cannot."""
+    drawn = "range_ratio" in type(bench.dataset).model_fields and bench.lengths is not None
+    own = drawn and lengths_vary(points(bench)[0].parameters(), "output")
+    if asked is not None:
+        if own or not drawn:
+            raise UsageError(
+                "--range-ratio cannot be laid over the lengths of this profile",
+                "Leave it out: they vary already, or the dataset decides them.",
+            )
+        return asked
+    return USUAL_RANGE if over == CONCURRENCY and drawn and not own and points(bench)[0].generates else 0.0
+
+
+def _too_long(plan: SearchPlan, bench: Bench, context: int | None) -> str:
+    """Return a phrase if a request of the longest lengths would need more context than the server gives."""
+    longest = point_at(bench, plan, plan.lowest).longest
+    if context is None or longest <= context:
+        return ""
+    return f"the longest request would need {longest} tokens of context, the server gives {context}"
 
 
 def _check_step(step_s: float | None, over: str, bench: Bench) -> None:
@@ -152,6 +215,9 @@ def point_at(bench: Bench, plan: SearchPlan, load: int) -> Point:
     if bounds and first.generates:
         flags["goodput"] = [f"{latency}:{bound:g}" for latency, bound in bounds.items()]
     groups = bench.dataset.groups
+    options = json.loads(first.dataset_options)
+    if plan.range_ratio:
+        options["range_ratio"] = plan.range_ratio
     return dataclasses.replace(
         first,
         num_prompts=first.prompts_of(math.ceil(max(FEWEST_PROMPTS, plan.prompts_per_step * load) / groups) * groups),
@@ -160,4 +226,5 @@ def point_at(bench: Bench, plan: SearchPlan, load: int) -> Point:
         burstiness=POISSON if plan.over == CONCURRENCY else bench.burstiness,
         ramp_up=None,
         client_flags=canonical_json(flags),
+        dataset_options=canonical_json(options),
     )

@@ -48,11 +48,12 @@ class Objective:
     def met(self, metrics: Metrics) -> bool:
         """Say whether a measurement keeps to the bound; one that does not report the metric does not."""
         value = self.value(metrics)
-        return value is not None and self.keeps(value)
+        return value is not None and keeps(self, value)
 
-    def keeps(self, value: float) -> bool:
-        """Say whether a value keeps to the bound."""
-        return bool(_COMPARE[self.relation](value, self.bound))
+
+def keeps(objective: Objective, value: float) -> bool:
+    """Say whether a value of its metric keeps to an objective's bound."""
+    return bool(_COMPARE[objective.relation](value, objective.bound))
 
 
 def parse_objective(text: str) -> Objective:

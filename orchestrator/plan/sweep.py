@@ -69,7 +69,23 @@ def sweep(bench: Bench) -> tuple[Measurement, ...]:
     results decide how many there are, these are those that each point gets in any case.
     """
     fewest, _ = repetition_range(bench)
-    return tuple(measurement(bench, point, number) for number in range(1, fewest + 1) for point in points(bench))
+    return tuple(
+        measurement(bench, point, number) for number in range(1, fewest + 1) for point in in_round(bench, number)
+    )
+
+
+def in_round(bench: Bench, number: int) -> tuple[Point, ...]:
+    """Return the points in the order in which a round of repetitions measures them; rounds count from 1.
+
+    Loads that rise with time cannot be told from a node that grows slower, so the order is drawn by the seed. Every
+    other round is reversed: over two rounds each point then has the same mean place, and a steady drift cancels out.
+    The order is the same for every variant of a study.
+    """
+    found = points(bench)
+    if bench.order == "seeded":
+        found = tuple(sorted(found, key=lambda point: derive_seed(bench.seed, f"{point.id}/order", 0)))
+        return found[::-1] if number % 2 == 0 else found
+    return found
 
 
 def repetition_range(bench: Bench) -> tuple[int, int]:
@@ -103,9 +119,9 @@ def strangers(bench: Bench, ids: Iterable[str]) -> list[str]:
 def warmup(bench: Bench, point: Point) -> Measurement | None:
     """Return what warms the server up for a point, or None if nothing is to.
 
-    It has the point's input length and concurrency, prompts of its own, and a short output: what a server does for the
-    first time (graphs, kernels, caches of its own) is taken to depend on those. What depends on a longer output, or on
-    more than `MOST_WARMUP` requests at once, happens within the first measurement, and shows there as `stalled`.
+    It has the point's input length and concurrency, `MOST_WARMUP` at most, prompts of its own, and a short output: most
+    of what a server does for the first time (graphs, kernels, caches of its own) depends on those. What depends on the
+    output's length, or on larger batches than that, is not warm then; `bench.warmup` can ask for more requests.
     """
     prompts = bench.warmup if isinstance(bench.warmup, int) else min(point.batch, MOST_WARMUP)
     if prompts == 0:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from orchestrator.report.compared import compared
+from orchestrator.report.remarks import decided_objectives
 from orchestrator.report.repeated import repeated
 from orchestrator.report.table import guide_rows, wide_rows
 from orchestrator.results.validity import assess
@@ -22,6 +24,7 @@ def run_data(directory: Run) -> dict[str, object]:
         "manifest": manifest_data(directory.manifest()),
         "results": [{**row, "why": why} for row, why in zip(rows, _why(directory.records()), strict=True)],
         "guide": guide_rows(rows),
+        "objectives": [item.as_data() for item in decided_objectives(directory)],
         "repeated": [point.as_data() for point in repeated(directory)],
     }
 
@@ -55,4 +58,5 @@ def _why(records: Sequence[MeasurementRecord]) -> Iterator[dict[str, object]]:
 def study_data(study: Study) -> dict[str, object]:
     """Return a study's results as plain data."""
     varied = list(study.runs[0].manifest().varied)
-    return {"study": study.id, "varied": varied, "runs": [run_data(run) for run in study.runs]}
+    changes = [row for item in compared(study) for row in item.as_data()]
+    return {"study": study.id, "varied": varied, "runs": [run_data(run) for run in study.runs], "compared": changes}

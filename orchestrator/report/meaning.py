@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.errors import ExitCode
-from orchestrator.report.remarks import missed_objectives
+from orchestrator.report.remarks import decided_objectives
 from orchestrator.runs.format.outcome import Measured
 from orchestrator.runs.format.records import RunKind, RunState
 from orchestrator.runs.run import Run
@@ -13,14 +13,19 @@ WORST_FIRST = (ExitCode.RUN_FAILED, ExitCode.INVALID, ExitCode.OBJECTIVE_MISSED,
 
 
 def exit_code(directory: Run) -> ExitCode:
-    """Return what a run that was carried through comes to: failed, INVALID, an objective missed, or all well."""
+    """Return what a run that was carried through comes to: failed, INVALID, an objective missed, or all well.
+
+    An objective counts as missed where the mean over the repetitions of a point misses it, be that sure or not. One
+    repetition that is slow by chance fails no point, and a point is not let through because its mean is hardly known.
+    """
     records = directory.records()
     failed = [record for record in records if not isinstance(record.outcome, Measured)]
     if len(records) < len(directory.manifest().measurements) or any(record.metrics is None for record in failed):
         return ExitCode.RUN_FAILED
     if failed:
         return ExitCode.INVALID
-    return ExitCode.OBJECTIVE_MISSED if missed_objectives(directory) else ExitCode.OK
+    kept = all(item.mean_keeps for item in decided_objectives(directory))
+    return ExitCode.OK if kept else ExitCode.OBJECTIVE_MISSED
 
 
 def exit_code_of_study(study: Study) -> ExitCode:

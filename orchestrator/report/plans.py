@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from orchestrator.lint.server import mistakable
 from orchestrator.plan.docker_run import docker_run_argv
 from orchestrator.plan.plan import Plan
+from orchestrator.plan.sweep import points
 from orchestrator.plan.variants import Variant
 from orchestrator.profile.reading.node_files import ReadPath
 from orchestrator.profile.schema.profile import Profile
@@ -122,6 +123,7 @@ def _lines(profile: Profile, made: Plan) -> list[str]:
         lines += [
             "",
             f"# Sweep: {len(made.measurements)} measurements, commands as for vLLM {made.vllm_version}{guess}",
+            *_order(profile),
             *_further(profile),
         ]
     for planned in made.warmups:
@@ -148,6 +150,13 @@ def _lines(profile: Profile, made: Plan) -> list[str]:
         parts.insert(0, f"start {format_duration(guessed.start_s)}")
     most = f" to {format_duration(guessed.total_s + guessed.further_s)}" if guessed.further_s else ""
     return [*lines, "", f"# Estimated time: about {format_duration(guessed.total_s)}{most} ({', '.join(parts)})"]
+
+
+def _order(profile: Profile) -> tuple[str, ...]:
+    """Return what there is to say of the order of the points, if it is not the written one."""
+    if profile.bench is None or profile.bench.order == "written" or len(points(profile.bench)) == 1:
+        return ()
+    return ("# The order is drawn by bench.seed and reversed in every other round (bench.order: written keeps yours)",)
 
 
 def _further(profile: Profile) -> tuple[str, ...]:

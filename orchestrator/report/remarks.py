@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from orchestrator.metrics.objectives import known_objectives
+from orchestrator.metrics.catalogue import find
+from orchestrator.metrics.objectives import is_thin, known_objectives
+from orchestrator.metrics.tail import Tail
+from orchestrator.report.ordered import ordered
 from orchestrator.report.thin import LEGEND
-from orchestrator.results.kept import Judged, judged
-from orchestrator.results.validity import Assessment, assess
+from orchestrator.results.decided import Decided, Decision, decided
+from orchestrator.results.statistics import CONFIDENCE
+from orchestrator.results.validity import Assessment, assess, thin_percentiles
 from orchestrator.runs.format.outcome import Failed
 from orchestrator.runs.format.records import Manifest, MeasurementRecord, RunState
 from orchestrator.runs.run import Run
@@ -16,7 +20,7 @@ from orchestrator.runs.run import Run
 def remarks(directory: Run) -> list[str]:
     """Return a line for everything about a run that its figures do not say."""
     torn = [f"not trusted: {error.message}" for error in directory.torn()]
-    return [*doubts(directory), *missed_objectives(directory), *_barely_kept(directory), *torn, *_not_known(directory)]
+    return [*doubts(directory), *missed_objectives(directory), *thin_tails(directory), *torn, *_not_known(directory)]
 
 
 def _not_known(directory: Run) -> list[str]:
@@ -50,7 +54,7 @@ def ending(manifest: Manifest, *, whole: bool = True) -> list[str]:
 
 def doubts(directory: Run) -> list[str]:
     """Return a line for each reason not to trust a measurement, and where the output of a failed client is."""
-    lines, records = [], directory.records()
+    lines, records = [], ordered(directory)
     assessed = assess(records)
     for record in records:
         assessment = assessed.get((record.point, record.repetition))
@@ -82,16 +86,42 @@ def _once(records: Sequence[MeasurementRecord], assessed: Mapping[tuple[str, int
     return [f"{level}: {name}: {texts[0]}{whole and f' ({len(texts)}{whole}'}" for (level, name), texts in told.items()]
 
 
-def missed_objectives(directory: Run) -> list[str]:
-    """Return a line for each objective of the profile that a point does not keep to on average."""
-    return [f"MISSED: {each.text}" for each in _judged(directory) if not each.kept]
-
-
-def _barely_kept(directory: Run) -> list[str]:
-    """Return a line for each objective that a point keeps to on average, but not surely."""
-    return [f"note: {each.text}" for each in _judged(directory) if each.kept]
-
-
-def _judged(directory: Run) -> list[Judged]:
+def thin_tails(directory: Run) -> list[str]:
+    """Return a line for each percentile of too few requests that an objective bounds: within what it lies."""
     objectives, _ = known_objectives(directory.profile().objectives)
-    return judged(objectives, directory.records() if objectives else [])
+    found = [(record, find(name)) for record in ordered(directory) for name in {item.metric for item in objectives}]
+    lines = []
+    for record, metric in found:
+        known = record.tails.get(metric.latency) if metric and record.state is RunState.DONE else None
+        if metric is None or known is None or metric.statistic not in known.bounds or record.metrics is None:
+            continue
+        if is_thin(metric.name, thin_percentiles(record.metrics.completed, record.metrics)):
+            text = tail_text(known, metric.statistic)
+            lines.append(f"note: {record.label}, repetition {record.repetition}: {metric.name} is {text}")
+    return lines
+
+
+def tail_text(known: Tail, percentile: str) -> str:
+    """Return within what a percentile lies, with 95 % confidence, and the largest value."""
+    low, high = known.bounds[percentile]
+    largest = f"the largest of {known.n} is {known.largest:.4g}"
+    if high is None:
+        least = "bounded by none of its values" if low is None else f"at least {low:.4g} and not bounded above"
+        return f"{least}, with {CONFIDENCE:.0%} confidence; {largest}"
+    return f"between {0.0 if low is None else low:.4g} and {high:.4g}, with {CONFIDENCE:.0%} confidence; {largest}"
+
+
+def missed_objectives(directory: Run) -> list[str]:
+    """Return a line for each point and objective of the profile that is missed, or of which that cannot be told."""
+    return [
+        f"{item.decision.value.upper()}: {item.label}: {item.text()}"
+        for item in decided_objectives(directory)
+        if item.decision is not Decision.MET
+    ]
+
+
+def decided_objectives(directory: Run) -> list[Decided]:
+    """Return what is decided of each point and objective of the profile that this version knows."""
+    profile = directory.profile()
+    objectives, _ = known_objectives(profile.objectives)
+    return decided(objectives, profile.bench, ordered(directory) if objectives else [])

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.metrics.catalogue import find, usual
-from orchestrator.metrics.objectives import is_thin, marked, metric_value
+from orchestrator.metrics.objectives import is_thin, marked
 from orchestrator.profile.schema.bench import Bench
-from orchestrator.results.statistics import CONFIDENCE, Interval, mean_interval
+from orchestrator.report.ordered import ordered
+from orchestrator.results.counted import counted
+from orchestrator.results.statistics import CONFIDENCE, Interval, mean_interval, trend
 from orchestrator.results.validity import samples_for
-from orchestrator.runs.format.outcome import Measured
+from orchestrator.runs.format.records import MeasurementRecord
 from orchestrator.runs.run import Run
 from orchestrator.workload.backend import backend_of
 
@@ -28,6 +30,12 @@ class Repeated:
     interval: Interval
     thin: tuple[str, ...]
     """Percentiles that too few requests stand behind in one of the repetitions."""
+    suspect: int = 0
+    """How many of the repetitions are SUSPECT."""
+    left_out: int = 0
+    """How many more were SUSPECT, and measured again instead of counted."""
+    trend: float | None = None
+    """How much the metric rises from one repetition to the next, as a part of the mean; None where none is sure."""
 
     def as_data(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -40,6 +48,9 @@ class Repeated:
             "half_width": self.interval.half_width,
             "thin": is_thin(self.metric, self.thin),
             "confidence": CONFIDENCE,
+            "suspect": self.suspect,
+            "left_out": self.left_out,
+            "trend": self.trend,
         }
 
     def line(self) -> str:
@@ -47,24 +58,37 @@ class Repeated:
         mean = marked(self.metric, f"{self.interval.mean:.2f}", self.thin)
         return (
             f"{self.label}: {self.metric} {mean} ± {self.interval.relative:.1%} "
-            f"({CONFIDENCE:.0%} confidence interval of the mean, {self.interval.n} repetitions)"
+            f"({CONFIDENCE:.0%} confidence interval of the mean, {self.interval.n} repetitions{self._said()})"
         )
+
+    def _said(self) -> str:
+        n, parts = self.interval.n, [""]
+        if self.suspect:
+            parts.append(f"{self.suspect} of {n} SUSPECT")
+        if self.left_out:
+            parts.append(f"{self.left_out} more SUSPECT and not counted")
+        if self.trend is not None:
+            direction = "rising" if self.trend > 0 else "falling"
+            parts.append(f"{direction} by {abs(self.trend):.1%} from one to the next, so that no mean describes them")
+        return ", ".join(parts)
 
 
 def repeated(directory: Run) -> list[Repeated]:
     """Return the points that were measured at least twice, in the order of the sweep."""
-    metric = _metric(directory.profile().bench)
-    measured: dict[tuple[str, str], list[tuple[float, int]]] = {}
-    for record in directory.records():
-        metrics = record.outcome.metrics if isinstance(record.outcome, Measured) else None
-        value = metric_value(metric, metrics) if metrics else None
-        if metrics is not None and value is not None:
-            measured.setdefault((record.point, record.label), []).append((value, metrics.completed))
-    return [
-        Repeated(point, label, metric, interval, _thin(metric, min(requests for _, requests in known)))
-        for (point, label), known in measured.items()
-        if (interval := mean_interval([value for value, _ in known])) is not None
-    ]
+    bench = directory.profile().bench
+    metric = _metric(bench)
+    by_point: dict[tuple[str, str], list[MeasurementRecord]] = {}
+    for record in ordered(directory):
+        by_point.setdefault((record.point, record.label), []).append(record)
+    found = []
+    for (point, label), records in by_point.items():
+        these = counted(bench, records)
+        values = these.values(metric)
+        interval = mean_interval(values)
+        if interval is not None:
+            thin = _thin(metric, min(record.metrics.completed for record in these.records if record.metrics))
+            found.append(Repeated(point, label, metric, interval, thin, these.suspect, these.left_out, trend(values)))
+    return found
 
 
 def _thin(metric: str, requests: int) -> tuple[str, ...]:

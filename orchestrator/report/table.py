@@ -15,6 +15,7 @@ from orchestrator.metrics.catalogue import CATALOGUE, FIGURES, LATENCIES, of_lat
 from orchestrator.metrics.values import PERCENTILES, STATISTICS, Metrics
 from orchestrator.profile.reading.structure import read_model
 from orchestrator.profile.schema.profile import Profile
+from orchestrator.report.ordered import ordered
 from orchestrator.results.validity import Assessment, assess
 from orchestrator.runs.format.outcome import Measured
 from orchestrator.runs.format.records import Manifest, MeasurementRecord, RunState
@@ -42,8 +43,8 @@ GUIDE_COLUMNS = {
 
 
 def wide_rows(directory: Run) -> list[Row]:
-    """Return one row a measurement that has begun, in the order of the sweep."""
-    manifest, records = directory.manifest(), directory.records()
+    """Return one row a measurement that has begun, in the order in which the profile names its points."""
+    manifest, records = directory.manifest(), ordered(directory)
     assessed = assess(records)
     return [wide_row(manifest, record, assessed.get((record.point, record.repetition))) for record in records]
 

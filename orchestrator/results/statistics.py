@@ -1,4 +1,8 @@
-"""The confidence interval of a mean of few values, by Student's t distribution."""
+"""What few repetitions say together: the mean with its confidence interval by Student's t, and a trend over them.
+
+All of it holds for the server start on which the repetitions were taken: they share its luck, and another start of the
+same server may lie elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,14 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+
+from orchestrator.results.distributions import t_quantile
 
 CONFIDENCE = 0.95
-PRECISION = 1e-9
-"""How closely a quantile is searched for: far below what any measurement resolves."""
+SURE_OF_TREND = 0.99
+"""How sure a trend must be to be said: of twenty points without one, fewer than one in five runs has a false one."""
+FEWEST_FOR_TREND = 4
+"""Repetitions from which on a trend is looked for: a line through three fits by chance too often."""
 
 
 @dataclass(frozen=True)
@@ -23,38 +30,42 @@ class Interval:
     """The interval is `mean` plus or minus this, in the values' own unit."""
 
     @property
+    def low(self) -> float:
+        """Return the lower end, in the values' own unit."""
+        return self.mean - self.half_width
+
+    @property
+    def high(self) -> float:
+        """Return the upper end, in the values' own unit."""
+        return self.mean + self.half_width
+
+    @property
     def relative(self) -> float:
         """Return the half-width as a part of the mean; infinite for a mean of zero."""
         return self.half_width / abs(self.mean) if self.mean else math.inf
 
 
-def mean_interval(values: Sequence[float]) -> Interval | None:
-    """Return the 95 % confidence interval of the mean, or None for fewer than two values."""
+def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval | None:
+    """Return the confidence interval of the mean, or None for fewer than two values."""
     if len(values) < 2:  # noqa: PLR2004 - one value says nothing about its spread
         return None
     error = statistics.stdev(values) / math.sqrt(len(values))
-    return Interval(len(values), statistics.fmean(values), t_quantile(len(values) - 1) * error)
+    return Interval(len(values), statistics.fmean(values), t_quantile(len(values) - 1, confidence) * error)
 
 
-@cache
-def t_quantile(freedom: int) -> float:
-    """Return what Student's t with so many degrees of freedom stays within, on both sides, with 95 %."""
-    low, high = 0.0, 13.0  # 12.706 for one degree of freedom; it only falls
-    while high - low > PRECISION:
-        middle = (low + high) / 2
-        low, high = (middle, high) if _within(middle, freedom) < CONFIDENCE else (low, middle)
-    return high
+def trend(values: Sequence[float]) -> float | None:
+    """Return how much the values rise from one to the next, as a part of their mean; None unless it is sure.
 
-
-def _within(t: float, freedom: int) -> float:
-    """Return the chance that Student's t lies within ±t (Abramowitz and Stegun, 26.7.3 and 26.7.4)."""
-    angle = math.atan(t / math.sqrt(freedom))
-    cosine = math.cos(angle)
-    odd = freedom % 2
-    term, total = (cosine, cosine) if odd else (1.0, 1.0)
-    for k in range(2 + odd, freedom - 1, 2):
-        term *= cosine**2 * (k - 1) / k
-        total += term
-    if not odd:
-        return math.sin(angle) * total
-    return 2.0 / math.pi * (angle + (math.sin(angle) * total if freedom > 1 else 0.0))
+    The slope of the least-squares line over the order of the values is compared with its standard error, by Student's t
+    at `SURE_OF_TREND`. Values that drift have no mean that an interval could hold.
+    """
+    n = len(values)
+    if n < FEWEST_FOR_TREND:
+        return None
+    slope, start = statistics.linear_regression(range(n), values)
+    squares = math.fsum((value - start - slope * index) ** 2 for index, value in enumerate(values))
+    error = math.sqrt(squares / (n - 2) / ((n**3 - n) / 12.0))
+    mean = statistics.fmean(values)
+    if not mean or abs(slope) <= t_quantile(n - 2, SURE_OF_TREND) * error:
+        return None
+    return slope / abs(mean)

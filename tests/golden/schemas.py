@@ -15,6 +15,7 @@ from orchestrator.deployment.folder import Record
 from orchestrator.metrics.catalogue import CATALOGUE, LATENCIES
 from orchestrator.profile.docs.jsonschema import DIALECT
 from orchestrator.report.table import GUIDE_COLUMNS
+from orchestrator.results.decided import Decision
 from orchestrator.results.validity import Verdict
 from orchestrator.runs.format import FORMAT
 from orchestrator.runs.format.records import Manifest, MeasurementRecord, SearchAnswer
@@ -173,6 +174,7 @@ ROW: Schema = {
 }
 """A row of the wide table; further percentiles, and the keys that varied, beside what each has."""
 REPEATED = closed(
+    {"suspect": WHOLE, "left_out": WHOLE, "trend": none_or(NUMBER)},
     point=TEXT,
     label=TEXT,
     metric=TEXT,
@@ -190,6 +192,43 @@ RUN: dict[str, Schema] = {
     "guide": listed(closed(**dict.fromkeys(GUIDE_COLUMNS, CELL))),
     "repeated": listed(REPEATED),
 }
+LATER_RUN: dict[str, Schema] = {
+    "objectives": listed(
+        closed(
+            objective=TEXT,
+            point=TEXT,
+            decision={"enum": [decision.value for decision in Decision]},
+            repetitions=WHOLE,
+            mean=none_or(NUMBER),
+            half_width=none_or(NUMBER),
+            mean_keeps=TRUTH,
+        )
+    ),
+}
+"""What earlier versions did not say of a run."""
+LATER_STUDY: dict[str, Schema] = {
+    "compared": listed(
+        closed(
+            base=TEXT,
+            run=TEXT,
+            point=none_or(TEXT),
+            metric=TEXT,
+            pairs=WHOLE,
+            suspect=WHOLE,
+            change=NUMBER,
+            low=none_or(NUMBER),
+            high=none_or(NUMBER),
+            confidence=NUMBER,
+        )
+    ),
+}
+"""What earlier versions did not say of a study."""
+LATER_FOUND: dict[str, Schema] = {
+    "range_ratio": NUMBER,
+    "repeats": none_or(closed(load=WHOLE, n=WHOLE, met=WHOLE, at_least=none_or(NUMBER), confidence=NUMBER)),
+    "values": mapping(closed(n=WHOLE, mean=NUMBER, half_width=none_or(NUMBER))),
+}
+"""What a search that came to an end under an earlier version does not say."""
 FOUND: dict[str, Schema] = {
     "over": {"enum": ["concurrency", "request-rate"]},
     "objectives": listed(TEXT),
@@ -237,7 +276,7 @@ FILES: dict[str, Schema] = {
     "manifest": with_points(of_model(Manifest)),
     "said-manifest": said_of(with_points(of_model(Manifest))),
     "record": with_parameters(of_model(MeasurementRecord)),
-    "search": closed(**FOUND),
+    "search": closed(LATER_FOUND, **FOUND),
     "answer": of_model(SearchAnswer),
     "deployment": of_model(Record),
 }
@@ -290,9 +329,9 @@ KINDS: dict[str, Schema] = {
             }
         )
     ),
-    "run": closed(**RUN),
-    "study": closed(study=TEXT, varied=listed(TEXT), runs=listed(closed(**RUN))),
-    "search": closed(**FOUND, answer=ANSWER),
+    "run": closed(LATER_RUN, **RUN),
+    "study": closed(LATER_STUDY, study=TEXT, varied=listed(TEXT), runs=listed(closed(LATER_RUN, **RUN))),
+    "search": closed(LATER_FOUND, **FOUND, answer=ANSWER),
     "search-study": closed(
         study=TEXT,
         variants=listed(
@@ -302,7 +341,7 @@ KINDS: dict[str, Schema] = {
                 state=STATE,
                 reason=TEXT,
                 cause=none_or(SAID),
-                found=none_or(closed(**FOUND, answer=ANSWER)),
+                found=none_or(closed(LATER_FOUND, **FOUND, answer=ANSWER)),
             )
         ),
     ),

@@ -11,15 +11,16 @@ from local_container import LocalContainer, UnderWay
 from samples import a_bench, a_measurement, a_profile, a_record, result_bytes
 
 from orchestrator.causes import Cause
-from orchestrator.errors import BenchmarkFailed, Interrupted, OrchError, ServerFailed
+from orchestrator.errors import BenchmarkFailed, Interrupted, OrchError, ServerFailed, UsageError
 from orchestrator.events import Event, Listener, unheard
 from orchestrator.measuring import driver as session
 from orchestrator.measuring.capacity import CapacitySearch
 from orchestrator.measuring.events import MeasurementBegun
 from orchestrator.measuring.found import Found, Tried
 from orchestrator.measuring.search import FILE, LoadTried, SearchCutShort, run_search
-from orchestrator.measuring.search_plan import SearchPlan, point_at
+from orchestrator.measuring.search_plan import USUAL_RANGE, SearchPlan, fitted, plan_search, point_at
 from orchestrator.metrics.objectives import parse_objective
+from orchestrator.plan.sweep import points
 from orchestrator.results.validity import Verdict
 from orchestrator.runs.format.records import RunState
 from orchestrator.vllm.result import read_metrics
@@ -40,7 +41,7 @@ def a_plan(**fields: Any) -> SearchPlan:
         "highest": 64,
         "repetitions": 1,
         "resolution": 0.0,
-        "prompts_per_step": 2,
+        "prompts_per_step": 10,
     }
     return SearchPlan(**{**usual, **fields})
 
@@ -70,15 +71,17 @@ def test_it_finds_the_highest_load_and_keeps_every_measurement(tmp_path: Path, c
     found = run_search(going.sweep, going.bench, a_plan(repetitions=2), hear)
     going.sweep.close()
     assert found.search.capacity() == 10
-    assert [item.load for item in found.tried] == [1, 2, 4, 8, 16, 12, 10, 11, 10, 11]
+    assert [item.load for item in found.tried] == [1, 2, 4, 8, 16, 12, 10, 11, 10, 11, 10, 11]
     assert told == list(found.tried)
     assert told[4].reasons == ("mean_ttft_ms<52 is missed: 80",)
     records = going.directory.records()
-    assert [(record.state, record.repetition) for record in records[-2:]] == [(RunState.DONE, 2)] * 2
+    assert [(record.state, record.repetition) for record in records[-2:]] == [(RunState.DONE, 3)] * 2
     assert len(records) == len(found.tried)
     assert len({record.seed for record in records}) == len(records)
     assert json.loads((going.directory.path / FILE).read_bytes()) == found.as_data()
     assert found.as_data()["statement"].startswith("the highest concurrency that meets the objectives is 10")
+    assert found.as_data()["repeats"] == {"load": 10, "n": 2, "met": 2, "at_least": 0.2, "confidence": 0.95}
+    assert found.as_data()["values"] == {"mean_ttft_ms": {"n": 2, "mean": 50.0, "half_width": 0.0}}
 
 
 def test_a_measurement_that_fails_is_not_met(tmp_path: Path, container: LocalContainer) -> None:
@@ -87,8 +90,8 @@ def test_a_measurement_that_fails_is_not_met(tmp_path: Path, container: LocalCon
     found = run_search(going.sweep, going.bench, a_plan(), unheard)
     going.sweep.close()
     assert (found.search.capacity(), found.search.limit()) == (None, 1)
-    assert found.tried[0].reasons == ("1 of 128 output tokens",)
-    assert found.doubts() == ["1 of 1 measurements at concurrency 1 is INVALID (incomplete)"]
+    assert found.tried[0].reasons == ("1 of 160 output tokens",)
+    assert found.doubts() == ["2 of 2 measurements at concurrency 1 are INVALID (incomplete)"]
 
 
 def test_what_speaks_against_the_measurements_at_the_boundary_is_said(
@@ -98,11 +101,11 @@ def test_what_speaks_against_the_measurements_at_the_boundary_is_said(
     going.directory.update(measurements=())
     found = run_search(going.sweep, going.bench, a_plan(highest=4), unheard)
     going.sweep.close()
-    assert [found.verdict(item) for item in found.tried] == [Verdict.SUSPECT] * 3
-    assert found.doubts()[0].startswith("1 of 1 measurements at concurrency 4 is SUSPECT (")
+    assert [found.verdict(item) for item in found.tried] == [Verdict.SUSPECT] * 4
+    assert found.doubts()[0].startswith("2 of 2 measurements at concurrency 4 are SUSPECT (")
     assert "too-short" in found.doubts()[0]
     assert found.as_data()["statement"].endswith(f"; but {found.doubts()[0]}")
-    assert [tried["verdict"] for tried in found.as_data()["tried"]] == ["SUSPECT"] * 3
+    assert [tried["verdict"] for tried in found.as_data()["tried"]] == ["SUSPECT"] * 4
 
 
 @pytest.mark.parametrize(("over", "concurrency", "rate"), [("concurrency", 6, "inf"), ("request-rate", None, 6.0)])
@@ -111,7 +114,7 @@ def test_a_load_is_a_point_of_its_own_in_the_sweep_s_first_shape(
 ) -> None:
     bench = a_bench(lengths=[[64, 16], [128, 16]], client_flags={"label": "x"})
     point = point_at(bench, a_plan(over=over, objectives=()), 6)
-    assert (point.max_concurrency, point.request_rate, point.num_prompts) == (concurrency, rate, 12)
+    assert (point.max_concurrency, point.request_rate, point.num_prompts) == (concurrency, rate, 60)
     assert (point.input_len, point.output_len) == (64, 16)
     assert json.loads(point.client_flags) == {"label": "x"}
 
@@ -126,11 +129,11 @@ def test_a_search_sets_the_load_and_keeps_the_rest_of_the_arrivals() -> None:
 
 def test_prompts_that_share_prefixes_are_as_many_as_these_can_share_evenly() -> None:
     bench = a_bench(lengths=None, num_prompts=9, dataset={"name": "prefix_repetition", "num_prefixes": 3})
-    assert [point_at(bench, a_plan(), load).num_prompts for load in (1, 5)] == [9, 12]
+    assert [point_at(bench, a_plan(), load).num_prompts for load in (1, 5)] == [12, 51]
 
 
 def test_few_prompts_are_never_too_few() -> None:
-    assert point_at(a_bench(), a_plan(), 1).num_prompts == 8
+    assert point_at(a_bench(), a_plan(prompts_per_step=2), 1).num_prompts == 8
 
 
 def test_the_client_is_told_the_bounds_that_it_can_count_by() -> None:
@@ -173,7 +176,11 @@ def test_a_percentile_of_too_few_requests_is_said_to_be_one() -> None:
 @pytest.mark.parametrize(
     ("at_four", "capacity", "said"),
     [
-        ((True, True, True), 4, "the highest concurrency that meets the objectives is 4: met in 3 of 3"),
+        (
+            (True, True, True),
+            4,
+            "that meets the objectives is 4: met in 2 of 2 at concurrency 4 (mean_ttft_ms 1.5 ± 0)",
+        ),
         ((True, False, True), 4, "; but 1 of 3 there miss the others (too little)"),
         (
             (False, False, True),
@@ -183,7 +190,7 @@ def test_a_percentile_of_too_few_requests_is_said_to_be_one() -> None:
     ],
 )
 def test_what_bounds_from_below_is_counted_by_itself(at_four: tuple[bool, ...], capacity: int, said: str) -> None:
-    search = CapacitySearch(2, 4, 3)
+    search = CapacitySearch(2, 4, 2)
     tried = []
     for load, met in ((2, True), *((4, each) for each in at_four)):
         search.tell(load, met=True)
@@ -221,7 +228,7 @@ def test_what_was_found_before_the_server_died_for_good_is_kept_and_told(
     assert [item.load for item in found.tried] == [1, 2, 4, 8, 16, 32, 64, 128, 96]
     assert (found.search.capacity(), found.search.limit(), going.server.restarts) == (64, 96, 1)
     statement = found.statement()
-    assert statement.startswith("the highest concurrency known to meet the objectives is 64: met in 1 of 1")
+    assert statement.startswith("the highest concurrency known to meet the objectives is 64: met in the one")
     assert "; but the search was cut short: the server was killed for its memory; 1 of 1" in statement
     assert json.loads((going.directory.path / FILE).read_bytes()) == found.as_data()
     assert found.as_data()["cut_short"] == "the server was killed for its memory"
@@ -254,7 +261,7 @@ def test_a_client_that_never_ran_proves_nothing_of_any_load(tmp_path: Path, cont
     with pytest.raises(BenchmarkFailed, match=r"^no client came to an end: ") as caught:
         run_search(going.sweep, going.bench, a_plan(), cut_short(told))
     going.sweep.close()
-    assert str(going.directory.client_log(told[0].tried[0].record)) in caught.value.hint
+    assert str(going.directory.client_log(told[0].tried[-1].record)) in caught.value.hint
     assert told[0].statement().startswith("nothing was measured; the search was cut short: no client came to an end: ")
 
 
@@ -266,3 +273,76 @@ def test_a_search_that_measured_nothing_has_found_nothing(tmp_path: Path, contai
         run_search(going.sweep, going.bench, a_plan(), cut_short(told))
     assert told == []
     assert not (going.directory.path / FILE).exists()
+
+
+def plan_of(bench: dict[str, Any] | None = None, flags: dict[str, Any] | None = None, **asked: Any) -> SearchPlan:
+    """Return the plan of a search with a profile whose bench and server's flags hold these keys."""
+    profile = a_profile(bench={**BENCH, **(bench or {})}, **({"server": {"flags": flags}} if flags else {}))
+    return plan_search(profile, ("mean_ttft_ms<52",), **asked)
+
+
+def test_at_a_concurrency_there_are_ten_requests_for_each_in_flight_and_their_lengths_vary() -> None:
+    plan = plan_of()
+    assert (plan.prompts_per_step, plan.range_ratio) == (10, USUAL_RANGE)
+    point = point_at(a_bench(**BENCH), plan, 6)
+    assert (point.num_prompts, json.loads(point.dataset_options)) == (60, {"range_ratio": USUAL_RANGE})
+
+
+@pytest.mark.parametrize(
+    ("bench", "asked"),
+    [
+        ({"prompts_per_concurrency": 4, "num_prompts": None, "concurrency": [1]}, {"range_ratio": 0.0}),
+        ({"prompts_per_concurrency": 4, "num_prompts": None, "concurrency": [1], "dataset": {"range_ratio": 0.1}}, {}),
+        ({"dataset": {"name": "sonnet", "path": "/sonnet.txt"}}, {}),
+        ({}, {"over": "request-rate"}),
+    ],
+)
+def test_what_is_asked_for_leaves_the_points_of_a_search_as_they_were(
+    bench: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    plan = plan_of(bench, **asked)
+    first = points(a_bench(**{**BENCH, **bench}))[0]
+    assert plan.range_ratio == 0.0
+    assert point_at(a_bench(**{**BENCH, **bench}), plan, 6).dataset_options == first.dataset_options
+
+
+@pytest.mark.parametrize(
+    ("bench", "asked", "complaint"),
+    [
+        ({"dataset": {"range_ratio": 0.1}}, {"range_ratio": 0.3}, "cannot be laid over the lengths of this profile"),
+        ({}, {"range_ratio": 0.7}, "with --range-ratio 0.7 the longest request would need 135 tokens of context"),
+    ],
+)
+def test_lengths_that_cannot_vary_as_asked_are_refused(
+    bench: dict[str, Any], asked: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        plan_of(bench, {"max-model-len": 100}, **asked)
+
+
+@pytest.mark.parametrize(
+    ("context", "lacking", "ratio", "said"),
+    [
+        (None, [], USUAL_RANGE, ""),
+        (120, [], USUAL_RANGE, ""),
+        (119, [], 0.0, "the longest request would need 120 tokens of context, the server gives 119"),
+        (None, ["bench.dataset.range_ratio: it draws"], 0.0, "bench.dataset.range_ratio: it draws"),
+    ],
+)
+def test_requests_have_one_length_where_server_or_client_take_no_other_and_that_is_said(
+    context: int | None, lacking: list[str], ratio: float, said: str
+) -> None:
+    bench = a_bench(**BENCH)
+    plan = fitted(plan_of(), bench, context, lambda point: lacking if "range_ratio" in point.dataset_options else [])
+    assert (plan.range_ratio, plan.in_step) == (ratio, said)
+    search = CapacitySearch(4, 4, 1)
+    search.tell(4, met=True)
+    metrics = read_metrics(result_bytes(duration=10.0, mean_e2el_ms=100.0))
+    found = Found(plan, search, (Tried(4, sustained=True, reasons=(), record=a_record(metrics=metrics)),))
+    assert found.doubts() == ([f"requests had one length and stayed in step, because {said}"] if said else [])
+
+
+def test_few_requests_for_each_in_flight_are_said_to_be_few() -> None:
+    bench = {"prompts_per_concurrency": 4, "num_prompts": None, "concurrency": [1]}
+    found = Found(plan_of(bench), CapacitySearch(1, 1, 1), ())
+    assert found.doubts() == ["4 requests for each in flight let ramp-up and tail weigh; 10 or more are usual"]

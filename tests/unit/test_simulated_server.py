@@ -159,7 +159,7 @@ def test_a_small_kv_cache_preempts_and_still_gives_every_token() -> None:
     small = setup("0.32.0", kv_tokens=32 * 300)
     played = play(small, Trouble(), shaped(), 1)
     counted = served(played)
-    assert counted.preemptions > 0
+    assert (counted.preemptions or 0) > 0
     assert counted.generation_tokens == written(played)["total_output_tokens"] == 96 * 128
 
 

@@ -70,7 +70,7 @@ def test_the_guide_s_sweep_is_its_loop() -> None:
     expected = [("inf", None, batch, length, length) for batch in batches for length in (512, 1024)]
     assert [shape(point) for point in points(bench)] == expected
     assert [point.batch for point in points(bench)] == [batch for batch in batches for _ in range(2)]
-    assert [item.point for item in sweep(bench)] == list(points(bench))
+    assert {item.point for item in sweep(bench)} == set(points(bench))
 
 
 def test_loads_come_in_the_outer_loop_and_lengths_in_the_inner() -> None:
@@ -104,6 +104,29 @@ def test_a_dataset_decides_the_lengths() -> None:
 
 def test_the_same_point_is_measured_once_however_it_is_written() -> None:
     assert len(points(a_bench(num_prompts=[4, 4], request_rate=[2, 2.0]))) == 1
+
+
+def test_the_order_is_drawn_by_the_seed_and_turns_round_in_every_other_round() -> None:
+    bench = a_bench(order="seeded", num_prompts=list(range(1, 9)), repetitions=4)
+    rounds = [[item.point for item in sweep(bench)[start : start + 8]] for start in range(0, 32, 8)]
+    assert rounds[0] == rounds[2] == rounds[1][::-1] == rounds[3][::-1]
+    assert set(rounds[0]) == set(points(bench))
+    assert rounds[0] not in (list(points(bench)), list(points(bench))[::-1])
+    other = a_bench(order="seeded", num_prompts=list(range(1, 9)), repetitions=4, seed=1)
+    assert [item.point for item in sweep(other)][:8] != rounds[0]
+    assert {place.index(point) + back.index(point) for place, back in (rounds[:2],) for point in place} == {7}
+
+
+def test_the_order_of_a_sweep_changes_neither_its_points_nor_the_hash_of_its_profile() -> None:
+    usual = a_profile(bench={"order": "seeded"})
+    assert "order" not in usual.model_dump(mode="json")["bench"]
+    written = a_profile(bench={"order": "written"})
+    assert usual.bench is not None
+    assert written.bench is not None
+    assert {(item.point.id, item.seed) for item in sweep(usual.bench)} == {
+        (item.point.id, item.seed) for item in sweep(written.bench)
+    }
+    assert points(usual.bench) == points(written.bench)
 
 
 def test_repetitions_lie_far_apart() -> None:

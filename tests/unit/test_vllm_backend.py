@@ -19,7 +19,6 @@ from orchestrator.metrics.objectives import metric_value, parse_objective
 from orchestrator.plan.estimate import point_seconds
 from orchestrator.plan.sweep import points, sweep, warmup
 from orchestrator.results.validity import Verdict, assess, samples_for, thin_percentiles
-from orchestrator.runs.format.outcome import Measured
 from orchestrator.vllm.client import RUST, VLLM, Known, Target, client_argv, dialect_of, unsupported
 from orchestrator.vllm.counters import read_served
 from orchestrator.vllm.result import read_metrics

@@ -80,7 +80,7 @@ def bench() -> None:
 @click.option("--to", "highest", type=click.IntRange(min=1), help="The highest load.  [default: 256, or --from]")
 @click.option(
     "--repetitions", type=click.IntRange(min=1), default=3, show_default=True,
-    help="How often both sides of the boundary are measured.",
+    help="How often both sides of the boundary are measured again.",
 )  # fmt: skip
 @click.option(
     "--resolution", type=click.FloatRange(min=0.0, max=1.0), default=0.0, show_default=True,
@@ -89,6 +89,10 @@ def bench() -> None:
 @click.option(
     "--for", "step", callback=options.duration, metavar="TIME",
     help="How long requests arrive at each rate, such as 5m; with --over request-rate.  [default: 60s]",
+)  # fmt: skip
+@click.option(
+    "--range-ratio", "range_ratio", type=click.FloatRange(min=0.0, max=1.0, max_open=True), metavar="R",
+    help="Draw lengths of X tokens from X·(1 - R) to X·(1 + R); 0 keeps them exact.  [default: 0.5 at a concurrency]",
 )  # fmt: skip
 @options.name
 @options.wait
@@ -99,14 +103,17 @@ def bench() -> None:
 def search() -> None:
     """Find the highest concurrency or request rate that meets all objectives.
 
-    The load is doubled until an objective is missed, then bisected, and both sides of the boundary are measured again.
-    The shape of the requests is the sweep's first; objectives are those given with --slo, else the profile's. It runs
-    in the deployment that is up if it fits, else in one that is made for it and torn down again. Exit code 4 if no load
-    meets the objectives.
+    The load is doubled until an objective is missed, then bisected, and both sides of the boundary are measured again,
+    by turns. The statement rests on those repeats alone: in how many of them the objectives were met, and in what part
+    of measurements on this server start at least, with 95 % confidence. Objectives are those given with --slo, else the
+    profile's. It runs in the deployment that is up if it fits, else in one that is made for it and torn down again.
+    Exit code 4 if no load meets the objectives.
 
-    A concurrency of N is measured with N times bench.prompts_per_concurrency requests (4 without that key), a rate with
-    as many as arrive in 60 s or --for, both with 8 at least; num_prompts of the profile does not count. A rate at which
-    the queue keeps growing is missed, whatever its figures are: each rate must last many times as long as a request.
+    Requests have the shape of the sweep's first point. A concurrency of N is measured with N times
+    bench.prompts_per_concurrency requests (10 without that key), of lengths that vary by --range-ratio: of one length
+    they would stay in step. A rate is measured with as many as arrive in 60 s or --for. Both have 8 at least;
+    num_prompts of the profile does not count. A rate at which the queue keeps growing is missed, whatever its figures
+    are: each rate must last many times as long as a request.
 
     A profile that varies its server is searched once for each server, and one table shows what each of them comes to.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StrictBool, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
 
@@ -46,7 +46,7 @@ __all__ = ["Bench", "LengthProduct"]
 class Bench(Grown):
     """The sweep: each combination of lengths, concurrency, request rate and number of prompts is a point."""
 
-    ADDED: ClassVar[frozenset[str]] = frozenset({"backend", "endpoint", "greedy", "ignore_eos", "percentiles"})
+    ADDED: ClassVar[frozenset[str]] = frozenset({"backend", "endpoint", "greedy", "ignore_eos", "percentiles", "order"})
 
     lengths: Lengths | None = None
     """Lengths in tokens: a list of [input, output] pairs, or `input:` and `output:` lists to combine."""
@@ -65,6 +65,9 @@ class Bench(Grown):
     repetitions: Repetitions = 1
     """How many times each point is measured: a number, or `auto`: until the mean of `auto.metric` is known closely
     enough."""
+    order: Literal["seeded", "written"] = "seeded"
+    """In which order points are measured: `seeded`, drawn by `seed` and reversed in every other round of repetitions,
+    so that a node that grows slower is not taken for an effect of the load; `written` is as the lists combine."""
     warmup: Warmup = "auto"
     """Requests sent before a point is first measured, at its input length and concurrency; left out of every result.
     `auto` is as many as are in flight at once, at most 64."""

@@ -19,11 +19,12 @@ class Precision(Section):
     metric: Annotated[NonEmpty, Field(json_schema_extra={"pattern": METRIC_PATTERN})] = usual(generates=True)
     """What is to be known: a column of the wide table, such as `mean_ttft_ms`."""
     width: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    """How far the 95 % confidence interval of its mean may reach to each side, as a part of the mean."""
-    at_least: Annotated[int, Field(ge=2, le=1000, strict=True)] = 3
-    """Repetitions that each point gets."""
+    """How far the 95 % confidence interval of its mean on this server start may reach to each side, as a part of the
+    mean."""
+    at_least: Annotated[int, Field(ge=2, le=1000, strict=True)] = 5
+    """Repetitions that each point gets, doubted ones not counted; fewer than 5 end too early by chance."""
     at_most: Annotated[int, Field(ge=2, le=1000, strict=True, validate_default=True)] = 10
-    """Repetitions after which a point is left as it is."""
+    """Repetitions, doubted and failed ones among them, after which a point is left as it is."""
 
     @field_validator("metric")
     @classmethod

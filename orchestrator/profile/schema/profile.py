@@ -243,7 +243,8 @@ class Profile(Section):
     vary: Vary | None = None
     """Servers to run the sweep against, one after the other; without it the one that the profile describes."""
     objectives: tuple[ObjectiveText, ...] = ()
-    """What each measurement must keep to, such as `p99_ttft_ms<2000`; a run that misses one ends with exit code 4."""
+    """What the mean of each point over its repetitions must keep to, such as `p99_ttft_ms<2000`; a run in which one
+    misses it ends with exit code 4."""
 
     @field_validator("objectives")
     @classmethod

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from orchestrator.causes import Cause
+from orchestrator.metrics.tail import Tail
 from orchestrator.metrics.values import Metrics
 from orchestrator.runs.format.node_load import NodeLoad
 from orchestrator.runs.format.outcome import Failed, Interrupted, Measured, Outcome
@@ -93,6 +94,9 @@ class MeasurementRecord(_Record):
     """Who else used the node; null in records of before it was written down."""
     client_version: str | None = None
     """Version of vLLM that the client is of; null in records of before it was written down."""
+    tails: dict[str, Tail] = Field(default_factory=dict)
+    """The tail of each latency by its single values; empty without details, and in records of before it was written
+    down."""
 
     @property
     def label(self) -> str:
@@ -237,6 +241,10 @@ class SearchAnswer(_Record):
     repetitions: int
     resolution: float
     prompts_per_step: float
+    range_ratio: float = 0.0
+    """How far lengths varied beyond what the profile says."""
+    in_step: str = ""
+    """Why they did not, though nobody asked for exact ones; empty where they did, or somebody did."""
     capacity: int | None
     """The highest load that was tried and meets all objectives; null if none did."""
     limit: int | None

@@ -166,6 +166,7 @@ class Orch:
             "health": {"deadline": "3m"},
             "bench": {
                 "lengths": [[8, 4]], "concurrency": 2, "num_prompts": 4, "warmup": 0, "deadline": "2m",
+                "order": "written",
             },
         }  # fmt: skip
         name = f"{self.prefix}-{label}"

@@ -26,6 +26,7 @@ from orchestrator.profile.schema.bench import Bench
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.runs.format.records import DeploymentFacts, Fingerprints, NodeFacts, RunState
 from orchestrator.runs.run import Run
+from orchestrator.telemetry.sources import recorded
 from orchestrator.vllm.client import is_rust
 
 
@@ -83,7 +84,9 @@ def under_way(directory: Run, profile: Profile, serving: Serving, tell: Listener
             tell(ClientsApart(client.reason))
         if client.unasked:
             tell(ClientNotAsked(client.name, client.unasked))
-        yield sweep
+        member = deployment.member
+        with recorded(directory.path, member.container, deployment.api.samples, member.node.root):
+            yield sweep
     finally:
         sweep.close()
         with contextlib.suppress(EngineError):  # the log that was followed is there, and why there is no more is known

@@ -33,6 +33,7 @@ ROOMS = (
     ("engine",),
     ("images", "runs"),
     ("node",),
+    ("telemetry",),
     ("deployment",),
     ("results",),
     ("lint",),

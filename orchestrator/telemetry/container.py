@@ -5,6 +5,7 @@ Sources: Linux, Documentation/admin-guide/cgroup-v2.rst; cgroup-v1/{cpuacct,memo
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from orchestrator.metrics.readings import ABSENT, Column, Kind, Reading, reading
@@ -20,6 +21,8 @@ PIDS = Column("pids", "")
 MICRO, NANO = 1e-6, 1e-9
 UNLIMITED = 2.0**62
 """What version 1 writes for no limit is near the largest number."""
+SEARCH_S = 10.0
+"""How often a group that was not found is looked for."""
 PLACES = ("docker/{id}", "system.slice/docker-{id}.scope", "*/docker/{id}", "*/*/docker/{id}", "*/docker-{id}.scope")
 """Where the two drivers of Docker's engine put a container's group."""
 
@@ -37,15 +40,23 @@ class Container:
         self._id = container
         self._groups = root / "sys/fs/cgroup"
         self._places: dict[str, Path] = {}
+        self._searched = float("-inf")
 
     def read(self) -> Look:
         """Return the figures of the container now; a gap where the kernel does not have its group."""
-        unified = self._place("", "cpu.stat")
+        if not self._places and time.monotonic() - self._searched < SEARCH_S:
+            return self._missing()
+        self._searched = time.monotonic()
+        first = self._place("cpuacct", "cpuacct.usage")  # a machine may have both versions, and then counts in this one
+        unified = None if first is not None else self._place("", "cpu.stat")
         figures = self._second(unified) if unified is not None else self._first()
         if all(each is ABSENT for each in figures.values()):
             self._places.clear()
-            return Look(gaps=(Gap("no-container", self._id[:12]),))
+            return self._missing()
         return Look((Sample("container", "", figures),))
+
+    def _missing(self) -> Look:
+        return Look(gaps=(Gap("no-container", self._id[:12]),))
 
     def _second(self, group: Path) -> dict[Column, Reading]:
         cpu, memory, events = (pairs_in(group / name) for name in ("cpu.stat", "memory.stat", "memory.events"))

@@ -6,6 +6,7 @@ end is left out in reading.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable
@@ -102,6 +103,8 @@ class Writer:
             try:
                 do(self._file)
             except OSError:
+                with contextlib.suppress(OSError):
+                    self._file.close()
                 self._file = None
 
 

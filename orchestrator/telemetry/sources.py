@@ -63,16 +63,24 @@ def sources_of(
 
 
 @contextlib.contextmanager
-def recorded(folder: Path, container: str, samples: Callable[[], Mapping[str, float] | None]) -> Iterator[None]:
+def recorded(
+    folder: Path,
+    container: str,
+    samples: Callable[[], Mapping[str, float] | None],
+    root: Path = Path("/"),
+    slow_s: float = SLOW_S,
+) -> Iterator[None]:
     """Record in a run's folder while the context lasts; nothing that goes wrong in it reaches the run.
 
     Args:
         folder: The run's directory.
         container: Id of the server's container.
         samples: Returns the samples of the server's `/metrics`, or None.
+        root: Where the kernel's files lie.
+        slow_s: How often vendors' tools are asked.
     """
     ended = threading.Event()
-    recorder = Recorder(folder / FILE, sources_of(container, samples, ended.is_set))
+    recorder = Recorder(folder / FILE, sources_of(container, samples, ended.is_set, root, slow_s))
     try:
         yield
     finally:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -82,39 +84,63 @@ def read_timeline(path: Path, begin: float = float("-inf"), end: float = float("
         begin: Seconds since the epoch.
         end: Seconds since the epoch.
     """
-    heads: list[dict[str, Any]] = []
-    rows: list[list[Row]] = []
-    holes: list[Hole] = []
-    open_: dict[tuple[str, str], dict[str, Any]] = {}
-    section: dict[int, int] = {}
-    wall = 0.0
+    reader = _Reader(begin - MARGIN_S, end + MARGIN_S)
     for line in _lines(path):
-        if isinstance(line, list):
-            number, at, values, *letters = line
-            if number in section and begin - MARGIN_S <= wall + at <= end + MARGIN_S:
-                rows[section[number]].append(Row(wall + at, _readings(values, letters[0] if letters else "")))
-        elif "telemetry" in line:
-            holes += _holes(open_, wall, None)
-            wall, section, open_ = float(line["wall"]), {}, {}
-        elif "series" in line:
-            section[line["series"]] = len(heads)
-            heads.append(line)
-            rows.append([])
-        elif "gap" in line:
-            key = (line["source"], line["subject"])
-            before = open_.pop(key, None)
-            if before is not None:
-                holes.append(_hole(before, wall, wall + line["at"]))
-            if line["gap"] is not None:
-                open_[key] = line
-        elif "end" in line:
-            holes += _holes(open_, wall, wall + line["end"])
-            open_ = {}
-    holes += _holes(open_, wall, None)
+        with contextlib.suppress(KeyError, TypeError, ValueError, IndexError):  # a line of another shape
+            reader.take(line)
+    reader.ended(None)
     return Timeline(
-        tuple(_series(head, read) for head, read in zip(heads, rows, strict=True) if read),
-        tuple(hole for hole in holes if hole.begin <= end and (hole.end is None or hole.end >= begin)),
+        tuple(Series(*head, tuple(rows)) for head, rows in reader.series if rows),
+        tuple(hole for hole in reader.holes if hole.begin <= end and (hole.end is None or hole.end >= begin)),
     )
+
+
+class _Reader:
+    """What was read of a file so far."""
+
+    def __init__(self, begin: float, end: float) -> None:
+        self._begin, self._end = begin, end
+        self._wall = 0.0
+        self._section: dict[int, int] = {}
+        """Which of all series a number stands for in this section."""
+        self._open: dict[tuple[str, str], Hole] = {}
+        self.series: list[tuple[tuple[str, str, str, tuple[Column, ...]], list[Row]]] = []
+        self.holes: list[Hole] = []
+
+    def take(self, line: Any) -> None:
+        """Take one line; raise one of the errors of a wrong shape, with nothing taken."""
+        if isinstance(line, list):
+            self._row(*line)
+        elif "telemetry" in line:
+            wall = float(line["wall"])
+            self.ended(None)
+            self._wall, self._section = wall, {}
+        elif "series" in line:
+            columns = tuple(Column(name, unit, Kind(kind)) for name, unit, kind in line["columns"])
+            self.series.append(((line["source"], line["kind"], line["subject"], columns), []))
+            self._section[line["series"]] = len(self.series) - 1
+        elif "gap" in line:
+            self._gap(line["source"], line["subject"], line["gap"], self._wall + line["at"], line.get("detail", ""))
+        elif "end" in line:
+            self.ended(self._wall + line["end"])
+
+    def ended(self, at: float | None) -> None:
+        """Close what is open, at a time if one is known."""
+        self.holes += [dataclasses.replace(hole, end=at) for hole in self._open.values()]
+        self._open = {}
+
+    def _row(self, number: int, at: float, values: list[Any], letters: str = "") -> None:
+        head, rows = self.series[self._section[number]]
+        row = Row(self._wall + at, _readings(values, letters))
+        if len(values) == len(head[3]) and self._begin <= row.at <= self._end:
+            rows.append(row)
+
+    def _gap(self, source: str, subject: str, gap: str | None, at: float, detail: str) -> None:
+        before = self._open.pop((source, subject), None)
+        if before is not None:
+            self.holes.append(dataclasses.replace(before, end=at))
+        if gap is not None:
+            self._open[source, subject] = Hole(source, subject, gap, detail, at, None)
 
 
 def _lines(path: Path) -> Iterator[Any]:
@@ -137,16 +163,3 @@ def _readings(values: list[Any], letters: str) -> tuple[Reading, ...]:
     return tuple(
         Reading(value, LETTERS.get(letter, Quality.ABSENT)) for value, letter in zip(values, whole, strict=True)
     )
-
-
-def _series(head: dict[str, Any], rows: list[Row]) -> Series:
-    columns = tuple(Column(name, unit, Kind(kind)) for name, unit, kind in head["columns"])
-    return Series(head["source"], head["kind"], head["subject"], columns, tuple(rows))
-
-
-def _holes(gaps: dict[tuple[str, str], dict[str, Any]], wall: float, end: float | None) -> list[Hole]:
-    return [_hole(gap, wall, end) for gap in gaps.values()]
-
-
-def _hole(gap: dict[str, Any], wall: float, end: float | None) -> Hole:
-    return Hole(gap["source"], gap["subject"], gap["gap"], gap.get("detail", ""), wall + gap["at"], end)

@@ -89,6 +89,7 @@ class ToolLane:
         self._left: subprocess.Popen[bytes] | None = None
         self._addresses: dict[tuple[int, int], str] | None = {} if tool.cards is None else None
         self._questions = list(tool.figures)
+        self._answered: set[Question] = set()
 
     def read(self) -> Look:
         """Ask the next question; the cards' addresses are asked for before the first."""
@@ -107,9 +108,12 @@ class ToolLane:
             }
         question = self._questions[0]
         output, gap = self._asked(question)
+        if gap is None:
+            self._answered.add(question)
+        unknown = gap is not None and gap.id == "refused" and question not in self._answered
         if len(self._questions) > 1:
             self._questions.pop(0)
-            if gap is None or gap.id != "refused":
+            if not unknown:
                 self._questions.append(question)
         return Look(gaps=(gap,)) if gap is not None else self._look(output)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from orchestrator.accelerators import kfd
@@ -15,7 +15,6 @@ from orchestrator.telemetry.samples import Gap, Look, Sample
 
 USES_S = 10.0
 """How often it is looked who computes on the cards."""
-MIN_USES_S = 1.0
 
 
 class Cards:
@@ -59,14 +58,32 @@ class Cards:
 class Nvidia:
     """NVIDIA's cards through NVML."""
 
-    def __init__(self, nvml: Nvml, container: str, root: Path = Path("/")) -> None:
-        self._nvml = nvml
+    def __init__(self, container: str, root: Path = Path("/"), load: Callable[[], Nvml] = Nvml) -> None:
+        """Take the cards; the library is loaded by the first reading, for a sick driver may make that wait.
+
+        Args:
+            container: Id of the container whose own processes are no others.
+            root: Where the kernel's files lie.
+            load: Returns the library.
+        """
+        self._load = load
+        self._nvml: Nvml | None = None
+        self.absent: Gap | None = None
+        """Why the library cannot be used, once that is known."""
         self._container = container
         self._root = root
         self._looked = -USES_S
 
     def read(self) -> Look:
         """Return the figures of all cards now."""
+        if self.absent is None and self._nvml is None:
+            try:
+                self._nvml = self._load()
+            except NvmlAbsentError as error:
+                fault, _, detail = str(error).partition(": ")
+                self.absent = Gap(fault, detail)
+        if self._nvml is None:
+            return Look(gaps=(self.absent,) if self.absent else ())
         samples, gaps, seen = [], [], []
         for address, figures, why in self._nvml.cards():
             seen.append(address)
@@ -81,16 +98,8 @@ class Nvidia:
 
     def close(self) -> None:
         """Let go of the library."""
-        self._nvml.close()
-
-
-def nvidia(container: str) -> Nvidia | Gap:
-    """Return NVIDIA's cards, or why they cannot be read through NVML."""
-    try:
-        return Nvidia(Nvml(), container)
-    except NvmlAbsentError as error:
-        fault, _, detail = str(error).partition(": ")
-        return Gap(fault, detail)
+        if self._nvml is not None:
+            self._nvml.close()
 
 
 def device(address: str, figures: Mapping[str, Reading]) -> Sample:

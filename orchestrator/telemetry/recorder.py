@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from orchestrator.metrics.readings import Column, Reading
@@ -22,38 +22,39 @@ DRIFT_S = 10.0
 JOIN_S = 1.0
 """How long the end of a recording waits for readings that are under way."""
 SLACK = 0.5
-"""Part of a period by which a reading may be late and count as timely."""
+"""Part of a period by which a reading may begin late and count as timely; it may take a whole one."""
 DRIFT = Column("drift", "s")
 
 
 class Recorder:
     """A recording that is under way."""
 
-    def __init__(self, path: Path, sources: Sequence[Source], clock: Clock | None = None) -> None:
+    def __init__(self, path: Path, find: Callable[[], Sequence[Source]]) -> None:
         """Begin to record.
 
         Args:
             path: The file; a further section is appended to one that is there.
-            sources: What is read.
-            clock: The clock of the section; begins now unless given.
+            find: Returns what is read; called in the background, for a sick driver may make whoever looks wait.
         """
-        self.clock = clock or started()
+        self.clock = started()
+        self._find = find
         self._writer = Writer(path, self.clock)
         self._stop = threading.Event()
-        self._lanes = [_Lane(source, self.clock, self._writer, self._stop) for source in sources]
+        self._lanes: list[_Lane] = []
         self._keeper = threading.Thread(target=self._keep, name="telemetry", daemon=True)
-        for thread in (*(lane.thread for lane in self._lanes), self._keeper):
-            thread.start()
+        self._keeper.start()
 
     def stop(self) -> None:
         """End the recording; a reading that does not end in time is left to itself."""
         self._stop.set()
         end = self.clock.now() + JOIN_S
-        for thread in (self._keeper, *(lane.thread for lane in self._lanes)):
-            thread.join(max(end - self.clock.now(), 0.0))
+        self._keeper.join(JOIN_S)
+        for lane in self._lanes:
+            lane.thread.join(max(end - self.clock.now(), 0.0))
         self._writer.close(self.clock.now())
 
     def _keep(self) -> None:
+        self._begin()
         drifted = 0.0
         while not self._stop.wait(LOOK_S):
             now = self.clock.now()
@@ -63,6 +64,15 @@ class Recorder:
                 drifted = now + DRIFT_S
                 self._writer.sample("clock", now, Sample("clock", "", {DRIFT: Reading(self.clock.drift_s())}))
             self._writer.flush()
+
+    def _begin(self) -> None:
+        try:
+            sources = self._find()
+        except Exception as error:
+            self._writer.gap("telemetry", self.clock.now(), _broken(error))
+            return
+        if not self._stop.is_set():
+            self._lanes = [_Lane(source, self.clock, self._writer, self._stop) for source in sources]
 
 
 class _Lane:
@@ -76,6 +86,7 @@ class _Lane:
         self._since: float | None = None
         """When the reading that is under way began."""
         self.thread = threading.Thread(target=self._run, name=f"telemetry-{source.name}", daemon=True)
+        self.thread.start()
 
     def look(self, now: float) -> None:
         """Record that a reading takes too long."""
@@ -92,7 +103,7 @@ class _Lane:
             self._since = None
             if self._stop.is_set():
                 break  # what a killed tool says is no gap
-            self._record(look, begun, late=begun - due > SLACK * period or ended - begun > SLACK * period)
+            self._record(look, begun, late=begun - due > SLACK * period or ended - begun > period)
             due += period
             if due < ended:
                 due += -(-(ended - due) // period) * period
@@ -105,7 +116,7 @@ class _Lane:
         try:
             return self._source.read()
         except Exception as error:
-            return Look(gaps=(Gap("broken", f"{type(error).__name__}: {error}"[:200]),))
+            return Look(gaps=(_broken(error),))
 
     def _record(self, look: Look, at: float, *, late: bool) -> None:
         name = self._source.name
@@ -116,11 +127,15 @@ class _Lane:
         self._writer.closed_gaps(name, at, {gap.subject for gap in look.gaps})
 
 
+def _broken(error: Exception) -> Gap:
+    return Gap("broken", f"{type(error).__name__}: {error}"[:200])
+
+
 @contextlib.contextmanager
-def recording(path: Path, sources: Sequence[Source]) -> Iterator[Recorder]:
-    """Record while the context lasts."""
-    recorder = Recorder(path, sources)
+def recording(path: Path, find: Callable[[], Sequence[Source]]) -> Iterator[None]:
+    """Record while the context lasts; see `Recorder`."""
+    recorder = Recorder(path, find)
     try:
-        yield recorder
+        yield
     finally:
         recorder.stop()

@@ -13,6 +13,7 @@ GAPS = {
     "no-answer": "the server does not answer `/metrics`, or not with samples",
     "no-container": "the container's group of processes is not known to this kernel",
     "no-kernel-file": "a file that every kernel has cannot be read",
+    "no-sampler": "orch does not sample accelerators of this vendor",
     "no-tool": "the vendor's tool is on no search path",
     "no-binding": "nvidia-ml-py is not installed; pip install 'orch[nvidia]'",
     "no-driver": "the driver is not loaded, or the tool does not fit it",

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from orchestrator.accelerators import node_accelerators
+from orchestrator.accelerators import node_accelerators, node_makers
 from orchestrator.accelerators.tools import TOOLS
 from orchestrator.telemetry.container import Container
-from orchestrator.telemetry.devices import Cards, Nvidia, nvidia
+from orchestrator.telemetry.devices import Cards, Nvidia
 from orchestrator.telemetry.format import FILE
 from orchestrator.telemetry.host import Host
-from orchestrator.telemetry.recorder import Recorder
+from orchestrator.telemetry.recorder import recording
 from orchestrator.telemetry.samples import Gap, Look, Source
 from orchestrator.telemetry.server import read_server
 from orchestrator.telemetry.tools import LONGEST_S, ToolLane, found
@@ -23,6 +24,7 @@ FILES_SAY_IT = ("AMD", "Hygon")
 """Vendors whose drivers have files with figures."""
 NVIDIA = "NVIDIA"
 SLACK_S = 2.0
+SELDOM_S = 3600.0
 
 
 def sources_of(
@@ -51,15 +53,14 @@ def sources_of(
     with_files = [address for vendor, _, address in cards if vendor in FILES_SAY_IT]
     if with_files:
         sources.append(Source("sysfs", FAST_S, Cards(with_files, container, root).read))
-    vendors = {vendor for vendor, _, _ in cards}
+    vendors = sorted({vendor for vendor, _, _ in cards} | (node_makers(root) - set(TOOLS)))
+    library = Nvidia(container, root)
     if NVIDIA in vendors:
-        library = nvidia(container)
-        if isinstance(library, Nvidia):
-            sources.append(Source("nvml", FAST_S, library.read, close=library.close))
-            vendors.discard(NVIDIA)
-        else:
-            sources.append(_missing("nvml", library))
-    return [*sources, *_tools(sorted(vendors), ended, root, slow_s)]
+        sources.append(Source("nvml", FAST_S, library.read, close=library.close))
+    for vendor in vendors:
+        tool = _tool(vendor, ended, root, slow_s)
+        sources.append(tool if vendor != NVIDIA else _unless(lambda: library.absent is None, tool))
+    return sources
 
 
 @contextlib.contextmanager
@@ -80,25 +81,30 @@ def recorded(
         slow_s: How often vendors' tools are asked.
     """
     ended = threading.Event()
-    recorder = Recorder(folder / FILE, sources_of(container, samples, ended.is_set, root, slow_s))
-    try:
-        yield
-    finally:
-        ended.set()
-        recorder.stop()
+    with recording(folder / FILE, lambda: sources_of(container, samples, ended.is_set, root, slow_s)):
+        try:
+            yield
+        finally:
+            ended.set()
 
 
-def _tools(vendors: list[str], ended: Callable[[], bool], root: Path, slow_s: float) -> Iterator[Source]:
-    for vendor in vendors:
-        tools = TOOLS.get(vendor, ())
-        there = [(tool, where) for tool in tools if (where := found(tool, root)) is not None]
-        if there:
-            tool, where = there[0]
+def _tool(vendor: str, ended: Callable[[], bool], root: Path, slow_s: float) -> Source:
+    """Return the tool of a vendor that is there, or a source that says that there is none."""
+    tools = TOOLS.get(vendor, ())
+    for tool in tools:
+        where = found(tool, root)
+        if where is not None:
             lane = ToolLane(tool, where, ended)
-            yield Source(Path(where).name, slow_s, lane.read, limit_s=2 * LONGEST_S + SLACK_S)
-        elif tools:
-            yield _missing(tools[0].names[0], Gap("no-tool", ", ".join(name for tool in tools for name in tool.names)))
+            return Source(Path(where).name, slow_s, lane.read, limit_s=2 * LONGEST_S + SLACK_S)
+    if not tools:
+        return _always(vendor, Gap("no-sampler", vendor))
+    return _always(tools[0].names[0], Gap("no-tool", ", ".join(name for tool in tools for name in tool.names)))
 
 
-def _missing(name: str, gap: Gap) -> Source:
-    return Source(name, 3600.0, lambda: Look(gaps=(gap,)))
+def _always(name: str, gap: Gap) -> Source:
+    return Source(name, SELDOM_S, lambda: Look(gaps=(gap,)))
+
+
+def _unless(told: Callable[[], bool], source: Source) -> Source:
+    """Return a source that is read only where something else does not say it already."""
+    return dataclasses.replace(source, read=lambda: Look() if told() else source.read())

@@ -196,7 +196,7 @@ class FakeNvml:
 def test_cards_of_nvidia_are_read_through_the_library_and_a_lost_one_is_a_gap(tmp_path: Path) -> None:
     module = FakeNvml()
     fake_cards.write(tmp_path / "proc/7/cgroup", "0::/user.slice")
-    source = Nvidia(Nvml(module), CONTAINER, tmp_path)
+    source = Nvidia(CONTAINER, tmp_path, lambda: Nvml(module))
     look = source.read()
     assert named(look.samples[0]) == {
         "power": 312.5,
@@ -217,6 +217,16 @@ def test_cards_of_nvidia_are_read_through_the_library_and_a_lost_one_is_a_gap(tm
     assert module.ended
 
 
-def test_a_machine_without_the_library_says_which_part_is_missing() -> None:
+def test_a_machine_without_the_library_says_which_part_is_missing_and_loads_it_once(tmp_path: Path) -> None:
     with pytest.raises(NvmlAbsentError, match="no-driver"):
         Nvml(FakeNvml(initialises=False))
+    loads: list[int] = []
+
+    def load() -> Nvml:
+        loads.append(1)
+        return Nvml(FakeNvml(initialises=False))
+
+    source = Nvidia(CONTAINER, tmp_path, load)
+    assert [gap.id for gap in (*source.read().gaps, *source.read().gaps)] == ["no-driver", "no-driver"]
+    assert loads == [1]
+    source.close()

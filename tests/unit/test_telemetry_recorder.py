@@ -83,7 +83,7 @@ def test_a_source_that_hangs_is_a_gap_and_the_others_go_on(tmp_path: Path) -> No
         released.wait(LONG_S)
         return Look((sample(9.0),))
 
-    recorder = Recorder(tmp_path / FILE, [Source("hangs", 0.02, hang, limit_s=0.1), steady()])
+    recorder = Recorder(tmp_path / FILE, lambda: [Source("hangs", 0.02, hang, limit_s=0.1), steady()])
     until(tmp_path / FILE, lambda text: '"gap":"late"' in text)
     begun = time.monotonic()
     recorder.stop()
@@ -100,7 +100,7 @@ def test_a_reading_that_comes_late_is_marked_and_ends_the_gap(tmp_path: Path) ->
         time.sleep(0.2)
         return Look((sample(9.0),))
 
-    with recording(tmp_path / FILE, [Source("slow", 0.05, slow, limit_s=60)]):
+    with recording(tmp_path / FILE, lambda: [Source("slow", 0.05, slow, limit_s=60)]):
         until(tmp_path / FILE, lambda text: text.count("[") > 3)
     (series,) = [each for each in read_timeline(tmp_path / FILE).series if each.source == "slow"]
     assert {each.quality for row in series.rows for each in row.readings} == {Quality.LATE}
@@ -118,7 +118,7 @@ def test_a_sampler_that_fails_is_a_gap_with_the_error_and_is_asked_again(tmp_pat
             raise error
         return Look((sample(5.0),))
 
-    with recording(tmp_path / FILE, [Source("fails", 0.02, fail)]):
+    with recording(tmp_path / FILE, lambda: [Source("fails", 0.02, fail)]):
         until(tmp_path / FILE, lambda text: '"gap":null' in text)
     timeline = read_timeline(tmp_path / FILE)
     assert [(hole.source, hole.id) for hole in timeline.holes] == [("fails", "broken")]
@@ -134,20 +134,20 @@ def test_a_gap_is_written_once_for_as_long_as_it_lasts(tmp_path: Path) -> None:
         calls.append(1)
         return Look(gaps=(Gap("no-answer", "", "a"),))
 
-    with recording(tmp_path / FILE, [Source("gone", 0.01, gone)]):
+    with recording(tmp_path / FILE, lambda: [Source("gone", 0.01, gone)]):
         while len(calls) < 20:
             time.sleep(0.01)
     assert (tmp_path / FILE).read_text(encoding="utf-8").count('"gap"') == 1
 
 
 def test_a_recording_that_cannot_be_written_harms_nobody(tmp_path: Path) -> None:
-    with recording(tmp_path / "missing" / FILE, [steady()]):
+    with recording(tmp_path / "missing" / FILE, lambda: [steady()]):
         time.sleep(0.05)
     assert read_timeline(tmp_path / "missing" / FILE).series == ()
 
 
 def test_a_disk_that_refuses_in_between_harms_nobody() -> None:
-    with recording(Path("/dev/full"), [steady(period_s=0.001)]):
+    with recording(Path("/dev/full"), lambda: [steady(period_s=0.001)]):
         time.sleep(1.5)
 
 

@@ -134,8 +134,24 @@ def test_a_machine_of_nvidia_without_driver_and_binding_says_which_is_missing(
     monkeypatch.setitem(sys.modules, "pynvml", None)
     fake_cards.cards(tmp_path, 1, "0x10de")
     found = {source.name: source for source in sources_of(CONTAINER, lambda: None, lambda: False, tmp_path)}
+    assert found["nvidia-smi"].read().gaps == ()  # as long as it is not known that the library is missing
     assert [gap.id for gap in found["nvml"].read().gaps] == ["no-binding"]
     assert [gap.id for gap in found["nvidia-smi"].read().gaps] == ["no-tool"]
+
+
+def test_an_accelerator_of_a_vendor_that_is_not_sampled_is_a_gap(tmp_path: Path) -> None:
+    fake_cards.write(tmp_path / "dev/davinci0", "")
+    found = {source.name: source for source in sources_of(CONTAINER, lambda: None, lambda: False, tmp_path)}
+    assert [gap.id for gap in found["Ascend"].read().gaps] == ["no-sampler"]
+
+
+def test_a_machine_that_cannot_be_looked_at_harms_nobody(tmp_path: Path) -> None:
+    machine = tmp_path / "machine"
+    (machine / "sys/bus/pci/devices/0000:00:00.0").mkdir(parents=True)
+    (machine / "sys/bus/pci/devices/0000:00:00.0/vendor").write_bytes(b"\xff\xfe")
+    with recorded(tmp_path, CONTAINER, lambda: None, machine):
+        time.sleep(0.2)
+    assert [(hole.source, hole.id) for hole in read_timeline(tmp_path / FILE).holes] == [("telemetry", "broken")]
 
 
 def test_a_machine_without_accelerators_has_no_source_of_them(tmp_path: Path) -> None:

@@ -84,13 +84,17 @@ def under_way(directory: Run, profile: Profile, serving: Serving, tell: Listener
             tell(ClientsApart(client.reason))
         if client.unasked:
             tell(ClientNotAsked(client.name, client.unasked))
-        member = deployment.member
-        with recorded(directory.path, member.container, deployment.api.samples, member.node.root):
+        with _recorded(directory, deployment) if bench.telemetry else contextlib.nullcontext():
             yield sweep
     finally:
         sweep.close()
         with contextlib.suppress(EngineError):  # the log that was followed is there, and why there is no more is known
             write_atomic(log, whole_log(deployment))
+
+
+def _recorded(directory: RunDirectory, deployment: Deployment) -> contextlib.AbstractContextManager[None]:
+    member = deployment.member
+    return recorded(directory.path, member.container, deployment.api.samples, member.node.root)
 
 
 def take_missing(sweep: Sweep, profile: Profile) -> None:

@@ -101,14 +101,18 @@ class _Lane:
             look = self._read()
             ended = self._clock.now()
             self._since = None
-            if self._stop.is_set():
-                break  # what a killed tool says is no gap
-            self._record(look, begun, late=begun - due > SLACK * period or ended - begun > period)
+            stopped = self._stop.is_set()
+            if self._source.last or not stopped:  # what a killed tool says is no gap
+                self._record(look, begun, late=begun - due > SLACK * period or ended - begun > period)
+            if stopped:
+                break
             due += period
             if due < ended:
                 due += -(-(ended - due) // period) * period
             if self._stop.wait(max(due - self._clock.now(), 0.0)):
-                break
+                if not self._source.last:
+                    break
+                due = self._clock.now()  # the last measurement has just ended, and its counters are known only now
         with contextlib.suppress(Exception):
             self._source.close()
 

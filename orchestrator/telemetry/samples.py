@@ -70,4 +70,6 @@ class Source:
     read: Callable[[], Look]
     limit_s: float = 5.0
     """How long a reading may take before the source counts as late."""
+    last: bool = True
+    """Whether it is read once more when recording ends."""
     close: Callable[[], None] = field(default=lambda: None)

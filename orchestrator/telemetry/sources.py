@@ -57,8 +57,10 @@ def sources_of(
     library = Nvidia(container, root)
     if NVIDIA in vendors:
         sources.append(Source("nvml", FAST_S, library.read, close=library.close))
+    turn = threading.Lock()
     for vendor in vendors:
         tool = _tool(vendor, ended, root, slow_s)
+        tool = dataclasses.replace(tool, read=_in_turn(turn, tool.read))
         sources.append(tool if vendor != NVIDIA else _unless(lambda: library.absent is None, tool))
     return sources
 
@@ -95,14 +97,24 @@ def _tool(vendor: str, ended: Callable[[], bool], root: Path, slow_s: float) -> 
         where = found(tool, root)
         if where is not None:
             lane = ToolLane(tool, where, ended)
-            return Source(Path(where).name, slow_s, lane.read, limit_s=2 * LONGEST_S + SLACK_S)
+            return Source(Path(where).name, slow_s, lane.read, limit_s=2 * LONGEST_S + SLACK_S, last=False)
     if not tools:
         return _always(vendor, Gap("no-sampler", vendor))
     return _always(tools[0].names[0], Gap("no-tool", ", ".join(name for tool in tools for name in tool.names)))
 
 
 def _always(name: str, gap: Gap) -> Source:
-    return Source(name, SELDOM_S, lambda: Look(gaps=(gap,)))
+    return Source(name, SELDOM_S, lambda: Look(gaps=(gap,)), last=False)
+
+
+def _in_turn(turn: threading.Lock, read: Callable[[], Look]) -> Callable[[], Look]:
+    """Return a reading that waits for those of other vendors' tools, so that never two tools run at once."""
+
+    def alone() -> Look:
+        with turn:
+            return read()
+
+    return alone
 
 
 def _unless(told: Callable[[], bool], source: Source) -> Source:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import selectors
 import shutil
 import signal
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.accelerators.outputs.reading import read_output
-from orchestrator.accelerators.outputs.values import Output
+from orchestrator.accelerators.outputs.values import Fault, Output
 from orchestrator.accelerators.tools import Question, Tool
 from orchestrator.telemetry.devices import device
 from orchestrator.telemetry.samples import Gap, Look, Sample
@@ -25,6 +26,8 @@ GRACE_S = 1.0
 """How long a killed tool may take to be gone."""
 POLL_S = 0.2
 ENDS_S = 0.005
+LONGEST_DETAIL = 200
+SERIAL = re.compile(r"\b(SN|Serial Number|Unique ID|UUID)\W+[\w-]+", re.IGNORECASE)
 MOST = 2**20
 """Bytes that a tool may print."""
 
@@ -127,7 +130,7 @@ class ToolLane:
             return output, None
         fault = output.faults[0]
         gap = "no-driver" if fault.id == "no-driver" else "device-lost" if fault.id == "device-lost" else "refused"
-        return output, Gap(gap, f"{fault.id}: {fault.detail}"[:200])
+        return output, Gap(gap, _told(fault))
 
     def _look(self, output: Output) -> Look:
         samples: list[Sample] = []
@@ -135,7 +138,7 @@ class ToolLane:
             Gap("device-lost", fault.detail, fault.detail[-60:]) for fault in output.faults if fault.id == "device-lost"
         ]
         told = [fault for fault in output.faults if fault.id != "device-lost"]
-        gaps += [Gap("refused", f"{told[0].id}: {told[0].detail}"[:200], "parts")] if told else []
+        gaps += [Gap("refused", _told(told[0]), "parts")] if told else []
         known = self._addresses or {}
         for card in output.cards:
             number = (card.index if card.index is not None else -1, card.part)
@@ -145,6 +148,11 @@ class ToolLane:
                 continue
             samples.append(device(f"{address}/{card.part}" if card.part else address, card.figures))
         return Look(tuple(samples), tuple(gaps))
+
+
+def _told(fault: Fault) -> str:
+    """Return what of an output could not be read, without what identifies a card to its maker."""
+    return SERIAL.sub(r"\1 …", f"{fault.id}: {fault.detail}")[:LONGEST_DETAIL]
 
 
 def found(tool: Tool, root: Path = Path("/")) -> str | None:

@@ -127,6 +127,20 @@ def test_a_sampler_that_fails_is_a_gap_with_the_error_and_is_asked_again(tmp_pat
     assert timeline.series
 
 
+def test_a_source_is_read_once_more_at_the_end_unless_that_may_take_long(tmp_path: Path) -> None:
+    calls: dict[str, int] = {"fast": 0, "slow": 0}
+
+    def counted(name: str) -> Look:
+        calls[name] += 1
+        return Look((sample(float(calls[name]), name),))
+
+    sources = [Source("fast", 60.0, lambda: counted("fast")), Source("slow", 60.0, lambda: counted("slow"), last=False)]
+    with recording(tmp_path / FILE, lambda: sources):
+        until(tmp_path / FILE, lambda text: text.count('"series"') >= 3)
+    assert calls == {"fast": 2, "slow": 1}
+    assert [len(series.rows) for series in read_timeline(tmp_path / FILE).series if series.source == "fast"] == [2]
+
+
 def test_a_gap_is_written_once_for_as_long_as_it_lasts(tmp_path: Path) -> None:
     calls: list[int] = []
 

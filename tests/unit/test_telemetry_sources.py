@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -109,6 +110,26 @@ def test_a_tool_that_hangs_is_killed_and_ends_no_recording_late(tmp_path: Path, 
         ended = time.monotonic()
     assert time.monotonic() - ended < 2.5
     assert subprocess.run(["pgrep", "-f", str(machine)], stdout=subprocess.PIPE, check=False).stdout == b""
+
+
+def test_never_two_tools_run_at_once(tmp_path: Path) -> None:
+    busy, log = tmp_path / "busy", tmp_path / "log"
+    script = f"if mkdir {busy}; then sleep 0.3; rmdir {busy}; else echo twice >> {log}; fi"
+    fake_cards.cards(tmp_path, 1)
+    fake_cards.write(tmp_path / "sys/bus/pci/devices/0000:03:00.0/vendor", "0x1002")
+    fake_cards.write(tmp_path / "sys/bus/pci/devices/0000:03:00.0/device", "0x740f")
+    for name in ("opt/hyhal/bin/hy-smi", "opt/rocm/bin/amd-smi"):
+        fake_cards.tool(tmp_path, script, name)
+    found = [
+        each for each in sources_of(CONTAINER, lambda: None, lambda: False, tmp_path) if each.name.endswith("-smi")
+    ]
+    threads = [threading.Thread(target=each.read) for each in found]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 2
+    assert not log.exists()
 
 
 def test_a_server_that_no_longer_answers_is_a_gap(tmp_path: Path, machine: Path) -> None:

@@ -112,6 +112,12 @@ def test_a_tool_that_cannot_be_killed_is_never_started_beside_itself(tmp_path: P
     assert asked.read().samples
 
 
+def test_no_serial_number_is_recorded(tmp_path: Path) -> None:
+    look = lane(tmp_path, "echo 'broken card SN: 01-77AB-9 --> OAM ID: 1'").read()
+    assert [gap.id for gap in look.gaps] == ["refused"]
+    assert "77AB" not in look.gaps[0].detail
+
+
 def test_a_question_that_a_tool_does_not_know_is_not_asked_again(tmp_path: Path) -> None:
     log = tmp_path / "asked"
     script = (

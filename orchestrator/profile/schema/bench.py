@@ -46,7 +46,9 @@ __all__ = ["Bench", "LengthProduct"]
 class Bench(Grown):
     """The sweep: each combination of lengths, concurrency, request rate and number of prompts is a point."""
 
-    ADDED: ClassVar[frozenset[str]] = frozenset({"backend", "endpoint", "greedy", "ignore_eos", "percentiles", "telemetry"})
+    ADDED: ClassVar[frozenset[str]] = frozenset(
+        {"backend", "endpoint", "greedy", "ignore_eos", "percentiles", "telemetry"}
+    )
 
     lengths: Lengths | None = None
     """Lengths in tokens: a list of [input, output] pairs, or `input:` and `output:` lists to combine."""

@@ -24,6 +24,8 @@ LONGEST_S = 8.0
 """How long a call may take; one that is slower would disturb what it measures."""
 GRACE_S = 1.0
 """How long a killed tool may take to be gone."""
+LEFT_S = 2.0
+"""How much longer a tool may live of which nobody waits for the end, because orch was killed."""
 POLL_S = 0.2
 ENDS_S = 0.005
 LONGEST_DETAIL = 200
@@ -46,15 +48,19 @@ def ask(argv: Sequence[str], ended: Callable[[], bool], longest_s: float = LONGE
     """Run a tool in a session of its own; it and what it has started are killed when the time is over.
 
     Args:
-        argv: The command.
+        argv: The command, with the path of the tool.
         ended: Says whether the answer is no longer wanted.
         longest_s: How long it may take.
     """
+    if not os.access(argv[0], os.X_OK):
+        return Answer(gap=Gap("not-started", argv[0]))
+    guard = shutil.which("timeout")
+    bounded = (guard, "-s", "KILL", f"{longest_s + LEFT_S:g}") if guard else ()  # for when orch itself is killed
     pipe, inlet = os.pipe()
     with os.fdopen(pipe, "rb", buffering=0) as outlet:
         try:
             process = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=inlet, stderr=inlet, start_new_session=True
+                (*bounded, *argv), stdin=subprocess.DEVNULL, stdout=inlet, stderr=inlet, start_new_session=True
             )
         except OSError as error:
             return Answer(gap=Gap("not-started", f"{argv[0]}: {error.strerror}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -87,6 +88,21 @@ def test_what_a_tool_has_started_is_killed_with_it(tmp_path: Path) -> None:
     while is_alive(child) and time.monotonic() < end:
         time.sleep(0.01)
     assert not is_alive(child)
+
+
+def test_a_tool_that_hangs_ends_also_when_orch_is_killed(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    path = fake_cards.tool(tmp_path, f"echo $$ > {note}; sleep 300")
+    code = f"from orchestrator.telemetry.tools import ask; ask([{str(path)!r}], lambda: False, 1.0)"
+    with subprocess.Popen([sys.executable, "-c", code]) as orch:
+        end = time.monotonic() + 30
+        while not (note.exists() and note.read_text(encoding="ascii").strip()) and time.monotonic() < end:
+            time.sleep(0.01)
+        orch.kill()
+    tool = int(note.read_text(encoding="ascii"))
+    while is_alive(tool) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not is_alive(tool)
 
 
 def test_a_tool_is_reaped(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def under_way(directory: Run, profile: Profile, serving: Serving, tell: Listener
             write_atomic(log, whole_log(deployment))
 
 
-def _recorded(directory: RunDirectory, deployment: Deployment) -> contextlib.AbstractContextManager[None]:
+def _recorded(directory: Run, deployment: Deployment) -> contextlib.AbstractContextManager[None]:
     member = deployment.member
     return recorded(directory.path, member.container, deployment.api.samples, member.node.root)
 

@@ -50,7 +50,7 @@ TOOLS: Mapping[str, tuple[Tool, ...]] = {
     "Hygon": (
         Tool(
             "Hygon",
-            ("hy-smi", "hcu-smi"),
+            ("hy-smi", "hcu-smi", "rocm-smi"),  # DTK brings the same tool under the last name
             ("/opt/hyhal/bin", "/usr/local/hyhal/bin", "/opt/dtk/bin"),
             # Without flags it prints its table in a tenth of a second; flags that average over a second cost one each.
             (Question(),),

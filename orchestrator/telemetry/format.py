@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
-from orchestrator.metrics.readings import Kind, Quality, Reading
+from orchestrator.metrics.readings import ABSENT, Kind, Quality, Reading
 from orchestrator.telemetry.clock import Clock
 from orchestrator.telemetry.samples import Gap, Sample
 
@@ -58,7 +59,8 @@ class Writer:
                         "columns": [[column.name, column.unit, column.kind.value] for column in columns],
                     }
                 )
-            readings = [(column.kind, _late(each) if late else each) for column, each in sample.figures.items()]
+            found = ((column.kind, _finite(each)) for column, each in sample.figures.items())
+            readings = [(kind, _late(each) if late else each) for kind, each in found]
             line: list[Any] = [number, round(at, 3), [_plain(kind, each.value) for kind, each in readings]]
             letters = "".join(each.quality.value for _, each in readings)
             if letters.strip(Quality.OK.value):
@@ -106,6 +108,11 @@ class Writer:
                 with contextlib.suppress(OSError):
                     self._file.close()
                 self._file = None
+
+
+def _finite(each: Reading) -> Reading:
+    """Return a reading; an absent one for what is no number, as pages of metrics may say."""
+    return ABSENT if isinstance(each.value, float) and not math.isfinite(each.value) else each
 
 
 def _late(each: Reading) -> Reading:

@@ -42,15 +42,16 @@ class Recorder:
         self._stop = threading.Event()
         self._lanes: list[_Lane] = []
         self._keeper = threading.Thread(target=self._keep, name="telemetry", daemon=True)
-        self._keeper.start()
+        with contextlib.suppress(RuntimeError):  # a machine that has no thread left
+            self._keeper.start()
 
     def stop(self) -> None:
         """End the recording; a reading that does not end in time is left to itself."""
         self._stop.set()
         end = self.clock.now() + JOIN_S
-        self._keeper.join(JOIN_S)
-        for lane in self._lanes:
-            lane.thread.join(max(end - self.clock.now(), 0.0))
+        for thread in (self._keeper, *(lane.thread for lane in self._lanes)):
+            if thread.is_alive():
+                thread.join(max(end - self.clock.now(), 0.0))
         self._writer.close(self.clock.now())
 
     def _keep(self) -> None:
@@ -67,12 +68,11 @@ class Recorder:
 
     def _begin(self) -> None:
         try:
-            sources = self._find()
+            for source in self._find():
+                if not self._stop.is_set():
+                    self._lanes.append(_Lane(source, self.clock, self._writer, self._stop))
         except Exception as error:
             self._writer.gap("telemetry", self.clock.now(), _broken(error))
-            return
-        if not self._stop.is_set():
-            self._lanes = [_Lane(source, self.clock, self._writer, self._stop) for source in sources]
 
 
 class _Lane:

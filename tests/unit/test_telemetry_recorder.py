@@ -64,6 +64,24 @@ def test_what_was_read_is_read_back_with_units_quality_and_times(tmp_path: Path)
     assert series.rows[1].readings == (Reading(0), ABSENT, Reading("mig"))
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_no_number_is_absent(tmp_path: Path, value: float) -> None:
+    writer = Writer(tmp_path / FILE, Clock(1000.0, 0.0))
+    writer.sample("vllm", 1.0, sample(value))
+    writer.close(2.0)
+    assert (tmp_path / FILE).read_text(encoding="utf-8").splitlines()[2] == '[0,1.0,[null],"-"]'
+
+
+def test_a_machine_that_has_no_thread_left_harms_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with recording(tmp_path / FILE, lambda: [steady()]):
+        pass
+    assert read_timeline(tmp_path / FILE).series == ()
+
+
 def test_a_line_of_figures_is_short(tmp_path: Path) -> None:
     writer = Writer(tmp_path / FILE, Clock(1000.0, 0.0))
     writer.sample("proc", 1.0, sample(50.0))

@@ -69,7 +69,7 @@ generated: $(VENV)/test  ## Write the files that derive from the code: JSON Sche
 	@$(BIN)/python -m orchestrator.metrics.reference docs/metrics.md
 	@$(BIN)/python tests/golden/make.py --schemas
 
-BENCHMARKS := startup_overhead failure_latency sweep_overhead same_numbers reading_results
+BENCHMARKS := telemetry_cost startup_overhead failure_latency sweep_overhead same_numbers reading_results
 .PHONY: benchmarks
 benchmarks: $(BIN)/orch images  ## Measure what orch itself costs, and whether its figures are those taken by hand (an hour)
 	@set -e; for name in $(BENCHMARKS); do echo "# $$name"; $(BIN)/python benchmarks/$$name.py; done

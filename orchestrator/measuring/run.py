@@ -26,6 +26,7 @@ from orchestrator.profile.schema.bench import Bench
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.runs.format.records import DeploymentFacts, Fingerprints, NodeFacts, RunState
 from orchestrator.runs.run import Run
+from orchestrator.telemetry.sources import recorded
 from orchestrator.vllm.client import is_rust
 
 
@@ -83,11 +84,17 @@ def under_way(directory: Run, profile: Profile, serving: Serving, tell: Listener
             tell(ClientsApart(client.reason))
         if client.unasked:
             tell(ClientNotAsked(client.name, client.unasked))
-        yield sweep
+        with _recorded(directory, deployment) if bench.telemetry else contextlib.nullcontext():
+            yield sweep
     finally:
         sweep.close()
         with contextlib.suppress(EngineError):  # the log that was followed is there, and why there is no more is known
             write_atomic(log, whole_log(deployment))
+
+
+def _recorded(directory: Run, deployment: Deployment) -> contextlib.AbstractContextManager[None]:
+    member = deployment.member
+    return recorded(directory.path, member.container, deployment.api.samples, member.node.root)
 
 
 def take_missing(sweep: Sweep, profile: Profile) -> None:

@@ -6,6 +6,7 @@ points/<id>/r<n>/record.json      one measurement; result.json is vLLM's own, by
 warmup/                           the same for the warm-up
 logs/server.log                   the server's output
 events.jsonl                      what happened, a line for each event; see `orchestrator.runs.journal`
+telemetry.jsonl                   what sensors and counters said meanwhile; see `orchestrator.telemetry.format`
 search.json                       what a search has found, as its JSON says it
 summary.csv                       the table, derived
 """

@@ -13,6 +13,10 @@ from engine.kit import containers
 from engine.kit.command import free_port
 from engine.kit.files import record_in
 
+from orchestrator.telemetry.format import FILE
+from orchestrator.telemetry.summary import rise, stats
+from orchestrator.telemetry.timeline import read_timeline
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -105,8 +109,22 @@ def test_run(profile: str, orch: Orch) -> None:
     assert containers.listed(name) == []
     log = (orch.run_directory() / "logs" / "server.log").read_text(encoding="utf-8")
     assert VERSIONS[profile] in log
+    assert_timeline(orch.run_directory())
     wide = list(csv.DictReader(io.StringIO(orch.ok("results", "csv"))))
     assert [float(row["mean_ttft_ms"]) for row in wide] == [row["mean_ttft_ms"] for row in told["results"]]
+
+
+def assert_timeline(run: Path) -> None:
+    """Say that what was recorded meanwhile shows the server at work, in its container, on this machine."""
+    timeline = read_timeline(run / FILE)
+    (server,), (host,), (container,) = (list(timeline.of(kind)) for kind in ("server", "host", "container"))
+    first, last = server.rows[0], server.rows[-1]
+    tokens = [column.name for column in server.columns].index("generation_tokens")
+    assert last.readings[tokens] != first.readings[tokens]
+    assert float(rise(container, "cpu_time", container.rows[0].at, container.rows[-1].at) or 0) > 0
+    assert stats(host, first.at, last.at)["busy"].mean > 0
+    assert [hole for hole in timeline.holes if hole.source in ("proc", "cgroup")] == []
+    assert '{"end":' in (run / FILE).read_text(encoding="utf-8").splitlines()[-1]
 
 
 @pytest.mark.parametrize("profile", VERSIONS)

@@ -34,6 +34,7 @@ ROOMS = (
     ("engine",),
     ("images", "runs"),
     ("node",),
+    ("telemetry",),
     ("deployment",),
     ("results",),
     ("lint",),

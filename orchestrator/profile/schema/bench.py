@@ -46,7 +46,9 @@ __all__ = ["Bench", "LengthProduct"]
 class Bench(Grown):
     """The sweep: each combination of lengths, concurrency, request rate and number of prompts is a point."""
 
-    ADDED: ClassVar[frozenset[str]] = frozenset({"backend", "endpoint", "greedy", "ignore_eos", "percentiles", "order"})
+    ADDED: ClassVar[frozenset[str]] = frozenset(
+        {"backend", "endpoint", "greedy", "ignore_eos", "order", "percentiles", "telemetry"}
+    )
 
     lengths: Lengths | None = None
     """Lengths in tokens: a list of [input, output] pairs, or `input:` and `output:` lists to combine."""
@@ -99,6 +101,9 @@ class Bench(Grown):
     """The server counts as hanging when a client waits and no token has come for this long."""
     restarts: Annotated[int, Field(ge=0, strict=True)] = 1
     """How often a server that died during the sweep is started again before the run is given up."""
+    telemetry: StrictBool = True
+    """Whether the node, the container, the server and its accelerators are recorded meanwhile, once a second, in the
+    run's `telemetry.jsonl`."""
     estimate: Estimate = Estimate.model_construct()
     """A guess of the server's speed, used only to estimate how long the sweep takes."""
 

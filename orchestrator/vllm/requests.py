@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict
 from orchestrator.vllm.timeline import Stream, read_streams
 from orchestrator.workload.point import Point, lengths_vary, range_ratio
 
-OFF = 0.10
-"""How far a prompt may be from the length asked for."""
+OFF, OFF_TOKENS = 0.10, 8
+"""How far a prompt may be from the length asked for, and how many tokens in any case: its text is tokenised anew."""
 FULL = 0.95
 """Part of the load at which all of it counts as in flight."""
 FEWEST_GAPS = 50
@@ -61,7 +61,7 @@ class RequestFigures(BaseModel):
     inputs: tuple[int, int] | None = None
     """The shortest and the longest prompt, in tokens."""
     inputs_off: float | None = None
-    """Part of the prompts that are further than 10 % from what was asked for; null where no length was."""
+    """Part of the prompts that are further than 10 %, and 8 tokens, from what was asked; null where no length was."""
     outputs_off: int | None = None
     """Answers that are longer or shorter than asked for; null where no length was."""
     first_output: int | None = None
@@ -132,7 +132,8 @@ def _inputs_off(inputs: Sequence[int], point: Point) -> float | None:
     allowed = None if asked is None else allowed_lengths(asked[0], point, "input")
     if asked is None or allowed is None or not inputs:
         return None
-    least, most = (1.0 - OFF) * (allowed[0] + asked[1]), (1.0 + OFF) * (allowed[1] + asked[1])
+    shortest, longest = allowed[0] + asked[1], allowed[1] + asked[1]
+    least, most = shortest - max(OFF * shortest, OFF_TOKENS), longest + max(OFF * longest, OFF_TOKENS)
     return sum(not least <= length <= most for length in inputs) / len(inputs)
 
 

@@ -103,7 +103,7 @@ CASES = {
     "answers are cut off and pass for complete": Case(
         {(1,): ["cut-off"]},
         env={"STUB_STREAM_ERROR_EVERY": "3"},
-        bench={"ignore_eos": False, "num_prompts": 12},
+        bench={"client_flags": {"random-range-ratio": 0.1}, "num_prompts": 12},
     ),
     "answers are shorter than their range of lengths": Case(
         {(1,): ["incomplete"]},

@@ -335,8 +335,9 @@ def test_a_limit_that_holds_requests_back_shows_in_when_they_were_sent(slots: in
     ("lengths", "point", "doubts"),
     [
         ([64] * 16, {}, []),
-        ([64] * 16 + [80], {}, ["prompt-length"]),
-        ([64] * 30 + [80], {}, []),
+        ([64] * 5 + [80] * 3, {}, ["prompt-length"]),
+        ([64] * 12 + [80] * 4, {}, []),
+        ([64] * 8 + [56] * 4 + [72] * 4, {}, []),
         ([32] * 8 + [96] * 8, {}, ["prompt-length"]),
         ([32] * 8 + [96] * 8, {"dataset_options": '{"range_ratio":0.5}'}, []),
         ([20] * 8 + [96] * 8, {"dataset_options": '{"range_ratio":0.5}'}, ["prompt-length"]),

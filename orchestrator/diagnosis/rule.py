@@ -45,6 +45,8 @@ class Rule:
     """Texts that the log has at level INFO or DEBUG."""
     source: tuple[Pattern, ...] = ()
     """A source line and the exception that it raised, with an arrow between them."""
+    raised: tuple[Pattern, ...] = ()
+    """The file that raised an exception, an arrow, and the exception: what it means comes of both, as a symptom."""
     raised_in: tuple[str, ...] = ()
     """Parts of vLLM, by parts of paths, whose refusals (see `matching.REFUSALS`) have this reason, as a symptom."""
     engine: tuple[Pattern, ...] = ()

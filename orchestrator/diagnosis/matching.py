@@ -95,7 +95,7 @@ class Server:
 
     def fits(self, rule: Rule) -> bool:
         """Say whether a rule's texts mean anything on this server."""
-        if rule.needs_accelerator and self.on_cpu:
+        if (rule.needs_accelerator and self.on_cpu) or (rule.of_a_start and self.served):
             return False
         return not (rule.before_vllm and self.is_vllm and self.exit_code not in rule.exit_codes)
 

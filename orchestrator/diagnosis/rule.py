@@ -57,6 +57,8 @@ class Rule:
     """Exit codes that mean this once the server was ready and the log shows no death."""
     needs_accelerator: bool = False
     """Whether it means nothing where the server runs on a CPU."""
+    of_a_start: bool = False
+    """Whether it means nothing once the server was ready: requests and threads fail alike."""
     before_vllm: bool = False
     """Whether the texts of `log` count only where nothing of vLLM was logged, or with one of `exit_codes`."""
     is_oom: bool = False

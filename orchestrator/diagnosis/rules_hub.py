@@ -20,6 +20,7 @@ RULES = (
             "Or put the model on the node, mount it with container.mounts and give its path as server.model.",
         ),
         log=texts(r"CERTIFICATE_VERIFY_FAILED|SSLCertVerificationError|certificate verify failed"),
+        of_a_start=True,
     ),
     Rule(
         id="hub-access-denied",
@@ -46,6 +47,7 @@ RULES = (
             r"Error: (?:401|403) Client Error: (?:Unauthorized|Forbidden) for url: https?://\S+/resolve/",
             r"Error: .*(?:Invalid user token|Invalid username or password)",
         ),
+        of_a_start=True,
     ),
     Rule(
         id="hub-model-unknown",
@@ -77,6 +79,7 @@ RULES = (
             ),
             r"Error: 404 Client Error: Not Found for url: https?://\S+/resolve/",
         ),
+        of_a_start=True,
     ),
     Rule(
         id="hub-rate-limit",
@@ -90,6 +93,7 @@ RULES = (
             r"429 Client Error|HTTP error 429\b|Too Many Requests for url",
             r"HTTP(?:Status)?Error: (?:.* )?429 |429 Too Many Requests: you have reached",
         ),
+        of_a_start=True,
     ),
     Rule(
         id="hub-unreachable",
@@ -141,5 +145,6 @@ RULES = (
         raised=texts(
             r"/(?:requests|urllib3|httpx|httpcore|huggingface_hub|modelscope)/.* → (?:\w+\.)*gaierror: ",
         ),
+        of_a_start=True,
     ),
 )

@@ -64,3 +64,10 @@ def test_that_no_platform_was_detected_does_not_beat_an_error_that_ended_the_pro
     log = raised_below(V012, "/heron/batch.py", "ValueError: The heron has no nest.", "worker_main")
     assert cause_of([*note, *log]) == UNKNOWN
     assert cause_of([*note, *start(V012)]) == "platform-not-detected"
+
+
+@pytest.mark.parametrize("exit_code", [0, 1, None])
+def test_that_the_hub_or_another_host_did_not_answer_explains_no_end_of_a_ready_server(exit_code: int | None) -> None:
+    late = "httpx.ReadTimeout: The read operation timed out"
+    assert cause_of([*healthy(V024), late], exit_code) != "hub-unreachable"
+    assert cause_of(raised_below(V024, "/httpx/heron.py", late, "worker_main"), 1) == "hub-unreachable"

@@ -44,6 +44,7 @@ def _texts(of: Callable[[Rule], Iterable[Pattern]]) -> tuple[_Text, ...]:
 _LOG = _texts(lambda rule: rule.log)
 _QUIET = _texts(lambda rule: rule.quiet)
 _SOURCE = _texts(lambda rule: rule.source)
+_RAISED = _texts(lambda rule: rule.raised)
 _ENGINE = _texts(lambda rule: rule.engine)
 
 
@@ -55,6 +56,22 @@ _PYTHON_S_OWN = re.compile(
     r"|could not determine the shape of object"
 )
 """What Python and numpy say by a ValueError of their own."""
+_PLUGIN_S_FOLDER = re.compile(r"/(?:vllm_(?!flash_attn)[a-z0-9]+|tpu_inference)/")
+"""The folder of a package that plugs into vLLM; its parts are named as vLLM's own."""
+_OF_A_STEP = frozenset(
+    (
+        "execute_model",
+        "run_busy_loop",
+        "run_engine_loop",
+        "engine_step",
+        "_process_engine_step",
+        "process_request",
+        "start_worker_execution_loop",
+    )
+)
+"""Functions that a server runs for requests, and for a trial of itself at the start."""
+_OF_A_START = re.compile(r"profile|dummy|warm_?up|determine_|capture_|load_model|init_device|_initialize_|startup")
+"""Names of functions that run at the start alone."""
 ALIKE = 20
 """Of lines that differ in numbers alone so many are looked at: the first of them says what the rest say."""
 _NUMBERS = re.compile(r"\d+")
@@ -78,7 +95,7 @@ class Server:
 
     def fits(self, rule: Rule) -> bool:
         """Say whether a rule's texts mean anything on this server."""
-        if rule.needs_accelerator and self.on_cpu:
+        if (rule.needs_accelerator and self.on_cpu) or (rule.of_a_start and self.served):
             return False
         return not (rule.before_vllm and self.is_vllm and self.exit_code not in rule.exit_codes)
 
@@ -175,12 +192,20 @@ def _candidates(findings: Findings, root: RootCause | None, server: Server) -> I
         for match in _matches(_QUIET if line.is_quiet else _LOG, words, where):
             if server.fits(match.rule):
                 yield (_strength(match, line), line.level == "WARNING", line.number not in own, line.number, 1), match
+    yield from _of_places(findings, own, server)
+
+
+def _of_places(findings: Findings, own: range, server: Server) -> Iterator[tuple[Rank, Match]]:
+    """Yield the rules for where exceptions were raised: by which file, and by which source line."""
     for failure in findings.failures:
         number = failure.line.number
         where = RootCause(failure.text, number, failure.line.process, chain=failure.chain)
         for rule in _refusals(failure):
             if server.fits(rule):
                 yield (Strength.SYMPTOM, False, number not in own, number, 2), Match(rule, where, {})
+        for match in _matches(_RAISED, f"{failure.file} → {failure.line.text}", where):
+            if server.fits(match.rule):
+                yield (Strength.SYMPTOM, False, number not in own, number, 1), match
         for match in _matches(_SOURCE, f"{failure.source} → {failure.line.text}", where):
             if server.fits(match.rule):
                 yield (match.rule.strength, False, number not in own, number, 0), match
@@ -188,13 +213,21 @@ def _candidates(findings: Findings, root: RootCause | None, server: Server) -> I
 
 def _refusals(failure: Failure) -> Iterator[Rule]:
     """Return the rules for the part of vLLM that raised an exception, if it refuses something by it."""
-    if failure.kind.rpartition(".")[2] in REFUSALS and failure.file and not _PYTHON_S_OWN.search(failure.line.text):
-        yield from (rule for rule in RULES if any(place in failure.file for place in rule.raised_in))
+    is_refusal = failure.kind.rpartition(".")[2] in REFUSALS and not _PYTHON_S_OWN.search(failure.line.text)
+    if is_refusal and failure.file and not _is_of_a_request(failure):
+        file = _PLUGIN_S_FOLDER.sub("/vllm/", failure.file)
+        yield from (rule for rule in RULES if any(place in file for place in rule.raised_in))
+
+
+def _is_of_a_request(failure: Failure) -> bool:
+    """Say whether an exception came of what a request asked for, when the start was over."""
+    return not failure.functions.isdisjoint(_OF_A_STEP) and not any(map(_OF_A_START.search, failure.functions))
 
 
 def _strength(match: Match, line: Line) -> int:
-    """Return how much a text says here: in a warning it is a symptom at best."""
-    return max(match.rule.strength, Strength.SYMPTOM if line.level == "WARNING" else Strength.CERTAIN)
+    """Return how much a text says here: in a warning, and where its level says that all is well, it is a symptom."""
+    is_weak = line.level == "WARNING" or line.is_quiet
+    return max(match.rule.strength, Strength.SYMPTOM if is_weak else Strength.CERTAIN)
 
 
 def _matches(texts: Iterable[_Text], words: str, where: RootCause) -> Iterator[Match]:

@@ -20,6 +20,12 @@ _READY_LINE = re.compile(
     _PREFIX + rb"(?:Application startup complete\.?|Starting vLLM (?:API )?server(?: \d+)? on http\S*)\s*$"
 )
 _BANNER_LINE = re.compile(_PREFIX + rb"(?:vLLM (?:API )?server version |[^0-9A-Za-z'\"{}]*version )")
+_REFUSED_FLAGS = re.compile(
+    rb"^[^\n:]{0,80}: error: (?:unrecognized arguments|argument |ambiguous option|the following arguments)",
+    re.MULTILINE,
+)
+"""How a start ends that comes to no banner: what follows is another one."""
+_PID = re.compile(rb"\((?P<name>APIServer|EngineCore\w{0,20}) pid=(?P<pid>\d{1,9})\)")
 _LONGEST_LINE = 400
 
 
@@ -39,9 +45,28 @@ def last_part(log: bytes) -> Part:
     _, served = _last(log, (SERVES,), _READY_LINE)
     _, ready = _last(log, READY, _READY_LINE)
     banner, _ = _last(log, BANNERS, _BANNER_LINE)
-    if banner > ready and (ready or _last(log[:banner], BANNERS, _BANNER_LINE)[1]):
+    is_again = ready or _last(log[:banner], BANNERS, _BANNER_LINE)[1] or _REFUSED_FLAGS.search(log[:banner])
+    if banner > ready and is_again:
         return Part(log[banner:], log.count(b"\n", 0, banner) + 1, served=False)
-    return Part(log[ready:], log.count(b"\n", 0, ready) + 1, served=served > 0)
+    own = _without_orphans(log[ready:], log[banner:ready])
+    return Part(own, log.count(b"\n", 0, ready) + 1, served=served > 0)
+
+
+def _without_orphans(data: bytes, start: bytes) -> bytes:
+    """Return a part with empty lines for those of an engine core that an earlier start has left behind.
+
+    It has the name of the server's own, another number, and is older than the server.
+    """
+    pids: dict[bytes, set[int]] = {}
+    for name, pid in _PID.findall(start):
+        pids.setdefault(name, set()).add(int(pid))
+    server = min(pids.get(b"APIServer", ()), default=0)
+    lines = data.split(b"\n")
+    for index, line in enumerate(lines):
+        match = _PID.search(line, 0, _LONGEST_LINE)
+        if match is not None and _is_orphan(match["name"], int(match["pid"]), pids, server):
+            lines[index] = b""
+    return b"\n".join(lines)
 
 
 def _last(log: bytes, texts: tuple[bytes, ...], form: re.Pattern[bytes]) -> tuple[int, int]:
@@ -59,3 +84,7 @@ def _last_line(log: bytes, text: bytes, form: re.Pattern[bytes]) -> tuple[int, i
             return begin, end
         at = log.rfind(text, 0, begin)
     return 0, 0
+
+
+def _is_orphan(name: bytes, pid: int, pids: dict[bytes, set[int]], server: int) -> bool:
+    return name in pids and pid not in pids[name] and pid < server

@@ -65,6 +65,8 @@ def _row(rule: Rule) -> str:
 def _signs(rule: Rule) -> Iterable[str]:
     for pattern in dict.fromkeys((*rule.engine, *rule.log, *rule.quiet, *rule.source)):
         yield from (_code(text) for text in readable(pattern.pattern))
+    for pattern in rule.raised:
+        yield from (_code(text) for text in readable(pattern.pattern))
     for place in rule.raised_in:
         yield f"ValueError or NotImplementedError raised in `…{place}…`"
     for code in rule.exit_codes:

@@ -47,6 +47,8 @@ class Rule:
     """Texts that the log has at level INFO or DEBUG."""
     source: tuple[Pattern, ...] = ()
     """A source line and the exception that it raised, with an arrow between them."""
+    raised: tuple[Pattern, ...] = ()
+    """The file that raised an exception, an arrow, and the exception: what it means comes of both, as a symptom."""
     raised_in: tuple[str, ...] = ()
     """Parts of vLLM, by parts of paths, whose refusals (see `matching.REFUSALS`) have this reason, as a symptom."""
     engine: tuple[Pattern, ...] = ()
@@ -57,6 +59,8 @@ class Rule:
     """Exit codes that mean this once the server was ready and the log shows no death."""
     needs_accelerator: bool = False
     """Whether it means nothing where the server runs on a CPU."""
+    of_a_start: bool = False
+    """Whether it means nothing once the server was ready: requests and threads fail alike."""
     before_vllm: bool = False
     """Whether the texts of `log` count only where nothing of vLLM was logged, or with one of `exit_codes`."""
     is_oom: bool = False

@@ -18,6 +18,11 @@ RULES = (
             ),
         ),
         log=texts(
+            r"nvcc compiler not found|Cannot find CUDA_HOME|Cannot find `?(?:ptxas|nvcc|hipcc|ld\.lld)\b",
+            (
+                r"No such file or directory: '(?!/opt/dtk)(?:[^']*/)?(?:[\w-]+-linux-gnu-(?:gcc|g\+\+)|ld\.lld"
+                r"|cmake|ptxas|make)'"
+            ),
             r"InvalidCxxCompiler|No working C\+\+ compiler found",
             (
                 r"Failed to find C compiler|Could not find nvcc|ninja: not found"
@@ -60,6 +65,7 @@ RULES = (
             ),
         ),
         log=texts(
+            r"SM \d+\.\w+ requires CUDA >= ",
             r"nvcc fatal +: Unsupported gpu architecture '(?P<arch>\w+)'",
             r"ptxas fatal +: Value '(?P<arch>\w+)' is not defined for option 'gpu-name'",
             r"error: (?:unknown|invalid) (?:target ID|gpu arch\w*) '(?P<arch>[\w:+-]+)'",
@@ -104,6 +110,14 @@ RULES = (
             "Use an image whose torch and Triton fit its vLLM: unchanged, without packages added.",
         ),
         log=texts(
+            (
+                r"ConstraintViolationError|GuardOnDataDependentSymNode|DynamicOutputShapeException"
+                r"|DataDependentOutputException|MosaicError"
+            ),
+            (
+                r"Mosaic failed to compile|neuronx-cc\S* (?:failed|terminated)"
+                r"|UserError: Could not guard on data-dependent"
+            ),
             r"InductorError\b|BackendCompilerFailed|LoweringException|CompilationError\b|CppCompileError",
             r"LLVM ERROR: |PassManager::run failed|error: Failures have been detected while ",
             r"torch\._dynamo\.exc\.\w+: ",
@@ -125,7 +139,11 @@ RULES = (
             "Use an image whose vLLM has settings for this device, or a model quantized in another way.",
             "If it came while compiling: server.flags.enforce-eager: true.",
         ),
-        log=texts(r"OutOfResources: out of resource: (?P<what>[\w ]+)", r"\bOutOfResources: "),
+        log=texts(
+            r"OutOfResources: out of resource: (?P<what>[\w ]+)",
+            r"\bOutOfResources: ",
+            r"Failed to set the allowed dynamic shared memory size|too many resources requested for launch",
+        ),
     ),
     Rule(
         id="compile-cache-broken",
@@ -151,6 +169,13 @@ RULES = (
             r"Source code has changed since the last compilation|FlashInfer autotune cache is incompatible",
             r"Inductor cache lookup failed",
         ),
+        raised=texts(
+            r"/triton/runtime/cache\.py → (?:\w+\.)*(?:JSONDecode|FileNotFound|EOF)Error",
+            (
+                r"/_?(?:inductor|dynamo|functorch)/\S*(?:cache|precompile)\S* → (?:\w+\.)*(?:EOF|Unpickling"
+                r"|JSONDecode|FileNotFound)Error"
+            ),
+        ),
     ),
     Rule(
         id="deep-gemm-failed",
@@ -162,6 +187,7 @@ RULES = (
             "Use the image that vLLM publishes for this accelerator, unchanged.",
         ),
         log=texts(
+            r"Assertion error \(\S*deep_gemm\S*:\d+\): ",
             r"DeepGEMM (?:backend )?is (?:not available|unavailable)",
             r"Assertion error \(\S*[Dd]eep_?(?:gemm|GEMM)\S*:\d+\): (?:Unknown|Unsupported|Invalid) ",
             r"requires DeepGEMM (?:to be installed|support)|requires a (?:usable )?DeepGEMM (?:installation|build)",

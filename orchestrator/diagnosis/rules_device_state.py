@@ -31,7 +31,9 @@ RULES = (
         ),
         log=texts(
             r"CUDA-capable device\(s\) is/are busy or unavailable|cudaErrorDevicesUnavailable",
-            r"exclusive-thread device already in use|cudaErrorDeviceAlreadyInUse",
+            r"exclusive-thread device already in use|(?:cuda|hip)ErrorDeviceAlreadyInUse",
+            r"/dev/\S+: Device or resource busy|TPU is already in use|TPU initialization failed: .*(?:busy|in use)",
+            r"libtpu multi-process lockfile|Neuron ?Core\(s\) not available|UR_RESULT_ERROR_DEVICE_NOT_AVAILABLE",
         ),
         needs_accelerator=True,
     ),
@@ -69,6 +71,7 @@ RULES = (
             "If it worked before, the driver may need a restart: dmesg on the node.",
         ),
         log=texts(
+            r"Device acquire failed|Error: Unable to initialize backend '(?:tpu|cuda|rocm|xla)'",
             r"CUDA unknown error - this may be due to an incorrectly set up environment",
             r"Unexpected error from (?:cuda|hip)GetDeviceCount",
             r"Error (?:304: OS call failed|3: initialization error|101: invalid device ordinal|999: unknown error)",
@@ -113,6 +116,10 @@ RULES = (
             "Look at dmesg on the node; a device that stays bad needs a reset.",
         ),
         log=texts(
+            (
+                r"(?:CUDA|HIP) driver error: (?:unspecified launch failure|an illegal|misaligned)"
+                r"|NPU error: aicore exception"
+            ),
             r"Memory access fault by GPU node",
             (
                 r"(?:HIP|CUDA) error: (?:an illegal (?:memory access|instruction)|unspecified launch failure"

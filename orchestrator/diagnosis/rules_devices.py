@@ -74,6 +74,10 @@ RULES = (
             r"Error: (?:Unsupported|Not support) device type: |Unsupported torch distributed backend",
         ),
         quiet=texts(r"No platform detected, vLLM is running on UnspecifiedPlatform"),
+        raised=texts(
+            r"/vllm/platforms/interface\.py → NotImplementedError\s*$",
+            r"→ AttributeError: '?(?:type object )?'?UnspecifiedPlatform' (?:object )?has no attribute",
+        ),
     ),
     Rule(
         id="devices-not-visible",
@@ -94,6 +98,11 @@ RULES = (
             ),
         ),
         log=texts(
+            (
+                r"TPU initialization failed: No \S+ device found|No TPU devices? found|nrt_init failed"
+                r"|No neuron devices? found|No /dev/neuron"
+            ),
+            r"NVMLError_NotFound|AMDSMI_STATUS_DRIVER_NOT_LOADED",
             r"No (?:HIP|CUDA) GPUs are available|Found no NVIDIA driver on your system",
             r"(?:HIP|CUDA) error: (?:no ROCm-capable device is detected|no CUDA-capable device is detected)",
             r"Error 100: no (?:CUDA|ROCm)-capable device is detected|No (?:NPU|XPU) devices? (?:is|are) available",
@@ -203,6 +212,7 @@ RULES = (
             "Check that HSA_OVERRIDE_GFX_VERSION is not set to something else in server.env or container.env.",
         ),
         log=texts(
+            r"no kernel image is available for execution on the device",
             r"hipErrorNoBinaryForGpu|Unable to find code object for all current devices",
             r"(?:HIP|CUDA) error: (?:invalid device function|no kernel image is available)",
             r"(?:hip|cuda)ErrorInvalidDeviceFunction|hipErrorSharedObjectInitFailed|cudaErrorNoKernelImageForDevice",
@@ -238,7 +248,10 @@ RULES = (
         title="workers were forked after the accelerator was in use",
         why="A forked process cannot use a device that its parent has opened.",
         advice=("Set VLLM_WORKER_MULTIPROC_METHOD: spawn in server.env.",),
-        log=texts(r"Cannot re-initialize (?:CUDA|HIP|NPU|XPU) in forked subprocess"),
+        log=texts(
+            r"Cannot re-initialize (?:CUDA|HIP|NPU|XPU) in forked subprocess",
+            r"attempt has been made to start a new process before the current process has finished",
+        ),
         needs_accelerator=True,
     ),
 )

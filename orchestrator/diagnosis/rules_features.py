@@ -153,6 +153,10 @@ RULES = (
             r"Failed to load module '\S+' from (?P<path>\S+)",
         ),
         source=texts(r"(?:chat_template|config_file|ssl_\w+|plugin)\w*.* → FileNotFoundError: .*: '(?P<path>[^']+)'"),
+        raised=texts(
+            r"/(?:uvicorn/config|ssl)\.py → (?:\w+\.)*FileNotFoundError: ",
+            r"/uvicorn/\S+ → ssl\.SSLError",
+        ),
     ),
     Rule(
         id="block-size-refused",

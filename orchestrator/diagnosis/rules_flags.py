@@ -93,7 +93,7 @@ RULES = (
             r"Error: (?P<name>VLLM_\w+)(?:=| \S+)? (?:must be|is set to|is set but|\(\S+\) must be|expected)",
             r"Error: (?P<name>VLLM_\w+)(?: '\S+'|:) (?:must be|expected)",
             r"Error: (?P<name>VLLM_(?!USE_V1)\w+)=\S+ (?:is not supported|requires|needs|only supports|does not|but)",
-            r"/sys/class/infiniband not found",
+            r"/sys/class/infiniband not found|invalid literal for int\(\) with base \d+: '(?:tcp|udp)://",
             r"No (?P<name>VLLM_GPU_NIC_PCIE_MAPPING) entry for",
             r"No /sys/class/infiniband device",
             r"Error: (?P<name>VLLM_\w+)(?: \S+)? should ",
@@ -102,6 +102,12 @@ RULES = (
             (
                 r"(?:environ|getenv).{0,12}['\"](?P<name>VLLM_\w+)['\"].* → ValueError: (?:invalid literal|could not"
                 r" convert)"
+            ),
+        ),
+        raised=texts(
+            (
+                r"/vllm(?:_\w+)?/envs\.py → (?:\w+\.)*(?:Value|Type|JSONDecode)Error: (?:invalid|could not"
+                r"|Expecting|int\(\))"
             ),
         ),
         raised_in=(

@@ -20,6 +20,7 @@ RULES = (
             "Or put the model on the node, mount it with container.mounts and give its path as server.model.",
         ),
         log=texts(r"CERTIFICATE_VERIFY_FAILED|SSLCertVerificationError|certificate verify failed"),
+        of_a_start=True,
     ),
     Rule(
         id="hub-access-denied",
@@ -37,10 +38,16 @@ RULES = (
             "Or download it elsewhere, mount it with container.mounts and give its path as server.model.",
         ),
         log=texts(
+            (
+                r"NoCredentialsError|LocalTokenNotFoundError|ClientError: An error occurred \((?:403|401"
+                r"|AccessDenied|InvalidAccessKeyId)\)"
+            ),
+            r"HTTP(?:Status)?Error: .*(?:403 Forbidden|401 Client Error|401 Unauthorized)",
             r"GatedRepoError|You are trying to access a gated repo|Access to model \S+ is restricted",
             r"Error: (?:401|403) Client Error: (?:Unauthorized|Forbidden) for url: https?://\S+/resolve/",
             r"Error: .*(?:Invalid user token|Invalid username or password)",
         ),
+        of_a_start=True,
     ),
     Rule(
         id="hub-model-unknown",
@@ -61,6 +68,10 @@ RULES = (
             ),
         ),
         log=texts(
+            (
+                r"DisabledRepoError|modelscope\S*\.NotExistError|(?:Remote)?EntryNotFoundError: 404"
+                r""
+            ),
             r"RepositoryNotFoundError|RevisionNotFoundError|Repository Not Found for url",
             (
                 r"(?:OSError|ValueError|EnvironmentError): (?P<name>[^/\s]\S*) is not a local folder and is not a "
@@ -68,6 +79,7 @@ RULES = (
             ),
             r"Error: 404 Client Error: Not Found for url: https?://\S+/resolve/",
         ),
+        of_a_start=True,
     ),
     Rule(
         id="hub-rate-limit",
@@ -77,7 +89,11 @@ RULES = (
             "Wait, then start again; HF_TOKEN in server.env or container.env raises the limit.",
             "Better: put the model on the node, mount it with container.mounts and give its path as server.model.",
         ),
-        log=texts(r"429 Client Error|HTTP error 429\b|Too Many Requests for url"),
+        log=texts(
+            r"429 Client Error|HTTP error 429\b|Too Many Requests for url",
+            r"HTTP(?:Status)?Error: (?:.* )?429 |429 Too Many Requests: you have reached",
+        ),
+        of_a_start=True,
     ),
     Rule(
         id="hub-unreachable",
@@ -97,6 +113,23 @@ RULES = (
             ),
         ),
         log=texts(
+            (
+                r"requests\.exceptions\.(?:Connect|Read|Proxy|Chunked)\w*: (?!.*(?:CERT|127\.0\.0\.1|localhost))"
+                r"|urllib3\.exceptions\.\w+Error: (?!.*(?:CERT|127\.0\.0\.1|localhost))"
+            ),
+            (
+                r"httpx\.(?:\w*Timeout|ProxyError|ReadError|RemoteProtocolError|ConnectError)\b(?!.*(?:CERT|SSL))"
+                r"|httpcore\.(?:\w*Timeout|ProxyError|ReadError|RemoteProtocolError|ConnectError)\b(?!.*(?:CERT|SSL))"
+            ),
+            (
+                r"RuntimeError: Data processing error: (?!.*(?:No space|os error 28|Permission))"
+                r"|Error: .*CAS (?:service|[Cc]lient) [Ee]rror"
+            ),
+            (
+                r"FileMetadataError|Consistency check failed: file should be of size|RevisionResolutionError"
+                r"|FileDownloadError: "
+            ),
+            r"host='\S*modelscope\S*'.*Max retries exceeded|EndpointConnectionError: Could not connect to the endpoint",
             r"LocalEntryNotFoundError|OfflineModeIsEnabled",
             r"We couldn't connect to 'https?://\S+' to load",
             (
@@ -109,5 +142,9 @@ RULES = (
             r"Max retries exceeded with url.*NameResolutionError|httpx\.Connect(?:Error|Timeout)\b(?!.*(?:SSL|CERT))",
             r"50[0234] Server Error: .* for url: https?://\S*(?:huggingface|hf-mirror|modelscope)",
         ),
+        raised=texts(
+            r"/(?:requests|urllib3|httpx|httpcore|huggingface_hub|modelscope)/.* → (?:\w+\.)*gaierror: ",
+        ),
+        of_a_start=True,
     ),
 )

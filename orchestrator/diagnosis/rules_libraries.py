@@ -22,6 +22,10 @@ RULES = (
         ),
         log=texts(
             (
+                r"(?:OSError|RuntimeError): (?P<library>PortAudio) library not found"
+                r"|Error: Could not load (?P<name>libtorchcodec)"
+            ),
+            (
                 r"(?:ImportError|OSError|RuntimeError): (?P<library>lib\S+\.so[\w.]*): cannot open shared object "
                 r"file(?!: Permission denied)"
             ),
@@ -121,6 +125,7 @@ RULES = (
             "Use an image whose vLLM was built for this kind of machine; check container.image.",
         ),
         log=texts(
+            r"Tried to instantiate class '_\w*C\.|cannot import name '_vllm_\w*_C",
             r"'_OpNamespace' '(?:_\w+|vllm\w*)' object has no attribute",
             (
                 r"(?:ModuleNotFound|Import)Error: No module named 'vllm\.[\w.]*_\w*C'"

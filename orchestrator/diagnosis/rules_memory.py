@@ -91,6 +91,9 @@ RULES = (
             "See whether somebody else uses the device: hy-smi, rocm-smi or nvidia-smi.",
         ),
         log=texts(
+            r"Error: (?!Ran )[A-Z]\w{2,7} out of memory\b|\[DEVMEM\] Allocation failed",
+            r"PT_DEVMEM Allocation failed|NRT_RESOURCE: ",
+            r"(?:Runtime|Accelerator)Error: \w{2,8} (?:driver |runtime )?[Ee]rror: (?:\(\w+\) )?out of memory",
             r"(?:CUDA|HIP|NPU|XPU) out of memory\b",
             r"(?<!ray\.exceptions\.)\bOutOfMemoryError\b",
             r"hipErrorOutOfMemory|cudaErrorMemoryAllocation|HIP error: out of memory|CUDA error: out of memory",
@@ -110,6 +113,7 @@ RULES = (
             "On a CPU, lower VLLM_CPU_KVCACHE_SPACE (GiB) in server.env.",
         ),
         log=texts(
+            r"_ArrayMemoryError: |MemoryError: Unable to allocate|unable to mmap \d+ bytes from file .*Cannot allocate",
             r"memory on node \d+ \(\S+ GiB\) on kv cache allocation is less than requested memory for kv",
             r"due to the node running low on memory|exceeds the memory usage threshold of",
             r"DefaultCPUAllocator: can't allocate memory|DefaultCPUAllocator: not enough memory",
@@ -144,6 +148,8 @@ RULES = (
             ),
         ),
         log=texts(
+            r"No space left on device: '/(?:psm_|torch_|sem\.|nccl-)",
+            r"object store size .* exceeds /dev/shm",
             r"No space left on device.*/dev/shm|/dev/shm\S* .*No space left on device",
             (
                 r"NCCL WARN .*(?:shared memory segment|posix_fallocate|shmOpen"
@@ -206,6 +212,7 @@ RULES = (
             "Set VLLM_USE_V2_MODEL_RUNNER: 0 in server.env if it is the new model runner that wants it.",
         ),
         log=texts(
+            r"Error: .*cudaHostRegister failed|failed to cudaHostAlloc|CUDA_ERROR_HOST_MEMORY",
             r"Error: UVA is not available|[Pp]in(?:ned)? memory is not available",
             r"get_accelerator_view_from_cpu_tensor` is",
             r"requires uva \(pin memory\) support|CPU tensor must be pinned",

@@ -82,6 +82,7 @@ RULES = (
             "Check architectures and model_type in the model's config.json.",
         ),
         log=texts(
+            r"Unrecognized configuration class <.* for this kind of AutoModel",
             r"Model architectures \[.*\] (?:are|is) not supported|Model architecture '\S+' is not supported by",
             r"The checkpoint you are trying to load has model type `[^`]*` but Transformers does not recognize",
             r"has no vLLM implementation|Cannot find model module",
@@ -93,6 +94,9 @@ RULES = (
         raised_in=(
             "/models/transformers",
             "/models/registry.py",
+        ),
+        raised=texts(
+            r"/configuration_auto\.py → KeyError: '(?!model_type')\w+'",
         ),
     ),
     Rule(
@@ -112,6 +116,10 @@ RULES = (
         raised_in=(
             "/transformers_utils/config",
             "/transformers_utils/model_arch",
+        ),
+        raised=texts(
+            r"/transformers/configuration_utils\.py → (?:\w+\.)*JSONDecodeError",
+            r"/configuration_auto\.py → KeyError: 'model_type'",
         ),
     ),
     Rule(

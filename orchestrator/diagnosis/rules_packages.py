@@ -4,6 +4,19 @@ from __future__ import annotations
 
 from orchestrator.diagnosis.rule import Rule, Strength, texts
 
+_PLUGIN = (
+    r"(?:^|/)(?:vllm_(?:ascend|gaudi|hpu|neuron|xpu|spyre|rbln|musa|metax|kunlun|mlu|gcu|fl|metal|tpu|qaic|iluvatar"
+    r"|omni|plugin\w*)|tpu_inference|tpu_commons|neuronx_distributed_inference)"
+)
+"""Folders of packages that plug into vLLM."""
+_REFUSED = r"(?:got an unexpected keyword|missing \d+ required|takes (?:from )?\d+ |got multiple values for)"
+_CALL_REFUSED = rf"[\w.<>]+\(\) {_REFUSED}"
+"""How Python says that a caller knows another form of a function."""
+_PLUGIN_CLASS = (
+    r"(?:NPU|HPU|TPU|XPU|MLU|MUSA|GCU|QAIC|Ascend|Gaudi|Neuron|Spyre|RBLN|Rbln|Musa|Maca|Metax|Kunlun|Metal)"
+)
+"""How the classes of such packages are called."""
+
 RULES = (
     Rule(
         id="transformers-mismatch",
@@ -23,6 +36,7 @@ RULES = (
             ),
         ),
         log=texts(
+            r"StrictDataclassFieldValidationError|StrictDataclassClassValidationError",
             r"has no attribute '?all_special_tokens_extended",
             r"ValueError: '[\w-]+' is already used by a Transformers (?:config|model), pick another name",
             r"cannot import name '(?P<name>\w+)' from '(?:transformers|vllm\.transformers_utils)[\w.]*'",
@@ -40,6 +54,12 @@ RULES = (
                 r"|version)"
             ),
         ),
+        raised=texts(
+            r"/transformers/modeling_rope_utils\.py → KeyError: ",
+            r"/transformers/\S+ → TypeError: [\w.]+\(\) got an unexpected keyword",
+            r"/transformers/tokenization_\S+ → AttributeError: ",
+            r"/transformers/models/\S*processing\S* → AttributeError: '\w*Tokenizer\w*' object",
+        ),
     ),
     Rule(
         id="python-package-missing",
@@ -53,6 +73,8 @@ RULES = (
             "Or leave out what needs it: the flag in server.flags, the variable in server.env.",
         ),
         log=texts(
+            r"PackageNotFoundError: No package metadata was found for (?!vllm\b)(?P<module>\w+)",
+            r"Error: `?(?P<module>\w+)`? is not installed|RuntimeError: No module named '?(?P<package>\w+)",
             (
                 r"ModuleNotFoundError: No module named '(?P<module>(?!vllm\.|transformers\b"
                 r"|transformers_modules)[\w.]+)'"
@@ -94,6 +116,8 @@ RULES = (
             ),
         ),
         log=texts(
+            r"flashinfer-(?:cubin|jit-cache) version \(\S+ does not match",
+            r"PyTorch was compiled with CUDA \S+ but|PydanticUserError: ",
             r"is required for a normal functioning of this module, but found",
             r"ImportError: cannot import name '(?P<name>\w+)' from '(?!transformers|vllm)(?P<module>[\w.]+)'",
             r"numpy\.dtype size changed|numpy\.ufunc size changed|RuntimeError: Numpy is not available",
@@ -101,7 +125,8 @@ RULES = (
             r"TypeError: Descriptors cannot (?:not )?be created directly",
             r"operator torchvision::\w+ does not exist|PyTorch and torch\w+ were compiled with different CUDA",
             (
-                r"VersionConflict: |TypeError: \w*(?:flash_attn|trtllm|flashinfer"
+                r"infer_schema\(func\): Parameter \w+ has unsupported type|VersionConflict: "
+                r"|TypeError: \w*(?:flash_attn|trtllm|flashinfer"
                 r"|cutlass)\w*\(\) got an unexpected keyword argument"
             ),
             r"AttributeError: (?:partially initialized )?module '(?!vllm|transformers)[\w.]+' has no attribute",
@@ -140,6 +165,17 @@ RULES = (
             ),
             r"No module named '(?P<module>vllm\.(?!\S*_\w*C')[\w.]+)'",
             r"Current vLLM config is not set\. |needs? to use the new-style plugin|Please register it using @register_",
+        ),
+        raised=texts(
+            rf"{_PLUGIN}/.* → TypeError: {_CALL_REFUSED}",
+            (
+                rf"{_PLUGIN}/.* → AttributeError: "
+                r"'\w+(?:Config|Args|Context|Output|Batch|Runner|Worker|Spec|Metadata|Layer)'"
+            ),
+            rf"{_PLUGIN}/.* → AttributeError: (?:module 'vllm[\w.]*'|type object '\w+') has no attribute",
+            rf"/vllm/.* → TypeError: (?:\w+\.)*{_PLUGIN_CLASS}\w*(?:\.\w+)*\(\) {_REFUSED}",
+            rf"/vllm/.* → AttributeError: (?:type object )?'{_PLUGIN_CLASS}\w*' (?:object )?has no attribute",
+            rf"→ TypeError: Can't instantiate abstract class {_PLUGIN_CLASS}\w* ",
         ),
         strength=Strength.SYMPTOM,
     ),

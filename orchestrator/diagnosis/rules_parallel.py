@@ -119,6 +119,11 @@ RULES = (
             ),
         ),
         log=texts(
+            (
+                r"[HMCXR]?CCL error in: |(?:MCCL|CNCL|ECCL|XCCL) error|Error: oneCCL: |ccl::exception"
+                r"|\bhcclComm\w+ failed"
+            ),
+            r"Detected mismatch between collectives on ranks|failed to pass monitoredBarrier",
             r"[NR]CCL [Ee]rror(?: \d+|:| in)|\bDistBackendError\b",
             r"nccl(?:UnhandledCudaError|SystemError|InvalidUsage|InternalError|RemoteError|InvalidArgument)\b",
             r"Watchdog caught collective operation timeout",

@@ -36,6 +36,7 @@ RULES = (
             "On a node with many cores let libraries start fewer threads: OMP_NUM_THREADS: 8 in server.env.",
         ),
         log=texts(
+            r"BlockingIOError: \[Errno 11\] Resource temporarily unavailable$",
             r"pthread_create failed|can't start new thread|[Tt]hread creation failed",
             r"what\(\): +(?:Operation not permitted|Resource temporarily unavailable)",
             r"pthread_create\S*: (?:Operation not permitted|Resource temporarily unavailable)",
@@ -64,6 +65,7 @@ RULES = (
             "If {file} is not in the image at all, the image lacks kernels for this device: use another one.",
         ),
         log=texts(
+            r"received 0 items of ancdata",
             r"(?<!`)OSError: \[Errno 24\] Too many open files(?!`)",
             r"(?<!Errno 24\] )Too many open files(?!`)",
             r"rocblaslt error: Could not load (?P<file>\S+)",
@@ -155,6 +157,7 @@ RULES = (
             ),
         ),
         log=texts(
+            r"PermissionError at \S+ when downloading|Permission denied \(os error 13\)|ZMQError: Permission denied",
             r"PermissionError: \[Errno 13\] Permission denied: '(?P<path>[^']*)'",
             r"\[Errno 30\] Read-only file system: '(?P<path>[^']*)'",
             r"PermissionError: |\[Errno 30\] Read-only file system|No usable temporary directory found",

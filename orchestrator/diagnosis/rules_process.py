@@ -69,7 +69,9 @@ RULES = (
         why="Somebody stopped the container or the process: docker stop, a process manager, a shutdown of the node.",
         advice=("See who: docker events --since 1h, and the node's own log.",),
         strength=Strength.SYMPTOM,
-        log=texts(r"^KeyboardInterrupt(?:: terminated)?$"),
+        log=texts(
+            r"^KeyboardInterrupt(?:: terminated)?$|^SystemExit: (?:15|143|130|2)$|\*\*\* SIG(?:TERM|INT) received at"
+        ),
         quiet=texts(r"\[shutdown\] API server: shutdown triggered|Shutting down FastAPI HTTP server"),
         exit_codes=(143, 130),
         served_exit_codes=(0,),
@@ -116,7 +118,7 @@ RULES = (
                 r"[Ee]ngine (?:process|loop) (?:is not running|has died|died)|MQLLMEngine is already dead"
                 r"|Engine process failed to start"
             ),
-            r"Engine core initialization failed",
+            r"Engine core initialization failed|No heartbeat received from MQLLMEngine",
             r"DP Coordinator process failed during startup|Frontend process failed during engine core init",
             r"API server (?:process )?\S+ (?:exited \(code=\S+\) before|closed its address pipe)",
             r"Input socket thread died",

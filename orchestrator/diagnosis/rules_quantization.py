@@ -81,7 +81,7 @@ RULES = (
             r"Missing weight quantization config for layer",
             r"Error: \w+ does not support quantization$",
         ),
-        raised_in=("/layers/quantization/",),
+        raised_in=("/layers/quantization/", "/vllm/quantization/"),
     ),
     Rule(
         id="quantization-no-kernel",

@@ -23,6 +23,8 @@ RULES = (
             "With container.network: bridge the node's interfaces are not there; host has them.",
         ),
         log=texts(
+            r"ZMQError: (?:Cannot assign requested address|No such device|Invalid argument)",
+            r"Error: \[Errno 99\] Cannot assign requested address",
             r"Gloo connectFullMesh failed|unsupported gloo device|Unable to resolve hostname to a \(local\) address",
             r"nable to find (?:address|interface) for:? ?\[?(?P<name>[\w.-]+)?|No such interface",
             r"unbound_buffer\.cc:\d+\].*Timed out waiting",
@@ -30,6 +32,9 @@ RULES = (
             r"Neither 127\.0\.0\.1 nor ::1 are bound",
         ),
         strength=Strength.SYMPTOM,
+        raised=texts(
+            r"/(?:torch/distributed|vllm/(?:utils|distributed|v1|executor))\S* → (?:\w+\.)*gaierror: ",
+        ),
     ),
     Rule(
         id="rendezvous-timeout",
@@ -47,6 +52,8 @@ RULES = (
             "Check that a proxy in container.env does not catch local addresses: NO_PROXY.",
         ),
         log=texts(
+            r"RendezvousTimeoutError|RendezvousConnectionError",
+            r"Timed out waiting \d+ms for (?:recv|send) operation to complete",
             r"Timed out after \d+ seconds waiting for clients\. \d+/\d+ clients joined",
             r"(?:wait|Socket) [Tt]imeout after \d+ ?ms|client socket has timed out after \d+",
             r"Error: The client socket has failed to connect to any network address",
@@ -93,6 +100,7 @@ RULES = (
         log=texts(
             r"No available shared memory broadcast block found",
             r"RPC call to \w+ timed out|sample_tokens timed out",
+            r"RayChannelTimeoutError|RAY_CGRAPH_get_timeout|GetTimeoutError: Get timed out",
         ),
         quiet=texts(r"No available shared memory broadcast block found"),
         strength=Strength.SYMPTOM,
@@ -127,6 +135,15 @@ RULES = (
             "Set VLLM_HOST_IP in server.env to the address by which Ray knows this node.",
         ),
         log=texts(
+            (
+                r"RuntimeEnvSetupError|ray\.exceptions\.(?:RpcError|NodeDiedError|ActorUnschedulableError"
+                r"|ActorPlacementGroupRemoved|TaskUnschedulableError)"
+            ),
+            (
+                r"Version mismatch: The cluster was started with|Placement group creation timed out"
+                r"|Ray component \w+ is trying to use a port"
+            ),
+            r"The current node timed out during startup|ray client connection timeout|LocalRayletDiedError",
             (
                 r"Cannot provide a placement group|Current node has no \w+ available|Ray does not allocate any \w+ on"
                 r"|No \w+ found in Ray cluster|Not enough resources to allocate|enough \w+ available in a current node"

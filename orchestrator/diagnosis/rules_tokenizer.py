@@ -41,6 +41,14 @@ RULES = (
             ),
         ),
         log=texts(
+            (
+                r"TokenizerException: Unrecognized tokenizer file|could not parse ModelProto from"
+                r"|Not found: \S+tokenizer\.model"
+            ),
+            (
+                r"'bool' object has no attribute 'all_special|loading vocab file: failed"
+                r"|HarmonyError: error (?:downloading|loading)"
+            ),
             r"Can't load tokenizer for '(?P<path>/[^']*)'|Couldn't instantiate the backend tokenizer",
             r"Unable to load vocabulary from file|Found \d+ files matching the pattern: `?\S*(?:tekken|tokenizer)",
             (
@@ -54,6 +62,13 @@ RULES = (
         raised_in=(
             "/vllm/tokenizers/",
             "/transformers_utils/tokenizer",
+        ),
+        raised=texts(
+            (
+                r"/(?:transformers|tokenizers)/\S*token\S* → Exception: (?:expected value|EOF|No such file"
+                r"|missing field|unknown variant)"
+            ),
+            r"/tokenization_\w+\.py → TypeError: (?:expected str|stat: path|not a string)",
         ),
     ),
     Rule(

@@ -17,6 +17,8 @@ RULES = (
             "Check what is in {path}.",
         ),
         log=texts(
+            r"Error no file named \S+.* found in directory",
+            r"does not appear to have a file named (?:pytorch_model|model\.safetensors)",
             r"Cannot find any model weights with `(?P<path>[^`]*)`",
             r"No such file or directory: .*\.safetensors",
             r"FileNotFoundError: .*\.safetensors",
@@ -38,12 +40,27 @@ RULES = (
             "If they are of a few hundred bytes: git lfs pull in the model's folder.",
         ),
         log=texts(
+            (
+                r"UnpicklingError: (?:Weights only load failed|pickle data was truncated)"
+                r"|Invalid magic number; corrupt file"
+            ),
+            r"Unable to load weights from pytorch checkpoint file|Error while deserializing header",
+            (
+                r"BadZipFile: |(?:Safetensor|SafeTensor)Error: (?:header|tensor of type|overflow|I/O error"
+                r"|Could not find storage)"
+            ),
+            r"Error parsing line b'version https://git-lfs",
             r"SafetensorError: (?:Error while deserializing|invalid|incomplete|.*[Hh]eader)",
             (
                 r"HeaderTooLarge|HeaderTooSmall|MetadataIncompleteBuffer|InvalidHeaderDeserialization"
                 r"|incomplete metadata"
             ),
             r"PytorchStreamReader failed|UnpicklingError: invalid load key",
+        ),
+        raised=texts(
+            r"/safetensors/\S* → \w*Error: \[Errno 5\]",
+            r"/torch/serialization\.py → EOFError: ",
+            r"/model_loader/\S+ → OSError: \[Errno 5\]",
         ),
     ),
     Rule(
@@ -66,6 +83,7 @@ RULES = (
             "A draft model in server.flags.speculative-config must belong to server.model.",
         ),
         log=texts(
+            r"SafetensorError: File does not contain tensor",
             r"There is no module or parameter named '?(?P<name>[\w.]+)'? in ",
             r"Following weights were not initialized from checkpoint|Attempted to load weight \(",
             r"Tried to load weights of size|Error: Unexpected weight\b",
@@ -137,6 +155,13 @@ RULES = (
             r"Error: (?:num_threads|concurrency|memory_limit) must be an? (?:positive )?integer",
             r"(?:cannot use|does not support) pre-processed weights",
         ),
-        raised_in=("/model_loader/",),
+        raised_in=(
+            "_loader.py",
+            "/model_loader/loader.py",
+            "/model_loader/utils.py",
+            "/model_loader/weight_utils.py",
+            "/model_loader/tensorizer",
+            "/model_loader/__init__.py",
+        ),
     ),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from orchestrator.diagnosis.lines import Line
 
@@ -51,6 +51,8 @@ class Failure:
     """The source line that raised it, as the traceback shows it."""
     file: str = ""
     """The file that raised it."""
+    functions: frozenset[str] = frozenset()
+    """The functions that its traceback goes through."""
     follows: bool = False
     """Whether it came of an earlier exception of the same chain."""
     details: tuple[Line, ...] = ()
@@ -118,6 +120,7 @@ class _Stream:
     follows: bool = False
     source: str = ""
     file: str = ""
+    functions: set[str] = field(default_factory=set)
     process: str = ""
     failure: int | None = None
     chain: int = 0
@@ -205,6 +208,7 @@ class _Apart:
             kind,
             stream.source,
             stream.file,
+            frozenset(stream.functions),
             stream.follows,
             chain=stream.chain,
             opening=stream.opening,
@@ -255,6 +259,7 @@ def _frame(stream: _Stream, text: str) -> None:
         if stream.frames == 0:
             stream.is_fatal = frame["function"] in _FIRST_FUNCTIONS
         stream.frames += 1
+        stream.functions.add(frame["function"] or "")
         stream.file = frame["file"]
     else:
         stream.source = _source(text) or stream.source

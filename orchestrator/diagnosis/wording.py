@@ -33,15 +33,19 @@ WRAPPERS = re.compile(
 _CONSEQUENCES = re.compile(
     r"(?:\w+\.){0,8}(?:SystemExit|StopIteration|KeyboardInterrupt|CancelledError|BrokenPipeError|EOFError|GeneratorExit"
     r"|ConnectionAbortedError|ConnectionResetError|ConnectionRefusedError|ZMQError|DistNetworkError|DistStoreError"
-    r"|IncompleteReadError|ProcessLookupError|ChildProcessError)\b"
-    r"|RuntimeError: cancelled$|(?:\w+\.){0,3}(?:Cancelled|Timeout)Error(?:$| at: )|(?:_?queue\.)?Empty(?:$| at: )"
+    r"|RayChannelError|IncompleteReadError|ProcessLookupError|ChildProcessError)\b"
+    r"|\d{1,3}$|RuntimeError: cancelled$|(?:\w+\.){0,3}(?:Cancelled|Timeout)Error(?:$| at: )"
+    r"|(?:_?queue\.)?Empty(?:$| at: )"
     r"|(?:Runtime|Assertion|Value)Error: .*(?:[Ee]vent loop is closed|[Ee]xecutor (?:has been|is) shut ?down"
     r"|after shutdown)"
     r"|.*(?:Connection reset by peer|Connection closed by peer|Broken pipe|Socket operation on non-socket"
     r"|remote process exited or there was a network error|Did the remote server shutdown or crash"
     r"|Bad file descriptor|Engine is (?:dead|shut ?down))"
 )
-_OWN = re.compile(r"EADDRINUSE|already in use|failed to (?:bind|listen)|[Tt]imed out|waiting for clients")
+_OWN = re.compile(
+    r"EADDRINUSE|already in use|failed to (?:bind|listen)|[Tt]imed out|waiting for clients|Ran out of input"
+    r"|ZMQError: (?:Cannot assign|No such|Invalid arg|Permission denied|Too many|File name too long|Protocol not)"
+)
 """Words of such errors that have a reason of their own."""
 DEATHS = re.compile(
     r"Engine core initialization failed|EngineCore failed to start|EngineCore encountered (?:a fatal error|an issue)"
@@ -105,7 +109,7 @@ NATIVE = re.compile(
     r"|Memory access fault|.{0,200}symbol lookup error: |double free|corrupted |env: |exec: |\[?FATAL|panic:"
     r"|Fatal glibc error"
     r"|\w{1,40}\(\): (?:invalid|corrupted|unaligned|double|memory)|free\(\): |malloc\(\): |pure virtual method called"
-    r"|\*\*\* (?:SIG\w+|stack smashing|Aborted)|!{3,} ?(?:Segfault|\w+ encountered)|Assertion .* failed"
+    r"|\*\*\* (?:SIG(?!TERM|INT)\w+|stack smashing|Aborted)|!{3,} ?(?:Segfault|\w+ encountered)|Assertion .* failed"
     r"|.{1,300}: Assertion [`']|thread '.{1,80}' panicked at|Failed: (?:Cuda|CUDA|HIP|Hip|NCCL|RCCL)"
     r"|\w{0,20}(?:CUDA|HIP|NCCL|RCCL|BLAS|blas|DNN|MIOpen|HSA|hsa)\w{0,12}(?:\(\w+\))?:? .{0,60}\b[Ee]rror\b"
     r"|HSA_STATUS_ERROR|:[01]:[\w.]{1,60} *: *\d+ *: .*(?:[Ff]ault|[Aa]bort|[Ee]rror|[Cc]annot)|GPU core dump"

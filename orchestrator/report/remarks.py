@@ -11,7 +11,7 @@ from orchestrator.report.ordered import ordered
 from orchestrator.report.thin import LEGEND
 from orchestrator.results.decided import Decided, Decision, decided
 from orchestrator.results.statistics import CONFIDENCE
-from orchestrator.results.validity import Assessment, assess, thin_percentiles
+from orchestrator.results.validity import Assessment, assess, thin_of
 from orchestrator.runs.format.outcome import Failed
 from orchestrator.runs.format.records import Manifest, MeasurementRecord, RunState
 from orchestrator.runs.run import Run
@@ -95,7 +95,7 @@ def thin_tails(directory: Run) -> list[str]:
         known = record.tails.get(metric.latency) if metric and record.state is RunState.DONE else None
         if metric is None or known is None or metric.statistic not in known.bounds or record.metrics is None:
             continue
-        if is_thin(metric.name, thin_percentiles(record.metrics.completed, record.metrics)):
+        if is_thin(metric.name, thin_of(record, record.metrics)):
             text = tail_text(known, metric.statistic)
             lines.append(f"note: {record.label}, repetition {record.repetition}: {metric.name} is {text}")
     return lines

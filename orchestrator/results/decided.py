@@ -17,7 +17,7 @@ from orchestrator.metrics.objectives import Objective, keeps, marked
 from orchestrator.profile.schema.bench import Bench
 from orchestrator.results.counted import counted
 from orchestrator.results.statistics import Interval, mean_interval
-from orchestrator.results.validity import thin_percentiles
+from orchestrator.results.validity import thin_of
 from orchestrator.runs.format.records import MeasurementRecord
 
 
@@ -106,8 +106,7 @@ def decided(
         these = [record for record in counted(bench, taken).records if record.metrics is not None]
         if not these:
             continue
-        fewest = min((record.metrics for record in these if record.metrics), key=lambda metrics: metrics.completed)
-        thin = thin_percentiles(fewest.completed, fewest)
+        thin = tuple(dict.fromkeys(name for each in these if each.metrics for name in thin_of(each, each.metrics)))
         label = these[0].label + (f", repetition {these[0].repetition}" if len(these) == 1 else "")
         for objective in objectives:
             values = [objective.value(record.metrics) for record in these if record.metrics]

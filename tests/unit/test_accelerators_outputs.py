@@ -1,4 +1,4 @@
-"""Every form of a vendor's output is read right, with all of its figures, or refused with its reason."""
+"""Promise V7: Every form of a vendor's output is read right, with all of its figures, or refused with its reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The search for the highest load that meets all objectives: it ends, it is right, and it says how sure it is."""
+"""Promise V2: The search for the highest load ends, is right, and says how sure it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objectives are decided on the mean over repetitions: met, missed or not to be told, never by the worst of many."""
+"""Promise V6: Objectives are met, missed or not to be told by the mean over repetitions, never by the worst."""
 
 from __future__ import annotations
 

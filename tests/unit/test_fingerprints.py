@@ -1,4 +1,4 @@
-"""Fingerprints say whether two runs were asked for the same, whatever their profiles are called."""
+"""Promise D8: Fingerprints say whether two runs were asked for the same, whatever their profiles are called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tails of latencies: order statistics bound a percentile as often as they say, whatever the values are."""
+"""Promise V2: Tails of latencies: order statistics bound a percentile as often as they say, whatever the values are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the kernel's files say of others on a node: pure readers over files that the test writes."""
+"""Promise V1: What the kernel's files say of others on a node: pure readers over files that the test writes."""
 
 from __future__ import annotations
 

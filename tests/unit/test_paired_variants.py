@@ -1,4 +1,4 @@
-"""Variants of a study are compared by pairs with the same prompts: what belongs together, and what is told from it."""
+"""Promise V6: Variants of a study are compared by pairs that had the same prompts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A search's answer is in its run as ids and numbers, and is shown again from there as it was told."""
+"""Promise V2: A search's answer is in its run as ids and numbers, and is shown again from there as it was told."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simulated server keeps the laws of queues and of tokens, and writes what vLLM's clients and servers write."""
+"""Promise V1: The simulated server keeps the laws of queues and tokens, and writes what clients and servers write."""
 
 from __future__ import annotations
 

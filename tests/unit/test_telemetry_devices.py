@@ -1,4 +1,4 @@
-"""Cards are sampled from files alone; what a file lacks is absent, what it garbles is a gap, and nobody waits."""
+"""Promise V7: Cards are sampled from files alone; what one lacks is absent, what it garbles is a gap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recording goes on whatever its sources do, ends when it is told to, and can be read whatever ended it."""
+"""Promise V7: A recording goes on whatever its sources do, and can be read whatever ended it."""
 
 from __future__ import annotations
 

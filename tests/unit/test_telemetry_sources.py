@@ -1,4 +1,4 @@
-"""While a server is measured on a machine with eight cards, a source that fails is a gap, and changes no number."""
+"""Promise V7: A source that fails while a server is measured is a gap, and changes no number."""
 
 from __future__ import annotations
 

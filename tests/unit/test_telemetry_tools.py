@@ -1,4 +1,4 @@
-"""A vendor's tool may hang, garble, vanish or print without end: it is killed with all it started, and is a gap."""
+"""Promise V7: A vendor's tool that hangs, garbles or vanishes is killed with all it started, and is a gap."""
 
 from __future__ import annotations
 

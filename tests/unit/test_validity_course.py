@@ -1,4 +1,4 @@
-"""What happens within a measurement is found in the client's own details, and a sound course is none.
+"""Promise V1: What happens within a measurement is found in the client's own details, and a sound course is none.
 
 A small server of the test's serves requests step by step; what its client would have written is judged.
 """

@@ -1,4 +1,4 @@
-"""A busy node is a doubt, with figures; a quiet one never is, however busy the server makes it."""
+"""Promise V1: A busy node is a doubt, with figures; a quiet one never is, however busy the server makes it."""
 
 from __future__ import annotations
 

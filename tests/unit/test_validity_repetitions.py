@@ -1,4 +1,4 @@
-"""Repetitions that scatter, or one that lies apart, are told from chance, and more never make it worse."""
+"""Promise V1: Repetitions that scatter, or one that lies apart, are told from chance, and more never make it worse."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ and nothing is hidden: figures stay, with the reasons beside them. Each module h
 from __future__ import annotations
 
 from orchestrator.results.validity.assessing import LOOKS, assess
-from orchestrator.results.validity.percentiles import SAMPLES_FOR, samples_for, thin_percentiles
+from orchestrator.results.validity.percentiles import SAMPLES_FOR, samples_for, thin_of, thin_percentiles
 from orchestrator.results.validity.values import Assessment, Note, Reason, Unchecked, Verdict
 
 RULES = 2
@@ -15,5 +15,6 @@ RULES = 2
 
 __all__ = [
     "LOOKS", "RULES", "SAMPLES_FOR", "Assessment", "Note", "Reason", "Unchecked", "Verdict", "assess", "samples_for",
+    "thin_of",
     "thin_percentiles",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 from orchestrator.results.validity import client, counters, lengths, load, node
-from orchestrator.results.validity.percentiles import SAMPLES_FOR, thin_percentiles
+from orchestrator.results.validity.percentiles import SAMPLES_FOR, thin_of
 from orchestrator.results.validity.repetitions import over_repetitions
 from orchestrator.results.validity.values import Assessment, Findings, Note, Reason, Seen, Unchecked, Verdict
 from orchestrator.runs.format.records import MeasurementRecord, RunState
@@ -48,11 +48,10 @@ def _failed(record: MeasurementRecord) -> Assessment:
 def _assessment(seen: Seen, shared: tuple[Reason, ...]) -> Assessment:
     found = [finding for look in LOOKS for finding in look(seen)]
     reasons = (*(finding for finding in found if isinstance(finding, Reason)), *shared)
-    gaps = None if seen.record.requests is None else seen.record.requests.gaps
     return Assessment(
         Verdict.SUSPECT if reasons else Verdict.VALID,
         reasons,
-        thin_percentiles(seen.metrics.completed, seen.metrics, gaps),
+        thin_of(seen.record, seen.metrics),
         tuple(finding for finding in found if isinstance(finding, Note)),
         tuple(finding for finding in found if isinstance(finding, Unchecked)),
     )

@@ -7,6 +7,7 @@ values that two of them lie above it, almost surely. ITL is over gaps between ch
 from __future__ import annotations
 
 from orchestrator.metrics.values import Metrics
+from orchestrator.runs.format.records import MeasurementRecord
 
 SAMPLES_FOR = {"p90": 64, "p95": 130, "p99": 662}
 """Values that the usual percentiles need."""
@@ -33,6 +34,11 @@ def thin_percentiles(requests: int, metrics: Metrics | None = None, gaps: int | 
         *(name for name in names if requests < samples_for(name)),
         *(f"{name}_{OF_GAPS}" for name in names if of_gaps and gaps < samples_for(name)),
     )
+
+
+def thin_of(record: MeasurementRecord, metrics: Metrics) -> tuple[str, ...]:
+    """Return the percentiles of a measurement that need more values than it has."""
+    return thin_percentiles(metrics.completed, metrics, None if record.requests is None else record.requests.gaps)
 
 
 def samples_for(name: str) -> int:

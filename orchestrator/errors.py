@@ -23,8 +23,12 @@ from __future__ import annotations
 
 import enum
 import re
+import signal
 from typing import Any, ClassVar
 
+from typing_extensions import Self
+
+from orchestrator.causes import Cause, caused, nested
 from orchestrator.text import said
 
 
@@ -46,10 +50,21 @@ class OrchError(Exception):
 
     exit_code: ClassVar[ExitCode] = ExitCode.RUN_FAILED
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", cause: Cause | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self._cause = cause
+
+    @classmethod
+    def of(cls, cause: Cause, hint: str = "") -> Self:
+        """Return the error that a cause is; its message is all that there is to say of it."""
+        return cls("\n".join(cause.lines()), hint, cause)
+
+    @property
+    def cause(self) -> Cause:
+        """Return the error as records hold it: its own cause, else its kind with what the message is made of."""
+        return self._cause or caused(self.kind(), self.message)
 
     @classmethod
     def kind(cls) -> str:
@@ -59,7 +74,8 @@ class OrchError(Exception):
     def data(self) -> dict[str, Any]:
         """Return the error as plain data: its id, what a person reads, and what that is made of."""
         made = {"message": said(self.message), "hint": said(self.hint)}
-        return {"id": self.kind(), "message": str(self.message), "hint": str(self.hint), "said": made}
+        data = {"id": self.kind(), "message": str(self.message), "hint": str(self.hint), "said": made}
+        return data if self._cause is None else {**data, "cause": nested(self._cause)}
 
 
 class UsageError(OrchError):
@@ -132,3 +148,12 @@ class Interrupted(BaseException):
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
         self.signum = signum
+
+
+def cause_of(error: BaseException) -> Cause:
+    """Return whatever ended something as records hold it."""
+    if isinstance(error, Interrupted):
+        return Cause("interrupted", {"signal": signal.Signals(error.signum).name})
+    if isinstance(error, OrchError):
+        return error.cause
+    return Cause("orch-failed", {"exception": type(error).__name__, "said": str(error)})

@@ -7,7 +7,7 @@ same fact can be said in another language, and nobody has to take a sentence apa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 
 class Text(str):
@@ -35,17 +35,50 @@ class Text(str):
 
 def said(text: str) -> dict[str, object]:
     """Return a sentence as plain data: what it says, and the template and the fields that it was made of."""
-    if not isinstance(text, Text):
-        return {"text": text, "template": text.replace("{", "{{").replace("}", "}}"), "fields": {}}
+    of = _of(text)
     return {
         "text": str(text),
-        "template": text.template,
-        "fields": {name: _plain(value) for name, value in text.fields.items()},
+        "template": of.template,
+        "fields": {name: _plain(each) for name, each in of.fields.items()},
     }
+
+
+def made_of(text: str) -> dict[str, Any]:
+    """Return what a sentence was made of as plain data, without what it says; `remade` says it again."""
+    of = _of(text)
+    data = {"template": of.template, "fields": {name: _kept(each) for name, each in of.fields.items()}}
+    return data if remade(data) == text else {"template": "{text}", "fields": {"text": str(text)}}
+
+
+def remade(data: Mapping[str, Any]) -> Text:
+    """Say again what `made_of` has taken down; what no longer fits its template is told as its fields."""
+    fields = {name: remade(each) if _is_made(each) else each for name, each in data["fields"].items()}
+    try:
+        return Text(data["template"], **fields)
+    except (LookupError, ValueError, TypeError, AttributeError):
+        return verbatim(", ".join(f"{name}: {each}" for name, each in fields.items()))
+
+
+def verbatim(text: str) -> Text:
+    """Return a sentence without fields."""
+    return Text(text.replace("{", "{{").replace("}", "}}"))
+
+
+def _of(text: str) -> Text:
+    return text if isinstance(text, Text) else verbatim(text)
 
 
 def _made(template: str, fields: dict[str, object]) -> Text:
     return Text(template, **fields)
+
+
+def _is_made(value: object) -> bool:
+    return isinstance(value, Mapping) and set(value) == {"template", "fields"}
+
+
+def _kept(value: object) -> object:
+    """Return a field as a record holds it."""
+    return made_of(value) if isinstance(value, Text) else _plain(value)
 
 
 def _plain(value: object) -> object:

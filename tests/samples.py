@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.causes import Cause, told
 from orchestrator.deployment.folder import Record
 from orchestrator.deployment.hold import Holds
 from orchestrator.engine import Engine
@@ -20,9 +21,11 @@ from orchestrator.plan.sweep import sweep
 from orchestrator.profile.schema.bench import Bench
 from orchestrator.profile.schema.devices import CdiDevice, DeviceSpec
 from orchestrator.profile.schema.profile import Profile
-from orchestrator.runs.directory import RunDirectory, create_run
+from orchestrator.runs.directory import create_run
+from orchestrator.runs.format.outcome import Failed, Interrupted, Measured
 from orchestrator.runs.journal import Journal
 from orchestrator.runs.records import DeploymentFacts, Manifest, MeasurementRecord, NodeFacts, RunState
+from orchestrator.runs.run import Run
 from orchestrator.vllm.result import read_metrics
 from orchestrator.workload.point import Measurement, Point
 
@@ -100,23 +103,34 @@ def result_bytes(**keys: object) -> bytes:
 
 
 def a_record(measurement: Measurement | None = None, **fields: object) -> MeasurementRecord:
-    """The record of a measurement that is done."""
+    """The record of a measurement that is done; `state`, `reasons` and `metrics` say what came of it instead."""
     measurement = measurement or a_measurement()
     point = measurement.point
+    state, reasons = fields.pop("state", RunState.DONE), fields.pop("reasons", ())
+    metrics = fields.pop("metrics", read_metrics(result_bytes()))
     usual: dict[str, Any] = {
         "point": point.id,
         "repetition": measurement.repetition,
-        "label": point.label(),
         "parameters": point.parameters(),
         "seed": measurement.seed,
-        "state": RunState.DONE,
+        "outcome": an_outcome(state, reasons, metrics),
         "argv": ("vllm", "bench", "serve"),
         "started": "2026-11-24T03:51:30.000+00:00",
         "wall_s": 15.5,
         "client_code": 0,
-        "metrics": read_metrics(result_bytes()),
     }
     return MeasurementRecord(**{**usual, **fields})
+
+
+def an_outcome(state: Any, reasons: Any = (), metrics: Any = None) -> Measured | Failed | Interrupted | None:
+    causes = tuple(map(told, reasons))
+    if state is RunState.INTERRUPTED:
+        return Interrupted(cause=causes[0] if causes else Cause("orch-killed"))
+    if state is RunState.FAILED:
+        return Failed(causes=causes, metrics=metrics)
+    if state is not RunState.DONE:
+        return None
+    return Failed(causes=causes) if metrics is None else Measured(metrics=metrics)
 
 
 def a_manifest(profile: Profile | None = None, **fields: object) -> Manifest:
@@ -142,8 +156,13 @@ def a_manifest(profile: Profile | None = None, **fields: object) -> Manifest:
             accelerators=(),
             engine_version="20.10",
         ),
+        "points": {item.point.id: item.point.parameters() for item in measurements},
         "measurements": tuple((item.point.id, item.repetition) for item in measurements),
     }
+    if "deployment" in fields:
+        fields["members"] = (fields.pop("deployment"),)
+    if "reason" in fields:
+        fields["cause"] = told(str(fields.pop("reason")))
     return Manifest(**{**usual, **fields})
 
 
@@ -162,7 +181,7 @@ def deployment_facts(**fields: object) -> DeploymentFacts:
     return DeploymentFacts(**{**usual, **fields})
 
 
-def a_run(runs: Path, profile: Profile | None = None, **fields: object) -> RunDirectory:
+def a_run(runs: Path, profile: Profile | None = None, **fields: object) -> Run:
     """A run directory on disk, planned unless told otherwise."""
     profile = profile or a_profile()
     return create_run(runs, profile, a_manifest(profile, **fields))

@@ -18,7 +18,8 @@ from orchestrator.errors import OrchError
 from orchestrator.events import Event, Failed, Waiting
 from orchestrator.jobs.events import AlreadyUp, NothingMissing, TornDown, VariantBegun
 from orchestrator.measuring.events import ClientNotAsked, ClientsApart, MeasurementBegun, MeasurementEnded
-from orchestrator.runs.records import MeasurementRecord, RunState
+from orchestrator.runs.format.outcome import Measured
+from orchestrator.runs.records import MeasurementRecord
 from orchestrator.units import format_duration
 from orchestrator.vllm.phases import Phase, PhaseReached
 
@@ -190,9 +191,9 @@ SENTENCES = {
 
 def outcome_text(record: MeasurementRecord) -> str:
     """Return how a measurement ended, in one phrase."""
-    metrics = record.metrics
-    if record.state != RunState.DONE or metrics is None:
+    if not isinstance(record.outcome, Measured):
         return f"{record.state.value.upper()}: {'; '.join(record.reasons)}"
+    metrics = record.outcome.metrics
     if metrics.output_throughput is None:
         return f"{metrics.request_throughput:.1f} req/s, E2EL {_ms(metrics.e2el_ms.mean)}, {metrics.duration_s:.2f} s"
     return (

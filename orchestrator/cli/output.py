@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # every command speaks, few write a table
 
     from orchestrator.cli.grid import Grid
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 UNSTYLED = ("dumb", "unknown")
 """Terminals that show control characters as they are."""
 

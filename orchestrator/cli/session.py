@@ -13,7 +13,7 @@ from orchestrator.events import Event
 from orchestrator.interruption import Interruption
 from orchestrator.jobs.events import RunOpened, StudyOpened
 from orchestrator.jobs.places import Place, place
-from orchestrator.runs.directory import RunDirectory
+from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study
 
 if TYPE_CHECKING:  # few commands search
@@ -25,7 +25,7 @@ class _Last:
     """A listener that knows what is under way."""
 
     def __init__(self) -> None:
-        self.found: RunDirectory | Study | None = None
+        self.found: Run | Study | None = None
         self.searched: Found | None = None
 
     def __call__(self, event: Event) -> None:

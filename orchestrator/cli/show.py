@@ -15,8 +15,8 @@ from orchestrator.report.remarks import ending, remarks
 from orchestrator.report.repeated import repeated
 from orchestrator.report.table import study_rows, wide_rows
 from orchestrator.report.thin import LEGEND
-from orchestrator.runs.directory import RunDirectory
 from orchestrator.runs.records import RunState
+from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study
 
 if TYPE_CHECKING:  # most results are no search's
@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # most results are no search's
     from orchestrator.measuring.search_plan import SearchPlan
 
 
-def show_run(directory: RunDirectory, *, as_json: bool) -> None:
+def show_run(directory: Run, *, as_json: bool) -> None:
     """Write a run's results to standard output."""
     if as_json:
         emit_json("run", run_data(directory))
@@ -35,8 +35,20 @@ def show_run(directory: RunDirectory, *, as_json: bool) -> None:
         emit_table(*results_tables(title, rows, tuple(manifest.varied)))
         for point in repeated(directory):
             emit(point.line())
+        if manifest.search is not None:
+            _show_answer(directory)
     for line in remarks(directory):
         say(line)
+
+
+def _show_answer(directory: Run) -> None:
+    """Write what the search of a run came to below its measurements."""
+    from orchestrator.measuring.answered import found_again
+
+    found = found_again(directory)
+    if found is not None:
+        emit_table(searched_table(found))
+        emit(found.statement())
 
 
 def show_study(study: Study, *, as_json: bool) -> None:
@@ -62,7 +74,9 @@ def show_study(study: Study, *, as_json: bool) -> None:
 def show_search(found: Found, *, as_json: bool) -> None:
     """Write what a search came to to standard output."""
     if as_json:
-        emit_json("search", found.as_data())
+        from orchestrator.report.searched import found_data
+
+        emit_json("search", found_data(found))
         return
     emit_table(searched_table(found))
     emit(found.statement())
@@ -80,7 +94,7 @@ def show_searched_study(study: Study, found: Mapping[int, Found], plan: SearchPl
         emit_table(searched_study_table(study, found, plan))
 
 
-def show(found: RunDirectory | Study, *, as_json: bool) -> None:
+def show(found: Run | Study, *, as_json: bool) -> None:
     """Write the results of a run or a study to standard output."""
     if isinstance(found, Study):
         show_study(found, as_json=as_json)
@@ -88,12 +102,11 @@ def show(found: RunDirectory | Study, *, as_json: bool) -> None:
         show_run(found, as_json=as_json)
 
 
-def report(found: RunDirectory | Study, *, as_json: bool, quiet: bool) -> ExitCode:
+def report(found: Run | Study, *, as_json: bool, quiet: bool) -> ExitCode:
     """Show what was carried through and say where it lies; return the exit code that it stands for.
 
     Quiet, a run in which all is well is not shown; JSON that was asked for always is.
     """
-    found = found.snapshot()
     code = exit_code_of_study(found) if isinstance(found, Study) else exit_code(found)
     if as_json or code or not quiet:
         show(found, as_json=as_json)
@@ -105,15 +118,14 @@ def report(found: RunDirectory | Study, *, as_json: bool, quiet: bool) -> ExitCo
     return code
 
 
-def _where(found: RunDirectory | Study) -> tuple[str, str]:
+def _where(found: Run | Study) -> tuple[str, str]:
     if isinstance(found, Study):
         return f"study: {found.id}", f"csv:   orch results csv {found.id}"
     return f"run: {found.path}", f"csv: {found.summary_csv}"
 
 
-def show_cut_short(found: RunDirectory | Study, searched: Found | None, *, as_json: bool) -> None:
+def show_cut_short(found: Run | Study, searched: Found | None, *, as_json: bool) -> None:
     """Show what was measured by the time that a job was cut short, and how to go on with it."""
-    found = found.snapshot()
     if isinstance(found, Study):
         show_study(found, as_json=as_json)
         say(f"study: {found.id}")
@@ -128,11 +140,11 @@ def show_cut_short(found: RunDirectory | Study, searched: Found | None, *, as_js
         say(f"{indent}go on with it: orch bench --resume {id_of(found)}")
 
 
-def runs_of(found: RunDirectory | Study) -> tuple[RunDirectory, ...]:
+def runs_of(found: Run | Study) -> tuple[Run, ...]:
     """Return the runs of what was found."""
     return found.runs if isinstance(found, Study) else (found,)
 
 
-def id_of(found: RunDirectory | Study) -> str:
+def id_of(found: Run | Study) -> str:
     """Return how it is named on the command line."""
     return found.id if isinstance(found, Study) else found.path.name

@@ -103,7 +103,6 @@ def searched_study_table(study: Study, found: Mapping[int, Found], plan: SearchP
                 found[index].statement(),
             ]
         else:
-            first = manifest.reason.partition("\n")[0]
-            cells += ["-", "-", f"{manifest.state.value}: {first}"]
+            cells += ["-", "-", f"{manifest.state.value}: {manifest.headline}"]
         rows.append(cells)
     return Grid(headings, rows, (len(names), len(names) + 1))

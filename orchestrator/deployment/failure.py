@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from orchestrator.causes import Cause, nested
 from orchestrator.deployment.folder import PROFILE
 from orchestrator.deployment.log import lines_before, read_log
 from orchestrator.errors import EngineError, EnvironmentFault, ServerFailed
 from orchestrator.node.node import Member
-from orchestrator.text import Text
+from orchestrator.text import made_of
+from orchestrator.vllm.phases import Phase
 
 LARGEST = 64 << 20
 """Bytes of the log's end that are diagnosed; the lines before them are only counted."""
@@ -21,7 +23,7 @@ LARGEST = 64 << 20
 def server_failed(
     member: Member,
     folder: Path,
-    doing: str,
+    phase: Phase | str,
     log_path: Path,
     noticed: str = "",
     *,
@@ -32,30 +34,26 @@ def server_failed(
     Args:
         member: The server's container; if its engine is gone, the error says so.
         folder: The deployment's folder.
-        doing: What the server was doing, in words.
+        phase: What the server was doing: a phase of its start, or `measuring`.
         log_path: Where the log lies or will lie.
         noticed: The problem that was noticed, if it says more than the container's state.
         timed_out: Whether the server was not healthy at its deadline.
     """
-    from orchestrator.diagnosis import Evidence, diagnose, render, summary
+    from orchestrator.diagnosis import Evidence, cause_of, diagnose, happened
 
+    at = {"phase": phase.name.lower() if isinstance(phase, Phase) else phase}
+    problem = Cause("server-problem", {"problem": made_of(noticed), **at})
     try:
         state = member.state()
         before = lines_before(member, folder, state.output_since)
         skipped, log = _end_of(read_log(member, folder, follow=False, since=state.output_since))
     except EngineError as error:
-        what = noticed or "the server failed"
-        return ServerFailed(
-            Text(
-                "{what} while {doing}, and the engine cannot say more: {error}",
-                what=what,
-                doing=doing,
-                error=error.message,
-            ),
-            error.hint,
+        failed = problem if noticed else Cause("server-down", at)
+        return ServerFailed.of(
+            Cause("engine-silent", {"failure": nested(failed), "engine": nested(error.cause)}), error.hint
         )
     evidence = Evidence(
-        phase=doing,
+        phase=phase,
         exit_code=None if state.running else state.exit_code,
         oom_killed=state.oom_killed,
         log=log,
@@ -63,11 +61,8 @@ def server_failed(
         settings=_settings(folder),
         timed_out=timed_out and state.running,
     )
-    found = diagnose(evidence)
-    what = f"{noticed} while {doing}" if noticed and state.running else summary(evidence)
-    if found.is_known:
-        what = f"{what}: {found.title}"
-    return ServerFailed("\n".join(render(found, what, log_path)))
+    failed = problem if noticed and state.running else happened(evidence)
+    return ServerFailed.of(cause_of(diagnose(evidence), failed, log_path))
 
 
 def _end_of(pieces: Iterable[bytes]) -> tuple[int, bytes]:
@@ -103,9 +98,8 @@ def _plain(value: bool | float | str) -> str:  # noqa: FBT001 - a value of a pro
 
 def engine_refused(error: EnvironmentFault) -> EnvironmentFault:
     """Return the engine's refusal to make or start a container, with its cause if that is known by name."""
-    from orchestrator.diagnosis import Evidence, diagnose, render
+    from orchestrator.diagnosis import Evidence, cause_of, diagnose, happened
 
-    found = diagnose(Evidence(engine_error=error.message))
-    if not found.is_known:
-        return error
-    return EnvironmentFault("\n".join(render(found, f"the Docker engine refused the container: {found.title}")))
+    evidence = Evidence(engine_error=error.message)
+    found = diagnose(evidence)
+    return EnvironmentFault.of(cause_of(found, happened(evidence))) if found.is_known else error

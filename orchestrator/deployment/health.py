@@ -54,7 +54,7 @@ def wait_until_healthy(
     if log.problem is not None:
         raise log.problem
     timed_out = not log.ended.is_set()
-    raise server_failed(member, folder, log.phase.label, log.path, timed_out=timed_out)
+    raise server_failed(member, folder, log.phase, log.path, timed_out=timed_out)
 
 
 def check_identity(api: Api, served_model: str) -> ServedModel:

@@ -42,7 +42,7 @@ from orchestrator.plan.docker_run import docker_run_line
 from orchestrator.profile.flags import warnings
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.profile.secrets import read_secrets
-from orchestrator.runs.directory import RunDirectory
+from orchestrator.runs.run import Run
 from orchestrator.text import Text
 from orchestrator.vllm.api import Api
 from orchestrator.vllm.flags import served_model
@@ -175,7 +175,7 @@ class Starting:
 
 @contextlib.contextmanager
 def launched(
-    launch: Launch, ready: Prepared, interruption: Interruption, tell: Listener, run: RunDirectory | None = None
+    launch: Launch, ready: Prepared, interruption: Interruption, tell: Listener, run: Run | None = None
 ) -> Iterator[Starting]:
     """Yield the server as soon as its container runs; tear it down on the way out unless it was handed over.
 

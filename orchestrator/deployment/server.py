@@ -74,12 +74,14 @@ class Server:
             if self._api.healthy():
                 return
             if time.monotonic() > end:
-                raise self.diagnosed(f"the server hangs: it has not answered for {SILENT_S:.0f} s")
+                raise self.diagnosed(
+                    Text("the server hangs: it has not answered for {silent_s:.0f} s", silent_s=SILENT_S)
+                )
         raise self.diagnosed(DEATH)
 
     def diagnosed(self, problem: str) -> ServerFailed:
         """Return the error for a problem, with its cause from the container's state and the server's log."""
-        return server_failed(self.member, self._folder, "serving", self._log_path, problem)
+        return server_failed(self.member, self._folder, "measuring", self._log_path, problem)
 
     def is_dead(self) -> bool:
         """Say whether the server is dead at this moment.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from orchestrator.text import Text
 from orchestrator.units import format_duration
 from orchestrator.vllm.api import Api, Health
 from orchestrator.vllm.counters import Load, Served, read_load, read_served
@@ -76,7 +77,9 @@ class Watch:
         silent = now - self._progressed
         if silent < self._stall_s:
             return None
-        return f"the server hangs: a client is waiting, and no token has come for {format_duration(silent)}"
+        return Text(
+            "the server hangs: a client is waiting, and no token has come for {silent}", silent=format_duration(silent)
+        )
 
     def _look_at_client(self, now: float, client_waits: Callable[[], bool], *, after_s: float) -> None:
         """Restart the clock of a silent server if no client waits: the client makes its prompts, or pauses."""

@@ -32,14 +32,15 @@ def main(argument: str) -> int:
     import json
     from pathlib import Path
 
+    from orchestrator.causes import Cause
     from orchestrator.deployment.folder import drop_folder
     from orchestrator.errors import OrchError
-    from orchestrator.runs.directory import mark_interrupted
+    from orchestrator.runs.run import Run
 
     launch, folder, run = json.loads(argument)
     if run is not None:
         try:
-            mark_interrupted(Path(run), "orch was killed")
+            Run(Path(run)).interrupt(Cause("orch-killed"))
         except (OrchError, OSError) as error:  # the containers are what matters most
             sys.stderr.write(f"run {run} cannot be marked: {error}\n")
     if launch is None or folder is None:

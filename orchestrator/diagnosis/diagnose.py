@@ -9,7 +9,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
+from typing import Any
 
+from orchestrator.causes import UNKNOWN, UNKNOWN_TITLE, Cause, block, line_text
 from orchestrator.diagnosis.about import about_server
 from orchestrator.diagnosis.evidence import Evidence
 from orchestrator.diagnosis.joined import joined
@@ -22,8 +24,8 @@ from orchestrator.diagnosis.rules import RULES
 from orchestrator.diagnosis.settings import still_open
 from orchestrator.diagnosis.survived import Ending, what_may_explain
 from orchestrator.diagnosis.tracebacks import Findings, take_apart
+from orchestrator.text import made_of
 
-UNKNOWN = "unknown"
 SHOWN_LINES = 5
 LONGEST_SHOWN = 600
 _VALIDATION_TAIL = re.compile(r" \[type=\w+, input_value=.*")
@@ -49,8 +51,13 @@ class Diagnosis:
     """Why it happens."""
     advice: tuple[str, ...]
     """What to try, the likeliest first."""
-    first_errors: tuple[str, ...] = ()
-    """The first errors, or the last lines, of a log whose cause is unknown."""
+    shown: tuple[tuple[int, str], ...] = ()
+    """The first errors, or the last lines, of a log whose cause is unknown, each behind its number."""
+
+    @property
+    def first_errors(self) -> tuple[str, ...]:
+        """Return the lines that are shown, as people read them."""
+        return tuple(line_text(number, text) for number, text in self.shown)
 
     @property
     def is_known(self) -> bool:
@@ -88,7 +95,7 @@ def _of_engine(evidence: Evidence) -> Diagnosis:
         return _named(match.rule, where, dict(match.groups), evidence, match.notes)
     return Diagnosis(
         UNKNOWN,
-        "not one that orch knows by name",
+        UNKNOWN_TITLE,
         _shortened(words),
         None,
         "",
@@ -115,10 +122,10 @@ def _named(
 
 def _unknown(evidence: Evidence, lines: Sequence[Line], findings: Findings, root: RootCause | None) -> Diagnosis:
     errors = first_errors(findings)
-    shown = [f"line {error.number}: {_shortened(error.text)}" for error in errors]
+    shown = [(error.number, _shortened(error.text)) for error in errors]
     if not shown:
         last = findings.messages[-SHOWN_LINES:] or lines[-SHOWN_LINES:]
-        shown = [f"line {line.number}: {_shortened(line.text)}" for line in last]
+        shown = [(line.number, _shortened(line.text)) for line in last]
     if errors:
         why = "No rule of orch fits the log; these are its first errors."
     elif evidence.timed_out:
@@ -132,7 +139,7 @@ def _unknown(evidence: Evidence, lines: Sequence[Line], findings: Findings, root
         advice.insert(0, "If it was still making progress, raise health.deadline.")
     return Diagnosis(
         UNKNOWN,
-        "not one that orch knows by name",
+        UNKNOWN_TITLE,
         _shortened(root.text) if root else "",
         root.number if root else None,
         root.process if root else "",
@@ -147,6 +154,32 @@ def _shortened(text: str) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"
 
 
+def found_data(diagnosis: Diagnosis, log_path: str | PathLike[str] | None = None) -> dict[str, Any]:
+    """Return a diagnosis as the fields of a cause, see `causes.block`; what is not known is left out.
+
+    Args:
+        diagnosis: What was found.
+        log_path: Where the whole log is.
+    """
+    data = {
+        "cause": diagnosis.cause,
+        "title": made_of(diagnosis.title) if diagnosis.is_known else None,
+        "root": diagnosis.root_line,
+        "line": diagnosis.line_number,
+        "process": diagnosis.process,
+        "why": made_of(diagnosis.explanation),
+        "errors": [[number, text] for number, text in diagnosis.shown],
+        "advice": [made_of(advice) for advice in diagnosis.advice],
+        "log": None if log_path is None else str(log_path),
+    }
+    return {name: value for name, value in data.items() if value}
+
+
+def cause_of(diagnosis: Diagnosis, happened: Cause, log_path: str | PathLike[str] | None = None) -> Cause:
+    """Return what failed together with why: the cause that the error of the failure carries."""
+    return Cause(happened.id, {**happened.fields, **found_data(diagnosis, log_path)})
+
+
 def render(diagnosis: Diagnosis, what: str, log_path: str | PathLike[str] | None = None) -> list[str]:
     """Return the message as lines.
 
@@ -155,20 +188,4 @@ def render(diagnosis: Diagnosis, what: str, log_path: str | PathLike[str] | None
         what: What failed and in which phase, such as `summary(evidence)`.
         log_path: Where the whole log is.
     """
-    name = f"{diagnosis.title} ({diagnosis.cause})" if diagnosis.is_known else diagnosis.title
-    lines = [what, f"  cause: {name}"]
-    if diagnosis.root_line and not diagnosis.first_errors:
-        lines.append(f"  root:  {_place(diagnosis)}{diagnosis.root_line}")
-    lines.append(f"  why:   {diagnosis.explanation}")
-    lines += [f"         {line}" for line in diagnosis.first_errors]
-    labels = ("try:", *("    " for _ in diagnosis.advice))
-    lines += [f"  {label}   {advice}" for label, advice in zip(labels, diagnosis.advice, strict=False)]
-    if log_path is not None:
-        lines.append(f"  log:   {log_path}")
-    return lines
-
-
-def _place(diagnosis: Diagnosis) -> str:
-    parts = [f"line {diagnosis.line_number}"] if diagnosis.line_number else []
-    parts += [diagnosis.process] if diagnosis.process else []
-    return f"{', '.join(parts)}: " if parts else ""
+    return block(what, found_data(diagnosis, log_path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from orchestrator.causes import Cause
 from orchestrator.vllm.phases import Phase
 
 KILLED_BY = 128
@@ -37,27 +38,29 @@ class Evidence:
     already is left out.
     """
 
-    @property
-    def doing(self) -> str:
-        """Return what the server was doing, in words."""
-        return self.phase.label if isinstance(self.phase, Phase) else self.phase
+
+def happened(evidence: Evidence) -> Cause:
+    """Return what failed, and in which phase; why is not said yet."""
+    kind, fields = _what(evidence)
+    phase = evidence.phase.name.lower() if isinstance(evidence.phase, Phase) else evidence.phase
+    return Cause(kind, {**fields, **({"phase": phase} if phase else {})})
 
 
 def summary(evidence: Evidence) -> str:
     """Return in one line what failed, and in which phase."""
-    return f"{_what(evidence)} while {evidence.doing}" if evidence.doing else _what(evidence)
+    return happened(evidence).text()
 
 
-def _what(evidence: Evidence) -> str:
+def _what(evidence: Evidence) -> tuple[str, dict[str, int]]:
     if evidence.engine_error:
-        return "the Docker engine refused the container"
+        return "engine-refused", {}
     if evidence.timed_out:
-        return "the server was not healthy when its time was up"
+        return "server-late", {}
     code = evidence.exit_code
     if evidence.oom_killed and code in (None, 0, KILLED_BY + SIGKILL):
-        return "the server was killed for memory"
+        return "server-memory", {}
     if code is None:
-        return "the server failed"
+        return "server-down", {}
     if KILLED_BY < code <= KILLED_BY + 64:
-        return f"the server was ended by signal {code - KILLED_BY} (exit code {code})"
-    return f"the server exited with code {code}"
+        return "server-signalled", {"signal": code - KILLED_BY, "exit_code": code}
+    return "server-exited", {"exit_code": code}

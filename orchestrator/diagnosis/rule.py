@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from orchestrator.text import Text
+
 Pattern = re.Pattern[str]
 Advice = str | tuple[str, ...]
 """One thing to try; or forms of it, of which the first that can be filled is used."""
@@ -74,14 +76,22 @@ def texts(*patterns: str) -> tuple[Pattern, ...]:
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
-def fill_title(template: str, known: Mapping[str, str]) -> str:
+def fill_title(template: str, known: Mapping[str, str]) -> Text:
     """Return a title with its places filled, `…` for what is not known."""
-    return _PLACE.sub(lambda match: known.get(match[1]) or "…", template)
+    return _filled(template, {name: known.get(name) or "…" for name in _PLACE.findall(template)})
 
 
-def fill(advice: Advice, known: Mapping[str, str]) -> str | None:
+def fill(advice: Advice, known: Mapping[str, str]) -> Text | None:
     """Return the advice, or the first of its forms, whose places can all be filled; None if there is none."""
     for form in (advice,) if isinstance(advice, str) else advice:
-        if all(known.get(name) for name in _PLACE.findall(form)):
-            return _PLACE.sub(lambda match: known[match[1]], form)
+        places = _PLACE.findall(form)
+        if all(known.get(name) for name in places):
+            return _filled(form, {name: known[name] for name in places})
     return None
+
+
+def _filled(template: str, fields: Mapping[str, str]) -> Text:
+    """Return a text; braces that hold no name, such as those of JSON, stay as they are."""
+    parts = _PLACE.split(template)  # in turn what stands between two places, and the name of a place
+    escaped = [part if index % 2 else part.replace("{", "{{").replace("}", "}}") for index, part in enumerate(parts)]
+    return Text("".join(f"{{{part}}}" if index % 2 else part for index, part in enumerate(escaped)), **fields)

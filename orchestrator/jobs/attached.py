@@ -11,7 +11,7 @@ from orchestrator.jobs.sweeps import measure
 from orchestrator.plan.suits import bench_of
 from orchestrator.plan.variants import only_variant
 from orchestrator.profile.schema.profile import Profile
-from orchestrator.runs.directory import RunDirectory
+from orchestrator.runs.run import Run
 
 
 def to_measure(
@@ -35,7 +35,7 @@ def to_measure(
     return listed, wanted
 
 
-def bench(place: Place, listed: Listed, profile: Profile, wait_s: float | None = None) -> RunDirectory:
+def bench(place: Place, listed: Listed, profile: Profile, wait_s: float | None = None) -> Run:
     """Run a profile's sweep in a deployment that is up and stays up; return the run.
 
     Args:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from orchestrator.events import Event
-from orchestrator.runs.directory import RunDirectory
+from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study
 
 
@@ -16,7 +16,7 @@ class RunOpened(Event):
 
     id: ClassVar[str] = "run-opened"
 
-    run: RunDirectory
+    run: Run
 
     def data(self) -> dict[str, Any]:
         """Return the fields as plain data."""

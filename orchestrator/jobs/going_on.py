@@ -13,15 +13,15 @@ from orchestrator.measuring.resume import check_can_go_on, check_conditions, che
 from orchestrator.plan.naming import label
 from orchestrator.plan.variants import variants
 from orchestrator.profile.schema.profile import Profile
-from orchestrator.runs.directory import RunDirectory
 from orchestrator.runs.records import RunKind
+from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study, find
 from orchestrator.text import Text
 
 
 def resume(
     place: Place, meant: str, given: Profile | None = None, name: str | None = None, wait_s: float | None = None
-) -> RunDirectory | Study:
+) -> Run | Study:
     """Take the missing measurements of a run or a study, under its original conditions; return it.
 
     A fitting deployment that is up is used; else one is made and torn down again. Nothing is started if nothing is
@@ -55,9 +55,7 @@ def resume(
     return found
 
 
-def _resume_run(
-    place: Place, directory: RunDirectory, given: Profile | None, name: str | None, wait_s: float | None
-) -> None:
+def _resume_run(place: Place, directory: Run, given: Profile | None, name: str | None, wait_s: float | None) -> None:
     profile, complete = directory.profile(), is_complete(directory)
     if not complete:
         check_can_go_on(directory)

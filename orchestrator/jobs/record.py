@@ -3,37 +3,41 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from orchestrator import __version__
-from orchestrator.errors import Interrupted, OrchError, OutputError
+from orchestrator.causes import Cause
+from orchestrator.errors import Interrupted, OrchError, OutputError, cause_of
 from orchestrator.files import write_atomic
 from orchestrator.jobs.events import RunOpened
 from orchestrator.jobs.places import Place
+from orchestrator.measuring.run import fingerprints
 from orchestrator.node.facts import dataset_facts, node_facts
 from orchestrator.node.node import Node
 from orchestrator.plan.container import profile_hash
 from orchestrator.plan.suits import bench_of
 from orchestrator.plan.sweep import sweep
 from orchestrator.plan.variants import Variant
-from orchestrator.plan.weakening import weakenings
+from orchestrator.plan.weakening import weakened
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.report.table import summary_csv
-from orchestrator.runs.directory import RunDirectory, create_run, new_run_id, now
+from orchestrator.results.validity import RULES
+from orchestrator.runs.clock import now
+from orchestrator.runs.directory import create_run, new_run_id
+from orchestrator.runs.format.outcome import Failed
+from orchestrator.runs.format.outcome import Interrupted as Cut
 from orchestrator.runs.records import Manifest, RunKind, RunState
+from orchestrator.runs.run import Run
 from orchestrator.vllm.flags import lookup, tensor_parallel_size
 
 
-def make_run(runs: Path, profile: Profile, node: Node, kind: RunKind = RunKind.SWEEP) -> RunDirectory:
+def make_run(runs: Path, profile: Profile, node: Node, kind: RunKind = RunKind.SWEEP) -> Run:
     """Make the run directory of a planned run; a search does not know beforehand what it will measure."""
     return create_run(runs, profile, _manifest(new_run_id(profile.name), profile, node, kind))
 
 
-def make_study(
-    runs: Path, chosen: Sequence[Variant], node: Node, kind: RunKind = RunKind.SWEEP
-) -> tuple[RunDirectory, ...]:
+def make_study(runs: Path, chosen: Sequence[Variant], node: Node, kind: RunKind = RunKind.SWEEP) -> tuple[Run, ...]:
     """Make the run directories of the variants of a profile, all of them planned; their ids begin with the study's."""
     study = new_run_id(chosen[0].profile.name)
     width = max(2, len(str(len(chosen))))
@@ -61,13 +65,16 @@ def _manifest(run_id: str, profile: Profile, node: Node, kind: RunKind) -> Manif
         node=node_facts(node),
         kind=kind,
         dataset=dataset_facts(node, bench.dataset),
+        points={item.point.id: item.point.parameters() for item in planned},
         measurements=tuple((item.point.id, item.repetition) for item in planned),
-        warnings=tuple(weakenings(profile.container)),
+        warnings=tuple(weakened(profile.container)),
+        fingerprints=fingerprints(profile),
+        rules=RULES,
     )
 
 
 @contextlib.contextmanager
-def opened(place: Place, make: Callable[[], RunDirectory]) -> Iterator[RunDirectory]:
+def opened(place: Place, make: Callable[[], Run]) -> Iterator[Run]:
     """Make or find a run that is by itself, hold it and keep its record while the context lasts."""
     directory = make()
     with directory.locked(), recorded(place, directory):
@@ -75,7 +82,7 @@ def opened(place: Place, make: Callable[[], RunDirectory]) -> Iterator[RunDirect
 
 
 @contextlib.contextmanager
-def recorded(place: Place, directory: RunDirectory) -> Iterator[None]:
+def recorded(place: Place, directory: Run) -> Iterator[None]:
     """Keep the journal of a run, and write into its manifest how it ended, whatever ended it, and what is done."""
     with place.journal.of(directory), _ending(directory):
         place.tell(RunOpened(directory))
@@ -83,30 +90,29 @@ def recorded(place: Place, directory: RunDirectory) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _ending(directory: RunDirectory) -> Iterator[None]:
+def _ending(directory: Run) -> Iterator[None]:
     try:
         yield
-    except Interrupted as interruption:
+    except (Interrupted, OrchError) as error:
         with contextlib.suppress(OutputError):  # what stopped it is what counts
-            finish(directory, RunState.INTERRUPTED, f"orch received {signal.Signals(interruption.signum).name}")
-        raise
-    except OrchError as error:
-        with contextlib.suppress(OutputError):
-            finish(directory, RunState.FAILED, error.message)
+            finish(directory, cause_of(error), interrupted=isinstance(error, Interrupted))
         raise
     except BaseException as error:
-        finish(directory, RunState.FAILED, f"orch itself failed: {type(error).__name__}: {error}")
+        finish(directory, cause_of(error))
         raise
     missing = directory.missing() if directory.manifest().kind is RunKind.SWEEP else ()
     if missing:
         total = len(directory.manifest().measurements)
-        finish(directory, RunState.FAILED, f"{len(missing)} of {total} measurements are not done")
+        finish(directory, Cause("measurements-missing", {"missing": len(missing), "total": total}))
     else:
-        finish(directory, RunState.DONE)
+        finish(directory)
 
 
-def finish(directory: RunDirectory, state: RunState, reason: str = "") -> None:
-    """Write the end of a run into its record, and the table of what is done."""
-    directory.end_measurements(state, reason)
-    write_atomic(directory.summary_csv, summary_csv(directory.snapshot()))
-    directory.end(state, reason)
+def finish(directory: Run, cause: Cause | None = None, *, interrupted: bool = False) -> None:
+    """Write the end of a run into its record, and the table of what is done; without a cause it is done."""
+    state = RunState.DONE
+    if cause is not None:
+        state = RunState.INTERRUPTED if interrupted else RunState.FAILED
+        directory.end_measurements(Cut(cause=cause) if interrupted else Failed(causes=(cause,)))
+    write_atomic(directory.summary_csv, summary_csv(directory))
+    directory.end(state, cause)

@@ -17,8 +17,8 @@ from orchestrator.measuring.search_plan import SearchPlan
 from orchestrator.plan.suits import bench_of
 from orchestrator.plan.variants import Variant
 from orchestrator.profile.schema.profile import Profile
-from orchestrator.runs.directory import RunDirectory
 from orchestrator.runs.records import RunKind
+from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study
 
 
@@ -27,7 +27,7 @@ class Searched:
     """What a search came to, and its run."""
 
     found: Found
-    run: RunDirectory
+    run: Run
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def search_study(
         return SearchedStudy(as_study(study.made()), found)
 
 
-def _search(server: Server, directory: RunDirectory, plan: SearchPlan, tell: Listener) -> Found:
+def _search(server: Server, directory: Run, plan: SearchPlan, tell: Listener) -> Found:
     profile = server.profile
     with (
         server.serving(directory) as serving,

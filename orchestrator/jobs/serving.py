@@ -24,7 +24,7 @@ from orchestrator.measuring.driver import Driver, wanted
 from orchestrator.measuring.run import Serving
 from orchestrator.plan.suits import bench_of
 from orchestrator.profile.schema.profile import Profile
-from orchestrator.runs.directory import RunDirectory
+from orchestrator.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class OwnServer:
         return self.launch.profile
 
     @contextlib.contextmanager
-    def serving(self, directory: RunDirectory) -> Iterator[Serving]:
+    def serving(self, directory: Run) -> Iterator[Serving]:
         """Yield the healthy server, and tear it down, whatever happens.
 
         The driver starts with the server and imports vLLM while the weights load. So an inability of the client is
@@ -80,7 +80,7 @@ class AttachedServer:
     deployment: Deployment
 
     @contextlib.contextmanager
-    def serving(self, directory: RunDirectory) -> Iterator[Serving]:
+    def serving(self, directory: Run) -> Iterator[Serving]:
         """Yield the server, which stays up; a watchdog marks the run if orch is killed."""
         directory.fresh_server_log()
         environ = self.place.folders.environ

@@ -7,40 +7,40 @@ recorded in the runs that had not begun.
 from __future__ import annotations
 
 import contextlib
-import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 
 from typing_extensions import Self
 
+from orchestrator.causes import Cause, nested
 from orchestrator.errors import (
     Busy,
     ContainerGone,
     EngineError,
     EngineRefusal,
     ImageMissing,
-    Interrupted,
     OrchError,
     OutputError,
     TeardownIncomplete,
+    cause_of,
 )
 from orchestrator.events import Failed
 from orchestrator.jobs.events import StudyOpened, VariantBegun
 from orchestrator.jobs.places import Place
 from orchestrator.jobs.record import finish, recorded
-from orchestrator.runs.directory import RunDirectory, mark_interrupted
 from orchestrator.runs.records import RunState
+from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study
 
 
 class StudyUnderWay:
     """The runs of a study while it goes on."""
 
-    def __init__(self, place: Place, make: Callable[[], Sequence[RunDirectory]]) -> None:
+    def __init__(self, place: Place, make: Callable[[], Sequence[Run]]) -> None:
         """Take the function that makes or finds the runs; it is called once the first server can be launched."""
         self._place = place
         self._make = make
-        self._runs: tuple[RunDirectory, ...] = ()
+        self._runs: tuple[Run, ...] = ()
         self._held = contextlib.ExitStack()
         self._opened: set[int] = set()
 
@@ -53,16 +53,18 @@ class StudyUnderWay:
     ) -> None:
         """Let go of the runs; after an error those that were not begun are interrupted by it."""
         with self._held, contextlib.suppress(OutputError):  # what ended the study is what counts
-            for run in self._runs if error is not None else ():
+            if error is None:
+                return
+            for run in self._runs:
                 if run.manifest().state is RunState.PLANNED:
-                    mark_interrupted(run.path, f"not begun: {_reason(error)}")
+                    run.interrupt(Cause("not-begun", {"cause": nested(cause_of(error))}))
 
     @property
-    def begun(self) -> tuple[RunDirectory, ...]:
+    def begun(self) -> tuple[Run, ...]:
         """Return the runs, or none before they are made and held."""
         return self._runs
 
-    def made(self) -> tuple[RunDirectory, ...]:
+    def made(self) -> tuple[Run, ...]:
         """Return the runs, made and held from now on; raise Busy if another process works on one of them."""
         if not self._runs:
             runs = tuple(self._make())
@@ -73,7 +75,7 @@ class StudyUnderWay:
         return self._runs
 
     @contextlib.contextmanager
-    def opened(self, index: int) -> Iterator[RunDirectory]:
+    def opened(self, index: int) -> Iterator[Run]:
         """Keep the record of one run while the context lasts."""
         run = self.made()[index]
         self._opened.add(index)
@@ -101,12 +103,12 @@ class StudyUnderWay:
                 if _fails_all(error):
                     raise
                 if index not in self._opened:
-                    finish(self.made()[index], RunState.FAILED, error.message)
+                    finish(self.made()[index], error.cause)
                 place.tell(Failed(error))
         place.interruption.rearm()
 
 
-def as_study(runs: Sequence[RunDirectory]) -> Study:
+def as_study(runs: Sequence[Run]) -> Study:
     """Return the study that these runs are."""
     return Study(str(runs[0].manifest().study), tuple(runs))
 
@@ -115,9 +117,3 @@ def _fails_all(error: OrchError) -> bool:
     """Say whether an error is about the node or the engine rather than about what one variant asks of them."""
     own = isinstance(error, ImageMissing | EngineRefusal | ContainerGone)
     return isinstance(error, Busy | TeardownIncomplete | OutputError) or (isinstance(error, EngineError) and not own)
-
-
-def _reason(error: BaseException | None) -> str:
-    if isinstance(error, Interrupted):
-        return f"orch received {signal.Signals(error.signum).name}"
-    return error.message.partition("\n")[0] if isinstance(error, OrchError) else type(error).__name__

@@ -11,11 +11,11 @@ from orchestrator.jobs.study_under_way import StudyUnderWay, as_study
 from orchestrator.measuring.run import take_missing, under_way
 from orchestrator.plan.variants import Variant
 from orchestrator.profile.schema.profile import Profile
-from orchestrator.runs.directory import RunDirectory
+from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study
 
 
-def run(place: Place, profile: Profile, name: str | None = None, wait_s: float | None = None) -> RunDirectory:
+def run(place: Place, profile: Profile, name: str | None = None, wait_s: float | None = None) -> Run:
     """Bring a deployment up, benchmark it and take it down again; return the run.
 
     Whatever happens on the way, nothing is left running; what was measured until then is kept.
@@ -64,7 +64,7 @@ def run_study(place: Place, chosen: Sequence[Variant], name: str, wait_s: float 
         return as_study(study.made())
 
 
-def measure(server: Server, directory: RunDirectory) -> None:
+def measure(server: Server, directory: Run) -> None:
     """Measure what a run has not done yet on a server that is ready."""
     place = server.place
     with (

@@ -8,11 +8,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.causes import Cause
 from orchestrator.measuring.capacity import CapacitySearch
 from orchestrator.measuring.search_plan import RATE, SearchPlan
 from orchestrator.metrics.objectives import is_thin
 from orchestrator.results.validity import Assessment, Reason, Verdict, assess, samples_for
-from orchestrator.runs.records import MeasurementRecord, RunState
+from orchestrator.runs.format.outcome import Measured
+from orchestrator.runs.records import MeasurementRecord
 
 OVERLOAD = "queue-grows"
 """Reason of a measurement in which requests came faster than they were served."""
@@ -42,7 +44,7 @@ class Found:
     plan: SearchPlan
     search: CapacitySearch
     tried: tuple[Tried, ...]
-    cut_short: str = ""
+    cut_short: Cause | None = None
     """What ended the search before it was over, if anything did."""
 
     def verdict(self, item: Tried) -> Verdict:
@@ -53,7 +55,7 @@ class Found:
     def thin(self, item: Tried) -> list[str]:
         """Return the metrics of objectives that are percentiles of too few requests in a measurement."""
         found = self._assessed.get((item.record.point, item.record.repetition))
-        if found is None or item.record.state is not RunState.DONE:
+        if found is None or not isinstance(item.record.outcome, Measured):
             return []
         return [objective.metric for objective in self.plan.objectives if is_thin(objective.metric, found.thin)]
 
@@ -114,7 +116,7 @@ class Found:
 
     def statement(self) -> str:
         """Return the result in words: the capacity, how sure it is, and the doubts about its measurements."""
-        cut_short = [f"the search was cut short: {self.cut_short}"] if self.cut_short else []
+        cut_short = [f"the search was cut short: {self.cut_short.text()}"] if self.cut_short else []
         if not any(item.record.metrics for item in self.tried):
             return "; ".join(["nothing was measured", *cut_short])
         short = self._shortfall()
@@ -152,7 +154,7 @@ class Found:
             "goodput": self.goodput(),
             "statement": self.statement(),
             "doubts": self.doubts(),
-            "cut_short": self.cut_short or None,
+            "cut_short": None if self.cut_short is None else self.cut_short.text(),
             "tried": [
                 {
                     "load": item.load,

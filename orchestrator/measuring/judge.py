@@ -1,4 +1,4 @@
-"""Turns the result of a client into the record of a measurement: done, or failed with every reason."""
+"""Turns the result of a client into the record of a measurement: measured, or failed with every cause."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import itertools
 import math
 from collections.abc import Sequence
 
+from orchestrator.causes import Cause
 from orchestrator.measuring.driver import ClientRun
+from orchestrator.metrics.catalogue import CATALOGUE
 from orchestrator.metrics.values import Metrics
-from orchestrator.runs.directory import now
-from orchestrator.runs.records import MeasurementRecord, RunState
+from orchestrator.runs.clock import now
+from orchestrator.runs.format.outcome import Failed, Measured, Outcome
+from orchestrator.runs.records import MeasurementRecord
 from orchestrator.vllm.result import Details, UnreadableResultError, read_details, read_metrics
 from orchestrator.workload.point import Measurement, Point
 
@@ -21,48 +24,58 @@ def begin(measurement: Measurement, argv: Sequence[str]) -> MeasurementRecord:
     return MeasurementRecord(
         point=point.id,
         repetition=measurement.repetition,
-        label=point.label(),
         parameters=point.parameters(),
         seed=measurement.seed,
-        state=RunState.RUNNING,
         argv=tuple(argv),
         started=now(),
     )
 
 
-def failed(record: MeasurementRecord, reason: str) -> MeasurementRecord:
-    """Return the record of a measurement that came to nothing, with one more reason."""
-    return record.model_copy(update={"state": RunState.FAILED, "reasons": (*record.reasons, reason)})
+def failed(record: MeasurementRecord, cause: Cause) -> MeasurementRecord:
+    """Return the record of a measurement that came to nothing, for one more cause; no figure of it counts."""
+    return record.model_copy(update={"outcome": Failed(causes=(*record.causes, cause))})
 
 
-def judge(running: MeasurementRecord, measurement: Measurement, outcome: ClientRun) -> MeasurementRecord:
+def judge(running: MeasurementRecord, measurement: Measurement, ran: ClientRun) -> MeasurementRecord:
     """Return the record of a measurement whose client has ended."""
-    reasons: list[str] = []
+    causes = _of_client(ran)
     metrics, details = None, Details()
-    if outcome.timed_out:
-        reasons.append("the client was killed at its deadline")
-    elif outcome.code != 0:
-        reasons.append(f"the client exited with code {outcome.code}: {last_words(outcome.log)}")
-    if outcome.result is not None:
+    if ran.result is not None:
         try:
-            metrics, details = read_metrics(outcome.result), read_details(outcome.result)
-            reasons += incompleteness(measurement.point, metrics)
+            metrics, details = read_metrics(ran.result), read_details(ran.result)
+            causes += incompleteness(measurement.point, metrics)
         except UnreadableResultError as error:
-            reasons.append(f"the client's result cannot be read: {error}")
-    elif not reasons:
-        reasons.append("the client left no result")
+            causes.append(Cause("unreadable-result", {"problem": str(error)}))
+    elif not causes:
+        causes.append(Cause("no-result"))
     return running.model_copy(
         update={
-            "state": RunState.FAILED if reasons else RunState.DONE,
-            "reasons": tuple(reasons),
-            "wall_s": outcome.wall_s,
-            "cpu_s": outcome.cpu_s,
-            "client_busy": None if metrics is None else busy(outcome.runnable_at, metrics.duration_s),
-            "client_code": outcome.code,
-            "metrics": metrics,
+            "outcome": _outcome(causes, metrics),
+            "wall_s": ran.wall_s,
+            "cpu_s": ran.cpu_s,
+            "client_busy": None if metrics is None else busy(ran.runnable_at, metrics.duration_s),
+            "client_code": ran.code,
             **dataclasses.asdict(details),
         }
     )
+
+
+def _of_client(ran: ClientRun) -> list[Cause]:
+    """Return what the end of the client's process says against it."""
+    if ran.timed_out:
+        return [Cause("client-deadline")]
+    if ran.code == 0:
+        return []
+    words = last_words(ran.log)
+    if not words:
+        return [Cause("client-exit-silent", {"code": ran.code})]
+    return [Cause("client-exit", {"code": ran.code, "last_words": words})]
+
+
+def _outcome(causes: Sequence[Cause], metrics: Metrics | None) -> Outcome:
+    if causes or metrics is None:
+        return Failed(causes=tuple(causes), metrics=metrics)
+    return Measured(metrics=metrics)
 
 
 def busy(runnable_at: Sequence[tuple[float, float]], duration_s: float) -> float | None:
@@ -86,36 +99,30 @@ def busy(runnable_at: Sequence[tuple[float, float]], duration_s: float) -> float
 
 
 def last_words(log: bytes) -> str:
-    """Return the last line of a log that says anything."""
+    """Return the last line of a log that says anything; empty if none does."""
     lines = [line.strip() for line in log.decode(errors="replace").splitlines() if line.strip()]
-    return lines[-1] if lines else "it printed nothing"
+    return lines[-1] if lines else ""
 
 
-def incompleteness(point: Point, metrics: Metrics) -> list[str]:
+def incompleteness(point: Point, metrics: Metrics) -> list[Cause]:
     """Return why a measurement does not count; empty if it does.
 
     The client's own exit code and count of failures say too little: refused requests give zeros, an engine that dies
     gives completed requests with too few tokens, and too long a context is cut without a word.
     """
-    reasons = []
+    causes = []
     if metrics.completed != point.requests:
-        reasons.append(f"{metrics.completed} of {point.requests} requests completed")
+        causes.append(Cause("requests-incomplete", {"completed": metrics.completed, "asked": point.requests}))
     if metrics.failed:
-        reasons.append(f"{metrics.failed} requests failed")
-    if point.output_tokens is not None and metrics.total_output_tokens != point.output_tokens:
-        reasons.append(f"{metrics.total_output_tokens} of {point.output_tokens} output tokens")
-    most = point.most_output_tokens
-    if not reasons and most is not None and (metrics.total_output_tokens or 0) > most:
-        reasons.append(f"{metrics.total_output_tokens} output tokens, {most} at most were asked for")
-    figures: dict[str, float | None] = {
-        "duration": metrics.duration_s,
-        "request throughput": metrics.request_throughput,
-    }
-    if point.generates:
-        figures |= {"output throughput": metrics.output_throughput, "mean TTFT": metrics.ttft_ms.mean}
-    else:
-        figures["mean E2EL"] = metrics.e2el_ms.mean
-    for name, value in figures.items() if not reasons else ():
+        causes.append(Cause("requests-failed", {"failed": metrics.failed}))
+    made, most = metrics.total_output_tokens, point.most_output_tokens
+    if point.output_tokens is not None and made != point.output_tokens:
+        causes.append(Cause("output-tokens", {"made": made, "asked": point.output_tokens}))
+    if not causes and most is not None and (made or 0) > most:
+        causes.append(Cause("output-tokens-over", {"made": made, "asked": most}))
+    names = ("output_throughput", "mean_ttft_ms") if point.generates else ("mean_e2el_ms",)
+    for name in ("duration_s", "request_throughput", *names) if not causes else ():
+        value = CATALOGUE[name].value(metrics)
         if value is None or not math.isfinite(value) or value <= 0:
-            reasons.append(f"{name} is {value}")
-    return reasons
+            causes.append(Cause("no-figure", {"figure": name, "value": str(value)}))
+    return causes

@@ -6,20 +6,22 @@ and warmed up again, and the sweep goes on with the next measurement.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 
 from orchestrator.deployment.server import Server
 from orchestrator.errors import BenchmarkFailed, EngineError, OrchError, ServerFailed
-from orchestrator.events import Failed, Listener
-from orchestrator.measuring.driver import Client, Driver, replaced, wanted
+from orchestrator.events import Listener
+from orchestrator.measuring.driver import Client, Driver, wanted
 from orchestrator.measuring.events import MeasurementBegun, MeasurementEnded
 from orchestrator.measuring.judge import begin, failed, judge
+from orchestrator.measuring.retry import Stand, raised_by
 from orchestrator.plan.bench_command import bench_argv, client_target
 from orchestrator.plan.sweep import warmup
 from orchestrator.profile.schema.bench import Bench
 from orchestrator.profile.schema.profile import Profile
-from orchestrator.runs.directory import RunDirectory
-from orchestrator.runs.records import MeasurementRecord, RunState
+from orchestrator.runs.format.outcome import Measured
+from orchestrator.runs.records import MeasurementRecord
+from orchestrator.runs.run import Run
 from orchestrator.vllm.client import RESULT_NAME, dialect_of
 from orchestrator.vllm.counters import Served
 from orchestrator.workload.point import Measurement, Point
@@ -30,46 +32,33 @@ SETTLE_S = 30.0
 
 
 class Sweep:
-    """A sweep that is under way: the driver in the container, and how often the server was started again."""
+    """A sweep that is under way on a server."""
 
     def __init__(
         self,
         server: Server,
         profile: Profile,
         bench: Bench,
-        directory: RunDirectory,
+        directory: Run,
         tell: Listener,
         driver: Driver | None = None,
     ) -> None:
         """Take over the driver, or start one."""
         self._server = server
         self._target = client_target(profile)
-        self._wanted = wanted(profile, bench)
         self._bench = bench
         self.directory = directory
         self._tell = tell
-        self._restarts = 0
-        self._failure: OrchError | None = None
-        """The failure of the server or the driver that must be mended before the next measurement."""
-        self._first: Client | None = None
-        """The client that the sweep began with."""
-        self._warm: dict[str, bool] = {}
-        """Warm-ups that the server has had since its start, and whether they were done."""
-        self.driver = driver or self._new_driver()
+        self._warm: dict[tuple[int, str], bool] = {}
+        """Warm-ups that the server has had, by its start and the point, and whether they were done."""
+        self.stand = Stand(server, wanted(profile, bench), bench.restarts, tell, driver, self._record_mode)
 
     def client(self) -> Client:
-        """Return the client once it is ready; start a server that dies before that again, as in the sweep.
+        """Return the client once it is ready, see `Stand.client`."""
+        return self.stand.client()
 
-        Raises:
-            ServerFailed: When the server has died once more than it may be started again.
-            BenchmarkFailed, EnvironmentFault: When there is no client that can be used.
-        """
-        self._failure = self._unready()
-        self._recover()
-        return self.driver.client()
-
-    def run(self, measurements: Sequence[Measurement]) -> None:
-        """Take the measurements in order, each on a warm server, and record each result.
+    def run(self, measurements: Sequence[Measurement]) -> Iterator[MeasurementRecord]:
+        """Take the measurements in order, each on a warm server; yield each record, which is on disk by then.
 
         Raises:
             ServerFailed: When the server has died once more than it may be started again.
@@ -77,33 +66,29 @@ class Sweep:
         """
         total = len(measurements)
         for index, measurement in enumerate(measurements, start=1):
-            self._recover()
+            self.stand.mend()
             warm = self._warm_up(measurement.point, total)
-            self._take(measurement, index, total, warm=warm)
-
-    def _new_driver(self) -> Driver:
-        server = self._server
-        return Driver(server.member, self._wanted, server.key, server.mask)
+            yield self._take(measurement, index, total, warm=warm)
 
     def close(self) -> None:
         """End the driver and what it runs."""
-        self.driver.close()
+        self.stand.close()
 
     def _warm_up(self, point: Point, total: int) -> bool | None:
         """Warm the server up once for a point; say whether the warm-up succeeded, or None if the point has none."""
         warmed = warmup(self._bench, point)
         if warmed is None:
             return None
-        if warmed.point.id not in self._warm:
-            while self._take(warmed, 0, total):
-                self._recover()
-            record = self.directory.record(warmed.point.id, warmed.repetition)
-            self._warm[warmed.point.id] = record is not None and record.state is RunState.DONE
-        return self._warm[warmed.point.id]
+        while (at := (self.stand.starts, warmed.point.id)) not in self._warm:
+            record = self._take(warmed, 0, total)
+            if self.stand.failure is None:
+                self._warm[at] = isinstance(record.outcome, Measured)
+            self.stand.mend()
+        return self._warm[at]
 
-    def _take(self, measurement: Measurement, index: int, total: int, *, warm: bool | None = None) -> OrchError | None:
-        """Take one measurement; return the failure of the server or the driver, if there was one."""
-        client = self.driver.client()
+    def _take(self, measurement: Measurement, index: int, total: int, *, warm: bool | None = None) -> MeasurementRecord:
+        """Take one measurement; a failure of the server or the driver fails it, and is left to be mended."""
+        client = self.stand.driver.client()
         measurement = unseen(measurement, client.sent)
         dialect = dialect_of(client.name, client.vllm_version, client.options)
         container = self._server.member.container
@@ -111,36 +96,37 @@ class Sweep:
         running = begin(measurement, argv).model_copy(update={"warm_before": warm})
         self.directory.write_record(running)
         self._tell(MeasurementBegun(index, total, running))
-        failure: OrchError | None = None
+        ended, failure = self._ended(running, measurement)
+        self.directory.write_record(ended)
+        self._tell(MeasurementEnded(index, total, ended))
+        if failure is not None:
+            self.stand.failed(failure)
+        return ended
+
+    def _ended(
+        self, running: MeasurementRecord, measurement: Measurement
+    ) -> tuple[MeasurementRecord, OrchError | None]:
+        """Run a measurement's client to its end; return its record, and the failure that ended it."""
         idle, before = self._server.settle(SETTLE_S)
         self._server.resume_watch()
         try:
-            outcome = self.driver.run(
+            ran = self.stand.driver.run(
                 measurement, running.argv, RESULT_NAME, self._bench.deadline, self._check_progress
             )
         except ServerFailed as error:
-            failure = error
-            ended = failed(running, first_line(error))
+            return failed(running, error.cause), error
         except (BenchmarkFailed, EngineError) as error:  # the driver, and the way to it, die with its container
-            failure = _raised_by(self._server.check_responding) or error
-            ended = failed(running, first_line(failure))
-        else:
-            ended = self._with_server_side(judge(running, measurement, outcome), before, idle=idle)
-            self.directory.keep(ended, outcome.result, outcome.log)
-            # A client may take what was cut off for complete, so it is always asked.
-            done = ended.state is RunState.DONE
-            failure = _raised_by(self._server.check_alive if done else self._server.check_responding)
-            if failure is not None:
-                ended = failed(ended, first_line(failure)).model_copy(update={"metrics": None})
-        self.directory.write_record(ended)
-        self._tell(MeasurementEnded(index, total, ended))
-        self._failure = failure
-        if failure is not None:
-            self._tell(Failed(failure))
-        return failure
+            failure = raised_by(self._server.check_responding) or error
+            return failed(running, failure.cause), failure
+        ended = self._with_server_side(judge(running, measurement, ran), before, idle=idle)
+        self.directory.keep(ended, ran.result, ran.log)
+        # A client may take what was cut off for complete, so the server is always asked.
+        done = isinstance(ended.outcome, Measured)
+        died = raised_by(self._server.check_alive if done else self._server.check_responding)
+        return (ended, None) if died is None else (failed(ended, died.cause), died)
 
     def _check_progress(self) -> None:
-        self._server.check_progress(self.driver.client_waits)
+        self._server.check_progress(self.stand.driver.client_waits)
 
     def _with_server_side(
         self, record: MeasurementRecord, before: Served | None, *, idle: bool | None
@@ -151,56 +137,10 @@ class Sweep:
         lost = before is not None and after is None
         return record.model_copy(update={"idle_before": idle, "served": served, "served_lost": lost, "peak": peak})
 
-    def _recover(self) -> None:
-        """Replace a failed driver or server; raise the failure if no restart is left."""
-        while (failure := self._failure) is not None:
-            self.driver.close()
-            if self._restarts >= self._bench.restarts:
-                raise failure
-            self._restarts += 1
-            if isinstance(failure, ServerFailed):
-                self._server.restart()
-                self._warm.clear()
-            self.driver = self._new_driver()
-            self._failure = self._unready()
-
-    def _unready(self) -> OrchError | None:
-        """Wait for the driver; return the server's failure if the server has failed meanwhile."""
-        try:
-            client = self.driver.client(self._server.check_alive)
-        except ServerFailed as error:
-            failure = error
-        except (BenchmarkFailed, EngineError):  # the driver, and the way to it, die with the server's container
-            found = _raised_by(self._server.check_responding)
-            if found is None:
-                raise
-            failure = found
-        else:
-            self._first = self._first or client
-            if not client.measures_as(self._first):
-                raise replaced("the client, or the file of its prompts,")
-            self._record_mode(client)
-            return None
-        self._tell(Failed(failure))
-        return failure
-
     def _record_mode(self, client: Client) -> None:
         """Record a change in how clients are started: a new driver may be unable to fork."""
-        facts = self.directory.manifest().deployment
+        manifest = self.directory.manifest()
+        facts = manifest.deployment
         if facts is not None and facts.client_mode is not None and not facts.client_mode.endswith(client.mode):
-            mode = f"{facts.client_mode}; later {client.mode}"
-            self.directory.update(deployment=facts.model_copy(update={"client_mode": mode}))
-
-
-def _raised_by(check: Callable[[], None]) -> ServerFailed | None:
-    """Return the failure that a check of the server raises, or None."""
-    try:
-        check()
-    except ServerFailed as failure:
-        return failure
-    return None
-
-
-def first_line(error: OrchError) -> str:
-    """Return what an error says before its details."""
-    return error.message.partition("\n")[0]
+            changed = facts.model_copy(update={"client_mode": f"{facts.client_mode}; later {client.mode}"})
+            self.directory.update(members=(changed, *manifest.members[1:]))

@@ -18,7 +18,8 @@ from orchestrator.plan.sweep import measurement, points
 from orchestrator.profile.schema.bench import Bench
 from orchestrator.profile.schema.precision import Precision
 from orchestrator.results.statistics import mean_interval
-from orchestrator.runs.records import MeasurementRecord, RunState
+from orchestrator.runs.format.outcome import Measured
+from orchestrator.runs.records import MeasurementRecord
 from orchestrator.workload.point import Measurement
 
 
@@ -53,8 +54,8 @@ def further(bench: Bench, records: Sequence[MeasurementRecord]) -> list[Measurem
     rule = bench.repetitions.auto
     values: dict[str, list[float | None]] = {}
     for record in records:
-        done = record.state is RunState.DONE and record.metrics is not None
-        value = metric_value(rule.metric, record.metrics) if done and record.metrics else None
+        measured = record.outcome if isinstance(record.outcome, Measured) else None
+        value = metric_value(rule.metric, measured.metrics) if measured else None
         values.setdefault(record.point, []).append(value)
     return [
         measurement(bench, point, len(values[point.id]) + 1)

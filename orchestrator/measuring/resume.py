@@ -9,8 +9,8 @@ from orchestrator.node.node import Node
 from orchestrator.plan.sweep import strangers
 from orchestrator.profile.difference import differences
 from orchestrator.profile.schema.profile import Profile
-from orchestrator.runs.directory import RunDirectory
 from orchestrator.runs.records import DeploymentFacts
+from orchestrator.runs.run import Run
 from orchestrator.text import Text
 
 COMPARED = ("accelerators", "cpu_model", "cpus", "architecture")
@@ -20,7 +20,7 @@ OF_CLIENT = ("client_program", "client_version", "client_sha256")
 _READABLE = "Its results can be read all the same: orch results show {run}   Measure anew: orch run PROFILE"
 
 
-def is_complete(directory: RunDirectory) -> bool:
+def is_complete(directory: Run) -> bool:
     """Say whether a run has nothing more to measure: nothing is missing, and the results ask for no more of it."""
     if directory.missing():
         return False
@@ -33,7 +33,7 @@ def is_complete(directory: RunDirectory) -> bool:
     return not further(bench, directory.records())
 
 
-def check_can_go_on(directory: RunDirectory) -> None:
+def check_can_go_on(directory: Run) -> None:
     """Raise UsageError if a run cannot be resumed as it was begun.
 
     A run cannot be resumed if this version of orch refuses its profile, or plans other points from it: it would measure
@@ -53,6 +53,18 @@ def check_can_go_on(directory: RunDirectory) -> None:
             ),
             _READABLE.format(run=directory.path.name),
         )
+    misnamed = directory.manifest().misnamed()
+    if misnamed:
+        raise UsageError(
+            Text(
+                "the run {directory} cannot be resumed, the parameters on record of {count} of its points come to "
+                "other ids: {other}",
+                directory=directory.path.name,
+                count=len(misnamed),
+                other=", ".join(misnamed),
+            ),
+            _READABLE.format(run=directory.path.name),
+        )
     other = _unplannable(directory, stored.profile)
     if other:
         raise UsageError(
@@ -67,13 +79,13 @@ def check_can_go_on(directory: RunDirectory) -> None:
         )
 
 
-def check_profile(directory: RunDirectory, profile: Profile) -> None:
+def check_profile(directory: Run, profile: Profile) -> None:
     """Raise UsageError, naming the keys, if a profile is not the one that the run was begun with."""
     before, after = directory.profile().model_dump(mode="json", warnings=False), profile.model_dump(mode="json")
     _refuse(directory, differences(before, after, tuple(after)))
 
 
-def check_conditions(directory: RunDirectory, node: Node, profile: Profile) -> None:
+def check_conditions(directory: Run, node: Node, profile: Profile) -> None:
     """Raise UsageError, naming what differs, if image, node or prompts are not those that the run was begun with."""
     manifest = directory.manifest()
     before, after = manifest.node.model_dump(mode="json"), node_facts(node).model_dump(mode="json")
@@ -86,7 +98,7 @@ def check_conditions(directory: RunDirectory, node: Node, profile: Profile) -> N
     _refuse(directory, changed)
 
 
-def check_image(directory: RunDirectory, image_id: str) -> None:
+def check_image(directory: Run, image_id: str) -> None:
     """Raise UsageError if a deployment is of another image than the run was begun with.
 
     The image of a tag can change by a pull after the tag was looked up, or before, while a deployment stays up.
@@ -94,7 +106,7 @@ def check_image(directory: RunDirectory, image_id: str) -> None:
     _refuse(directory, _other_image(directory, image_id))
 
 
-def check_client(directory: RunDirectory, facts: DeploymentFacts) -> None:
+def check_client(directory: Run, facts: DeploymentFacts) -> None:
     """Raise UsageError if another client would measure than the one that has measured already."""
     now, earlier = facts.model_dump(), [each.model_dump() for each in directory.manifest().earlier]
     # A server that was never measured has no client on record, and a file that could not be read has no hash.
@@ -102,7 +114,7 @@ def check_client(directory: RunDirectory, facts: DeploymentFacts) -> None:
     _refuse(directory, differences(before, now, OF_CLIENT))
 
 
-def _unplannable(directory: RunDirectory, profile: Profile) -> list[str]:
+def _unplannable(directory: Run, profile: Profile) -> list[str]:
     """Return the ids of points that may still be measured but that the profile does not plan."""
     if profile.bench is None:
         return sorted({point for point, _ in directory.missing()})
@@ -111,7 +123,7 @@ def _unplannable(directory: RunDirectory, profile: Profile) -> list[str]:
     return strangers(profile.bench, [point for point, _ in asked])
 
 
-def _other_image(directory: RunDirectory, image_id: str) -> list[str]:
+def _other_image(directory: Run, image_id: str) -> list[str]:
     before = directory.manifest().deployment
     return (
         []
@@ -120,7 +132,7 @@ def _other_image(directory: RunDirectory, image_id: str) -> list[str]:
     )
 
 
-def _refuse(directory: RunDirectory, changed: list[str]) -> None:
+def _refuse(directory: Run, changed: list[str]) -> None:
     if changed:
         lines = "\n".join(f"  {line}" for line in changed)
         raise UsageError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from orchestrator.deployment.attach import whole_log
 from orchestrator.deployment.running import Deployment
@@ -17,12 +18,14 @@ from orchestrator.measuring.driver import Client, Driver
 from orchestrator.measuring.events import ClientNotAsked, ClientsApart
 from orchestrator.measuring.measure import Sweep
 from orchestrator.measuring.repetitions import further
-from orchestrator.measuring.resume import check_client, check_image
+from orchestrator.measuring.resume import COMPARED, check_client, check_image
+from orchestrator.plan.fingerprints import environment_fingerprint, server_fingerprint, workload_fingerprint
 from orchestrator.plan.suits import bench_of, check_context
-from orchestrator.plan.sweep import measurements
+from orchestrator.plan.sweep import measurements, points
+from orchestrator.profile.schema.bench import Bench
 from orchestrator.profile.schema.profile import Profile
-from orchestrator.runs.directory import RunDirectory
-from orchestrator.runs.records import DeploymentFacts, RunState
+from orchestrator.runs.records import DeploymentFacts, Fingerprints, NodeFacts, RunState
+from orchestrator.runs.run import Run
 from orchestrator.vllm.client import is_rust
 
 
@@ -35,7 +38,7 @@ class Serving:
 
 
 @contextlib.contextmanager
-def under_way(directory: RunDirectory, profile: Profile, serving: Serving, tell: Listener) -> Iterator[Sweep]:
+def under_way(directory: Run, profile: Profile, serving: Serving, tell: Listener) -> Iterator[Sweep]:
     """Record a run's server and client, and yield its sweep; each measurement is on disk as soon as it has ended.
 
     Args:
@@ -53,11 +56,17 @@ def under_way(directory: RunDirectory, profile: Profile, serving: Serving, tell:
     bench, deployment = bench_of(profile), serving.deployment
     check_context(bench, deployment.max_model_len)
     check_image(directory, deployment.image.id)
-    before = directory.manifest().deployment
-    if before is not None:
-        directory.update(earlier=(*directory.manifest().earlier, before))
     facts = deployment_facts(profile, deployment)
-    directory.update(state=RunState.RUNNING, reason="", ended=None, done=None, deployment=facts)
+    directory.update(
+        state=RunState.RUNNING,
+        cause=None,
+        ended=None,
+        done=None,
+        earlier=(*directory.manifest().earlier, *directory.manifest().members),
+        members=(facts,),
+        points=_points(directory, bench),
+        fingerprints=fingerprints(profile, directory.manifest().node, deployment.image.id),
+    )
     log = directory.server_log
     server = Server(profile, deployment, log, tell, bench.stall)
     sweep = Sweep(server, profile, bench, directory, tell, serving.driver)
@@ -69,7 +78,7 @@ def under_way(directory: RunDirectory, profile: Profile, serving: Serving, tell:
         check_client(directory, facts)
         for point, repetition in directory.missing():
             directory.set_aside(point, repetition)
-        directory.update(deployment=facts)
+        directory.update(members=(facts,))
         if not client.fork and not is_rust(client.name):  # a program of its own has nothing to import
             tell(ClientsApart(client.reason))
         if client.unasked:
@@ -84,10 +93,30 @@ def under_way(directory: RunDirectory, profile: Profile, serving: Serving, tell:
 def take_missing(sweep: Sweep, profile: Profile) -> None:
     """Take a run's missing measurements, and the further repetitions that its results ask for."""
     bench, directory = bench_of(profile), sweep.directory
-    sweep.run(measurements(bench, directory.missing()))
-    while more := further(bench, directory.records()):
-        directory.plan_further((item.point.id, item.repetition) for item in more)
-        sweep.run(more)
+    round_ = measurements(bench, directory.missing())
+    while True:
+        for _ in sweep.run(round_):
+            pass  # each is on record
+        round_ = further(bench, directory.records())
+        if not round_:
+            return
+        directory.plan_further(round_)
+
+
+def _points(directory: Run, bench: Bench) -> dict[str, dict[str, Any]]:
+    """Return what each point of a run is; an earlier format did not say it."""
+    manifest = directory.manifest()
+    named = {point for point, _ in manifest.measurements}
+    planned = {point.id: point.parameters() for point in points(bench) if point.id in named}
+    return {**planned, **manifest.points}
+
+
+def fingerprints(profile: Profile, node: NodeFacts | None = None, image_id: str | None = None) -> Fingerprints:
+    """Return the fingerprints of a run, without that of the environment until its image is known."""
+    where = None
+    if node is not None and image_id is not None:
+        where = environment_fingerprint(profile, image_id, node.model_dump(mode="json", include=set(COMPARED)))
+    return Fingerprints(workload=workload_fingerprint(profile), server=server_fingerprint(profile), environment=where)
 
 
 def deployment_facts(profile: Profile, deployment: Deployment) -> DeploymentFacts:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from orchestrator.errors import BenchmarkFailed, Interrupted, OrchError, OutputError
+from orchestrator.causes import Cause
+from orchestrator.errors import BenchmarkFailed, Interrupted, OrchError, OutputError, cause_of
 from orchestrator.events import Event, Listener
 from orchestrator.files import write_atomic
+from orchestrator.measuring.answer import answer_of
 from orchestrator.measuring.capacity import CapacitySearch
 from orchestrator.measuring.found import Found, Tried, is_overload
 from orchestrator.measuring.measure import Sweep
@@ -21,11 +22,13 @@ from orchestrator.metrics.objectives import missed
 from orchestrator.plan.sweep import measurement
 from orchestrator.profile.schema.bench import Bench
 from orchestrator.results.validity import assess
-from orchestrator.runs.directory import RunDirectory
-from orchestrator.runs.records import MeasurementRecord, RunState
+from orchestrator.runs.format.outcome import Measured
+from orchestrator.runs.records import MeasurementRecord
+from orchestrator.runs.run import Run
 from orchestrator.text import Text
 
 FILE = "search.json"
+NOT_MEASURED = Cause("not-measured").text()
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def run_search(sweep: Sweep, bench: Bench, plan: SearchPlan, tell: Listener) -> 
         _check_measured(tried, sweep.directory)
     except (OrchError, Interrupted) as error:
         if tried:
-            found = Found(plan, search, tuple(tried), _cause(error))
+            found = Found(plan, search, tuple(tried), cause_of(error))
             with contextlib.suppress(OutputError):  # what stopped it is what counts
                 _keep(found, sweep.directory)
             tell(SearchCutShort(found))
@@ -98,15 +101,13 @@ def _tries(sweep: Sweep, bench: Bench, plan: SearchPlan, search: CapacitySearch)
     while (load := search.next()) is not None:
         times[load] += 1
         point = point_at(bench, plan, load)
-        directory.plan_further([(point.id, times[load])])
-        sweep.run([measurement(bench, point, times[load])])
-        record = directory.record(point.id, times[load])
-        if record is None:
-            break
-        yield _judged(load, record, plan)
+        taken = measurement(bench, point, times[load])
+        directory.plan_further([taken])
+        for record in sweep.run([taken]):
+            yield judged(load, record, plan)
 
 
-def _check_measured(tried: Sequence[Tried], directory: RunDirectory) -> None:
+def _check_measured(tried: Sequence[Tried], directory: Run) -> None:
     if any(item.record.metrics for item in tried) or not tried:
         return
     last = tried[-1]
@@ -116,23 +117,19 @@ def _check_measured(tried: Sequence[Tried], directory: RunDirectory) -> None:
     )
 
 
-def _cause(error: OrchError | Interrupted) -> str:
-    if isinstance(error, Interrupted):
-        return f"orch received {signal.Signals(error.signum).name}"
-    return error.message.partition("\n")[0]
-
-
-def _keep(found: Found, directory: RunDirectory) -> None:
+def _keep(found: Found, directory: Run) -> None:
     write_atomic(directory.path / FILE, json.dumps(found.as_data(), indent=2) + "\n")
+    directory.update(search=answer_of(found))
 
 
-def _judged(load: int, record: MeasurementRecord, plan: SearchPlan) -> Tried:
-    if record.state is not RunState.DONE or record.metrics is None:
-        return Tried(load, sustained=False, reasons=record.reasons or ("not measured",), record=record)
+def judged(load: int, record: MeasurementRecord, plan: SearchPlan) -> Tried:
+    """Return what a measurement says of its load."""
+    if not isinstance(record.outcome, Measured):
+        return Tried(load, sustained=False, reasons=record.reasons or (NOT_MEASURED,), record=record)
     assessed = assess([record])[record.point, record.repetition]
     above = [objective for objective in plan.objectives if not objective.from_below]
     below = [objective for objective in plan.objectives if objective.from_below]
-    too_much = missed(above, record.metrics, assessed.thin)
+    too_much = missed(above, record.outcome.metrics, assessed.thin)
     too_much += [reason.text for reason in assessed.reasons if is_overload(reason, plan)]
-    too_little = missed(below, record.metrics, assessed.thin)
+    too_little = missed(below, record.outcome.metrics, assessed.thin)
     return Tried(load, sustained=not too_much, reasons=(*too_much, *too_little), record=record)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 
+from orchestrator.causes import Cause
 from orchestrator.profile.schema.devices import nodes
 from orchestrator.profile.schema.profile import Container
 from orchestrator.profile.schema.values import MountSpec
-from orchestrator.text import Text
 
 STRONG_CAPABILITIES = frozenset(
     {"ALL", "BPF", "DAC_READ_SEARCH", "MAC_ADMIN", "NET_ADMIN", "NET_RAW", "PERFMON", "SYS_ADMIN"}
@@ -36,50 +36,52 @@ DISK_DEVICES = (
     "/dev/vd",
 )
 SECURITY_OPTIONS = {
-    "seccomp": ("unconfined", "no system call is filtered"),
-    "apparmor": ("unconfined", "no AppArmor profile confines it"),
-    "label": ("disable", "SELinux does not confine it"),
-    "systempaths": ("unconfined", "the kernel's files under /proc and /sys are writable"),
-    "no-new-privileges": ("false", "its processes may gain privileges"),
+    "seccomp": "unconfined",
+    "apparmor": "unconfined",
+    "label": "disable",
+    "systempaths": "unconfined",
+    "no-new-privileges": "false",
 }
+"""The value of a security option that weakens."""
 
 
 def weakenings(container: Container) -> list[str]:
     """Return a line `setting: what it gives away` for each weakening setting, in the schema's order."""
+    return [warning.text() for warning in weakened(container)]
+
+
+def weakened(container: Container) -> list[Cause]:
+    """Return each weakening setting as an id with fields, in the schema's order."""
     return [
         *_devices(container),
-        *(line for mount in container.mounts for line in _mount(mount)),
+        *(warning for mount in container.mounts for warning in _mount(mount)),
         *_namespaces(container),
         *_limits(container),
-        *(["privileged: every capability and every device of the node"] if container.privileged else []),
+        *([Cause("privileged")] if container.privileged else []),
         *_security_options(container),
         *_capabilities(container),
     ]
 
 
-def _devices(container: Container) -> Iterator[str]:
+def _devices(container: Container) -> Iterator[Cause]:
     for device in nodes(container.devices):
         source = posixpath.normpath(device.source)
         if source == "/dev" or source.startswith(DISK_DEVICES):
-            yield Text("device {source}: the node's disks or memory", source=device.source)
+            yield Cause("device-of-disks", {"source": device.source})
 
 
-def _mount(mount: MountSpec) -> Iterator[str]:
+def _mount(mount: MountSpec) -> Iterator[Cause]:
     if mount.type == "volume":
         return
     source = posixpath.normpath("/" + mount.source.lstrip("/"))
     if any(_inside(socket, source) for socket in ENGINE_SOCKETS):
-        yield Text("mount {source}: whoever reaches the engine's socket controls the node", source=mount.source)
+        yield Cause("mount-of-socket", {"source": mount.source})
     elif _is_system(source) and not mount.read_only:
-        yield Text("mount {source}: a system folder of the node, writable", source=mount.source)
+        yield Cause("mount-of-system", {"source": mount.source})
     if mount.propagation in ("shared", "rshared"):
-        yield Text(
-            "mount {source}: {propagation}, so that what the container mounts there shows on the node",
-            source=mount.source,
-            propagation=mount.propagation,
-        )
+        yield Cause("mount-propagated", {"source": mount.source, "propagation": mount.propagation})
     if mount.selinux is not None and _is_system(source):
-        yield Text("mount {source}: relabels a system folder of the node for SELinux", source=mount.source)
+        yield Cause("mount-relabelled", {"source": mount.source})
 
 
 def _is_system(source: str) -> bool:
@@ -90,54 +92,43 @@ def _inside(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
-def _namespaces(container: Container) -> Iterator[str]:
+def _namespaces(container: Container) -> Iterator[Cause]:
     ipc = container.ipc or ""
     if ipc == "host" or ipc.startswith("container:"):
-        owner = "the node" if ipc == "host" else "another container"
-        yield Text("ipc {ipc}: shared memory of {owner}", ipc=ipc, owner=owner)
+        yield Cause("ipc", {"ipc": ipc, "owner": "node" if ipc == "host" else "container"})
     if container.network == "host":
-        yield "network host: every address and port of the node"
+        yield Cause("network-host")
     if container.pid is not None:
-        owner = "the node" if container.pid == "host" else "another container"
-        yield Text(
-            "pid {pid}: sees the processes of {owner}, and may signal those of its user", pid=container.pid, owner=owner
-        )
+        yield Cause("pid", {"pid": container.pid, "owner": "node" if container.pid == "host" else "container"})
     if container.uts is not None:
-        yield Text("uts {uts}: the node's host name, which a capable process may change", uts=container.uts)
+        yield Cause("uts", {"uts": container.uts})
     if container.userns is not None:
-        yield Text("userns {userns}: its root is the node's root", userns=container.userns)
+        yield Cause("userns", {"userns": container.userns})
     if container.cgroupns == "host":
-        yield "cgroupns host: sees the cgroups of the node"
+        yield Cause("cgroupns-host")
 
 
-def _limits(container: Container) -> Iterator[str]:
+def _limits(container: Container) -> Iterator[Cause]:
     for rule in container.device_cgroup_rules:
-        yield Text("device_cgroup_rules {rule}: devices by number, beyond those that it is given", rule=rule)
+        yield Cause("device-cgroup-rule", {"rule": rule})
     for name in container.sysctls:
-        yield Text("sysctls {name}: a setting of the kernel", name=name)
+        yield Cause("sysctl", {"name": name})
     if container.cgroup_parent is not None:
-        yield Text(
-            "cgroup_parent {cgroup_parent}: outside the cgroup that the engine keeps its containers in",
-            cgroup_parent=container.cgroup_parent,
-        )
+        yield Cause("cgroup-parent", {"cgroup_parent": container.cgroup_parent})
     if container.oom_kill_disable:
-        yield "oom_kill_disable: a process that runs out of memory hangs, and may hang the node"
+        yield Cause("oom-kill-disabled")
     if container.oom_score_adj is not None and container.oom_score_adj < 0:
-        yield Text(
-            "oom_score_adj {oom_score_adj}: the node kills its own processes for memory first",
-            oom_score_adj=container.oom_score_adj,
-        )
+        yield Cause("oom-score", {"oom_score_adj": container.oom_score_adj})
 
 
-def _security_options(container: Container) -> Iterator[str]:
+def _security_options(container: Container) -> Iterator[Cause]:
     for option in container.security_opt:
         name, _, value = option.replace(":", "=", 1).partition("=")
-        weak, meaning = SECURITY_OPTIONS.get(name, ("", ""))
-        if weak and value == weak:
-            yield Text("security_opt {option}: {meaning}", option=option, meaning=meaning)
+        if value and value == SECURITY_OPTIONS.get(name):
+            yield Cause("security-option", {"option": option, "meaning": name})
 
 
-def _capabilities(container: Container) -> Iterator[str]:
+def _capabilities(container: Container) -> Iterator[Cause]:
     for capability in container.cap_add:
         if capability.upper().removeprefix("CAP_") in STRONG_CAPABILITIES:
-            yield Text("cap_add {capability}: a capability that reaches beyond the container", capability=capability)
+            yield Cause("capability", {"capability": capability})

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.errors import UsageError
-from orchestrator.runs.directory import RunDirectory, settle
+from orchestrator.runs.directory import settle
+from orchestrator.runs.run import Run
 
 
-def runs_data(runs: Sequence[RunDirectory]) -> list[dict[str, object]]:
+def runs_data(runs: Sequence[Run]) -> list[dict[str, object]]:
     """Return a list of runs as plain data, newest last; of one that cannot be read, why."""
     rows: list[dict[str, object]] = []
     for run in runs:
         try:
-            manifest = settle(run.path)
+            manifest = settle(run)
             done = run.done() if manifest.done is None else manifest.done
         except UsageError as error:
-            rows.append({"id": run.path.name, "state": "unreadable", "reason": error.message})
+            unreadable = {"id": run.path.name, "state": "unreadable"}
+            rows.append({**unreadable, "reason": error.message, "cause": error.cause.data()})
             continue
         rows.append(
             {
@@ -26,6 +28,7 @@ def runs_data(runs: Sequence[RunDirectory]) -> list[dict[str, object]]:
                 "varied": manifest.varied,
                 "state": manifest.state.value,
                 "reason": manifest.reason,
+                "cause": None if manifest.cause is None else manifest.cause.data(),
                 "created": manifest.created,
                 "done": done,
                 "planned": len(manifest.measurements),

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from orchestrator.errors import ExitCode
 from orchestrator.report.remarks import missed_objectives
-from orchestrator.runs.directory import RunDirectory
+from orchestrator.runs.format.outcome import Measured
 from orchestrator.runs.records import RunKind, RunState
+from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study
 
 WORST_FIRST = (ExitCode.RUN_FAILED, ExitCode.INVALID, ExitCode.OBJECTIVE_MISSED, ExitCode.OK)
 
 
-def exit_code(directory: RunDirectory) -> ExitCode:
+def exit_code(directory: Run) -> ExitCode:
     """Return what a run that was carried through comes to: failed, INVALID, an objective missed, or all well."""
     records = directory.records()
-    failed = [record for record in records if record.state is not RunState.DONE]
+    failed = [record for record in records if not isinstance(record.outcome, Measured)]
     if len(records) < len(directory.manifest().measurements) or any(record.metrics is None for record in failed):
         return ExitCode.RUN_FAILED
     if failed:
@@ -27,7 +28,7 @@ def exit_code_of_study(study: Study) -> ExitCode:
     return min(map(exit_code, study.runs), key=WORST_FIRST.index)
 
 
-def can_go_on(directory: RunDirectory) -> bool:
+def can_go_on(directory: Run) -> bool:
     """Say whether it helps to go on with a run that misses measurements.
 
     A run whose server failed before anything was measured would fail the same way: its profile stays as it is. What a

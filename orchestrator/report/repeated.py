@@ -13,8 +13,8 @@ from orchestrator.metrics.objectives import is_thin, marked, metric_value
 from orchestrator.profile.schema.bench import Bench
 from orchestrator.results.statistics import CONFIDENCE, Interval, mean_interval
 from orchestrator.results.validity import samples_for
-from orchestrator.runs.directory import RunDirectory
-from orchestrator.runs.records import RunState
+from orchestrator.runs.format.outcome import Measured
+from orchestrator.runs.run import Run
 from orchestrator.workload.backend import backend_of
 
 
@@ -51,14 +51,15 @@ class Repeated:
         )
 
 
-def repeated(directory: RunDirectory) -> list[Repeated]:
+def repeated(directory: Run) -> list[Repeated]:
     """Return the points that were measured at least twice, in the order of the sweep."""
     metric = _metric(directory.profile().bench)
     measured: dict[tuple[str, str], list[tuple[float, int]]] = {}
     for record in directory.records():
-        value = metric_value(metric, record.metrics) if record.metrics else None
-        if record.state is RunState.DONE and record.metrics and value is not None:
-            measured.setdefault((record.point, record.label), []).append((value, record.metrics.completed))
+        metrics = record.outcome.metrics if isinstance(record.outcome, Measured) else None
+        value = metric_value(metric, metrics) if metrics else None
+        if metrics is not None and value is not None:
+            measured.setdefault((record.point, record.label), []).append((value, metrics.completed))
     return [
         Repeated(point, label, metric, interval, _thin(metric, min(requests for _, requests in known)))
         for (point, label), known in measured.items()

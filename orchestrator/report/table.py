@@ -16,8 +16,9 @@ from orchestrator.metrics.values import PERCENTILES, STATISTICS, Metrics
 from orchestrator.profile.reading.structure import read_model
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.results.validity import Assessment, assess
-from orchestrator.runs.directory import RunDirectory
+from orchestrator.runs.format.outcome import Measured
 from orchestrator.runs.records import Manifest, MeasurementRecord, RunState
+from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study
 from orchestrator.workload.arrival import RampUp
 from orchestrator.workload.backend import COMPLETIONS
@@ -40,7 +41,7 @@ GUIDE_COLUMNS = {
 """The guide's columns in its order, each with the wide table's column that fills it."""
 
 
-def wide_rows(directory: RunDirectory) -> list[Row]:
+def wide_rows(directory: Run) -> list[Row]:
     """Return one row a measurement that has begun, in the order of the sweep."""
     manifest, records = directory.manifest(), directory.records()
     assessed = assess(records)
@@ -55,7 +56,7 @@ def study_rows(study: Study) -> list[Row]:
         unmeasured: Row = {
             **_run_columns(manifest),
             "state": manifest.state.value,
-            "reasons": manifest.reason.partition("\n")[0] or None,
+            "reasons": manifest.headline or None,
         }
         rows += wide_rows(directory) or [unmeasured]
     return rows
@@ -89,7 +90,7 @@ def wide_row(manifest: Manifest, record: MeasurementRecord, assessment: Assessme
         "ignore_eos": parameters.get("ignore_eos"),
         "seed": record.seed,
     }
-    row |= _figures(record.metrics if record.state == RunState.DONE else None)
+    row |= _figures(record.outcome.metrics if isinstance(record.outcome, Measured) else None)
     served, peak = record.served, record.peak
     row["server_prompt_tokens"] = served.prompt_tokens if served else None
     row["server_generation_tokens"] = served.generation_tokens if served else None
@@ -146,12 +147,12 @@ def _one_line(cell: Cell) -> Cell:
     return " ".join(cell.splitlines()) if isinstance(cell, str) else cell
 
 
-def summary_csv(directory: RunDirectory) -> str:
+def summary_csv(directory: Run) -> str:
     """Return the wide table of a run as CSV text."""
     return _wide_csv(wide_rows(directory), directory)
 
 
-def guide_csv(directory: RunDirectory) -> str:
+def guide_csv(directory: Run) -> str:
     """Return the guide's table of a run as CSV text."""
     return write_csv(guide_rows(wide_rows(directory)), list(GUIDE_COLUMNS))
 
@@ -166,7 +167,7 @@ def study_guide_csv(study: Study) -> str:
     return write_csv(guide_rows(study_rows(study)), list(GUIDE_COLUMNS))
 
 
-def _wide_csv(rows: Sequence[Row], directory: RunDirectory) -> str:
+def _wide_csv(rows: Sequence[Row], directory: Run) -> str:
     columns = _wide_columns(directory.manifest(), directory.profile())
     further = dict.fromkeys(column for row in rows for column in row)  # what the profile on record does not name
     return write_csv(rows, list(dict.fromkeys([*columns, *further])))
@@ -175,7 +176,7 @@ def _wide_csv(rows: Sequence[Row], directory: RunDirectory) -> str:
 def _wide_columns(manifest: Manifest, profile: Profile) -> list[str]:
     """Return the columns of the wide table, whether or not anything was measured."""
     nothing = dict.fromkeys(required_parameters())
-    record = MeasurementRecord(point="", repetition=1, label="", parameters=nothing, seed=0, state=RunState.PLANNED)
+    record = MeasurementRecord(point="", repetition=1, parameters=nothing, seed=0)
     columns = []
     further = () if profile.bench is None else profile.bench.percentiles
     for column in wide_row(manifest, record, None):

@@ -15,13 +15,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.metrics.values import Metrics
-from orchestrator.runs.records import MeasurementRecord, RunState
+from orchestrator.runs.format.outcome import Failed, Measured
+from orchestrator.runs.records import MeasurementRecord
 from orchestrator.text import Text
 from orchestrator.vllm.client import is_rust
 from orchestrator.workload.arrival import POISSON
 from orchestrator.workload.backend import COMPLETIONS, Backend, backend_of
 from orchestrator.workload.point import lengths_vary, prompts_share
 
+RULES = 1
+"""Version of the rules by which verdicts are given: raised with every rule that judges other than before."""
 SHORTEST_S = 1.0
 """A shorter measurement is mostly ramp-up and tail."""
 SPREAD = 0.10
@@ -109,11 +112,11 @@ def assess(records: Iterable[MeasurementRecord]) -> dict[tuple[str, int], Assess
     """
     by_point: dict[str, list[MeasurementRecord]] = defaultdict(list)
     for record in records:
-        if record.state in (RunState.DONE, RunState.FAILED):
+        if isinstance(record.outcome, Measured | Failed):
             by_point[record.point].append(record)
     found = {}
     for repetitions in by_point.values():
-        shared = _over_repetitions([record for record in repetitions if record.state is RunState.DONE])
+        shared = _over_repetitions([record for record in repetitions if isinstance(record.outcome, Measured)])
         for record in repetitions:
             found[record.point, record.repetition] = _assessment(record, shared)
     return found
@@ -145,14 +148,15 @@ def _two_above(requests: int, below: float) -> float:
 
 
 def _assessment(record: MeasurementRecord, shared: tuple[Reason, ...]) -> Assessment:
-    if record.state is not RunState.DONE or record.metrics is None:
+    if not isinstance(record.outcome, Measured):
         invalid = tuple(Reason("incomplete", text) for text in record.reasons)
         return Assessment(Verdict.INVALID, invalid, ("p90", "p95", "p99"))
-    own = tuple(reason for look in LOOKS if (reason := look(record, record.metrics)) is not None)
+    metrics = record.outcome.metrics
+    own = tuple(reason for look in LOOKS if (reason := look(record, metrics)) is not None)
     reasons = own + shared
     verdict = Verdict.SUSPECT if reasons else Verdict.VALID
-    notes = tuple(note for look in NOTES if (note := look(record, record.metrics)) is not None)
-    return Assessment(verdict, reasons, thin_percentiles(record.metrics.completed, record.metrics), notes)
+    notes = tuple(note for look in NOTES if (note := look(record, metrics)) is not None)
+    return Assessment(verdict, reasons, thin_percentiles(metrics.completed, metrics), notes)
 
 
 def _over_repetitions(done: Sequence[MeasurementRecord]) -> tuple[Reason, ...]:

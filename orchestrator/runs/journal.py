@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from typing import IO
 
 from orchestrator.events import Event
-from orchestrator.runs.directory import RunDirectory, now
+from orchestrator.runs.clock import now
+from orchestrator.runs.run import Run
 
 FILE = "events.jsonl"
 
@@ -38,7 +39,7 @@ class Journal:
                 self._write(line)
 
     @contextlib.contextmanager
-    def of(self, directory: RunDirectory) -> Iterator[None]:
+    def of(self, directory: Run) -> Iterator[None]:
         """Write into a run while the context lasts, first what came before it."""
         with contextlib.ExitStack() as stack:
             with contextlib.suppress(OSError), self._lock:

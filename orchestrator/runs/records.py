@@ -1,21 +1,24 @@
 """What a run directory says about itself: the manifest, and one record for each measurement.
 
-Format 1. A state goes planned → running → done, failed or interrupted; only done counts as done.
+These are the models of the format of today, see `orchestrator.runs.format`. A run's state goes planned → running →
+done, failed or interrupted; that of a measurement follows from its outcome. Only done counts as done.
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
+from orchestrator.causes import Cause
 from orchestrator.metrics.values import Metrics
+from orchestrator.runs.format.outcome import Failed, Interrupted, Measured, Outcome
 from orchestrator.vllm.counters import Load, Served
-from orchestrator.workload.point import required_parameters
+from orchestrator.workload.point import label_of, point_id, required_parameters
 
-FORMAT: Literal[1] = 1
+FORMAT: Literal[2] = 2
 
 
 class RunState(str, enum.Enum):
@@ -43,18 +46,16 @@ class _Record(BaseModel):
 class MeasurementRecord(_Record):
     """One measurement: what was asked, what was run, what came of it."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     point: str
     """Point id."""
     repetition: int
     """Counted from 1; 0 is the warm-up."""
-    label: str
     parameters: dict[str, Any]
     """The point's parameters."""
     seed: int
-    state: RunState
-    reasons: tuple[str, ...] = ()
-    """Why it is not done."""
+    outcome: Outcome | None = None
+    """What came of it; null while it runs."""
     argv: tuple[str, ...] = ()
     """The client's command, exactly."""
     started: str | None = None
@@ -84,16 +85,52 @@ class MeasurementRecord(_Record):
     details."""
     ttft_thirds_ms: tuple[float, float, float] | None = None
     """Median TTFT of the first, the middle and the last third of the requests; null without details."""
-    metrics: Metrics | None = None
-    """Derived from result.json beside it."""
+
+    @property
+    def label(self) -> str:
+        """Return the point as people say it."""
+        return label_of(self.parameters)
+
+    @property
+    def state(self) -> RunState:
+        """Return how far it has come."""
+        return RunState.RUNNING if self.outcome is None else _STATES[self.outcome.came]
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """Return why it is not done; nothing while it runs."""
+        match self.outcome:
+            case Failed(causes=causes):
+                return causes
+            case Interrupted(cause=cause):
+                return (cause,)
+        return ()
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Return why it is not done, as people read it."""
+        return tuple(cause.text() for cause in self.causes)
+
+    @property
+    def metrics(self) -> Metrics | None:
+        """Return the figures that the client reported, whether or not they count; those of `Measured` do."""
+        return self.outcome.metrics if isinstance(self.outcome, Measured | Failed) else None
 
     @field_validator("parameters")
     @classmethod
     def _parameters_are_a_points(cls, parameters: dict[str, Any]) -> dict[str, Any]:
-        missing = required_parameters() - set(parameters)
-        if missing:
-            raise ValueError(f"{', '.join(sorted(missing))} missing")
-        return parameters
+        return check_parameters(parameters)
+
+
+_STATES = {"measured": RunState.DONE, "failed": RunState.FAILED, "interrupted": RunState.INTERRUPTED}
+
+
+def check_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a point; raise ValueError, naming them, if some that every point has are missing."""
+    missing = required_parameters() - set(parameters)
+    if missing:
+        raise ValueError(f"{', '.join(sorted(missing))} missing")
+    return parameters
 
 
 class DeploymentFacts(_Record):
@@ -155,18 +192,70 @@ class NodeFacts(_Record):
     """PCI vendor, device and address of each accelerator."""
 
 
+class Fingerprints(_Record):
+    """Hashes of what decides the figures of a run; neither a description nor a key at its default changes them."""
+
+    workload: str
+    """What is sent: points, seed, warm-up and client."""
+    server: str
+    """What serves: model, command, flags and environment."""
+    environment: str | None = None
+    """Where: container, image by its content, and the node's processors and accelerators; null until it is known."""
+
+
+class TriedLoad(_Record):
+    """One measurement of a search."""
+
+    load: int
+    point: str
+    repetition: int
+    sustained: bool
+    """Nothing is missed that a lower load would meet."""
+    missed: tuple[str, ...]
+    """The objectives that it misses."""
+    doubts: tuple[str, ...]
+    """Ids of the reasons of its verdict."""
+    verdict: str
+
+
+class SearchAnswer(_Record):
+    """What a search looked for and has found; loads are whole steps of `over`."""
+
+    over: str
+    """`concurrency` or `request-rate`."""
+    objectives: tuple[str, ...]
+    lowest: int
+    highest: int
+    repetitions: int
+    resolution: float
+    prompts_per_step: float
+    capacity: int | None
+    """The highest load that was tried and meets all objectives; null if none did."""
+    limit: int | None
+    """The lowest load that misses what a lower one would meet; null if none did."""
+    goodput: float | None
+    """Requests per second at the capacity; null where the client did not count them."""
+    cut_short: Cause | None = None
+    """What ended it before it was over."""
+    tried: tuple[TriedLoad, ...]
+
+
 class Manifest(_Record):
     """A whole run."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     id: str
     kind: RunKind = RunKind.SWEEP
     state: RunState
-    reason: str = ""
+    cause: Cause | None = None
     """Why it is not done."""
     orch_version: str
     profile: str
     profile_hash: str
+    fingerprints: Fingerprints | None = None
+    """Null in a run that an earlier format began."""
+    rules: int | None = None
+    """Version of the rules that verdicts were given by; null in a run that an earlier format began."""
     study: str | None = None
     """Shared by the runs that one command made of the variants of a profile; null for a run by itself."""
     varied: Mapping[str, str | None] = Field(default_factory=dict)
@@ -178,15 +267,38 @@ class Manifest(_Record):
     dtype: str
     """The server's `dtype` flag; `auto` where the profile leaves it to vLLM."""
     node: NodeFacts
-    deployment: DeploymentFacts | None = None
-    """Null until the server is healthy."""
+    members: tuple[DeploymentFacts, ...] = ()
+    """The members of the deployment that it is measured on; none until the server is healthy."""
     earlier: tuple[DeploymentFacts, ...] = ()
-    """Deployments that it was measured on before it was resumed."""
+    """Those that it was measured on before it was resumed."""
     dataset: DatasetFacts | None = None
     """Null where prompts come from no file, and, for a file in the container, until there is one."""
+    points: dict[str, Annotated[dict[str, Any], AfterValidator(check_parameters)]] = Field(default_factory=dict)
+    """The parameters of each point by its id; none in a run that an earlier format began, until it goes on."""
     measurements: tuple[tuple[str, int], ...]
     """Point id and repetition of each measurement, in order."""
     done: int | None = None
     """How many of them were done when it ended; null while it goes on, and in runs of before this was written down."""
-    warnings: tuple[str, ...] = ()
-    """Weakening settings of the profile."""
+    warnings: tuple[Cause, ...] = ()
+    """Settings of the profile that weaken what keeps the container apart, see `plan.weakening`."""
+    search: SearchAnswer | None = None
+    """What a search has found; null in a run that is none, and until it has found something."""
+
+    @property
+    def deployment(self) -> DeploymentFacts | None:
+        """Return the facts of the server, which the first member is."""
+        return self.members[0] if self.members else None
+
+    @property
+    def reason(self) -> str:
+        """Return all there is to say of why it is not done, in one line or more; empty where it is."""
+        return "" if self.cause is None else "\n".join(self.cause.lines())
+
+    @property
+    def headline(self) -> str:
+        """Return why it is not done, in one line; empty where it is."""
+        return "" if self.cause is None else self.cause.text()
+
+    def misnamed(self) -> list[str]:
+        """Return the ids that do not derive from the parameters that they stand for."""
+        return [name for name, parameters in self.points.items() if point_id(parameters) != name]

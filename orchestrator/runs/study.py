@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import UsageError
-from orchestrator.runs.directory import RunDirectory, find_run, list_runs, settle
+from orchestrator.runs.directory import find_run, list_runs, settle
+from orchestrator.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -18,14 +19,10 @@ class Study:
     """A study with its runs, in the order in which they are made."""
 
     id: str
-    runs: tuple[RunDirectory, ...]
-
-    def snapshot(self) -> Study:
-        """Return the study as it is now, each file of its runs read once."""
-        return Study(self.id, tuple(run.snapshot() for run in self.runs))
+    runs: tuple[Run, ...]
 
 
-def find(runs: Path, name: str | None) -> RunDirectory | Study:
+def find(runs: Path, name: str | None) -> Run | Study:
     """Return the run or the study of an id, the beginning of one, or a path; without a name the newest.
 
     Raises:
@@ -34,7 +31,7 @@ def find(runs: Path, name: str | None) -> RunDirectory | Study:
     return _study_meant(runs, name) or find_run(runs, name)
 
 
-def study_of(run: RunDirectory) -> str | None:
+def study_of(run: Run) -> str | None:
     """Return the id of the study that a run belongs to; None if to none, or if its manifest cannot be read."""
     try:
         return run.manifest().study
@@ -54,5 +51,5 @@ def _study_meant(runs: Path, name: str | None) -> Study | None:
         return None
     members = tuple(run for run in listed if run.path.name.startswith(study) and study_of(run) == study)
     for run in members:
-        settle(run.path)
+        settle(run)
     return Study(study, members)

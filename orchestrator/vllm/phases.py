@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from orchestrator.causes import PHASES
 from orchestrator.events import Event
 
 
@@ -28,19 +29,7 @@ class Phase(enum.IntEnum):
     @property
     def label(self) -> str:
         """Return the word that people see."""
-        return _LABELS[self]
-
-
-_LABELS = {
-    Phase.IMAGE: "getting the image",
-    Phase.CONTAINER: "starting the container",
-    Phase.STARTING: "starting vLLM",
-    Phase.WEIGHTS: "loading weights",
-    Phase.MEMORY: "sizing the KV cache",
-    Phase.GRAPHS: "capturing graphs",
-    Phase.SERVING: "opening the port",
-    Phase.READY: "ready",
-}
+        return PHASES[self.name.lower()]
 
 
 @dataclass(frozen=True)

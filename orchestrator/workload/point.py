@@ -57,7 +57,7 @@ class Point:
     @property
     def id(self) -> str:
         """Return twelve hexadecimal digits that depend on the parameters alone."""
-        return hashlib.sha256(canonical_json(self.parameters()).encode()).hexdigest()[:12]
+        return point_id(self.parameters())
 
     @property
     def batch(self) -> int:
@@ -140,18 +140,35 @@ class Point:
 
     def label(self) -> str:
         """Return the point as people say it, such as `512/512 × 16 prompts, concurrency 8`."""
-        parts = [f"{lengths_text(self.parameters())} × {self.num_prompts} prompts"]
-        if self.max_concurrency is not None:
-            parts.append(f"concurrency {self.max_concurrency}")
-        if self.request_rate != "inf":
-            parts.append(f"{self.request_rate:g} req/s")
-        if not self.poisson:
-            parts.append(f"burstiness {self.burstiness:g}")
-        if self.ramp_up is not None:
-            parts.append(str(self.ramp_up))
-        if self.backend != COMPLETIONS:
-            parts.append(self.backend)
-        return ", ".join(parts)
+        return label_of(self.parameters())
+
+
+def point_id(parameters: Mapping[str, Any]) -> str:
+    """Return the id of the point that has these parameters."""
+    return hashlib.sha256(canonical_json(dict(parameters)).encode()).hexdigest()[:12]
+
+
+def _rise(ramp: Mapping[str, Any]) -> str:
+    start, end, strategy = (ramp.get(key, "?") for key in ("from", "to", "strategy"))
+    return f"{start} to {end} req/s, {strategy}"
+
+
+def label_of(parameters: Mapping[str, Any]) -> str:
+    """Return the point of these parameters as people say it; what another version has beside them is not said."""
+    concurrency, rate = parameters["max_concurrency"], parameters["request_rate"]
+    burstiness, ramp = parameters.get("burstiness", POISSON), parameters.get("ramp_up")
+    backend = parameters.get("backend", COMPLETIONS)
+    parts = [
+        f"{lengths_text(parameters)} × {parameters['num_prompts']} prompts",
+        None if concurrency is None else f"concurrency {concurrency}",
+        None if isinstance(rate, str) else f"{rate:g} req/s",
+        None if burstiness == POISSON else f"burstiness {burstiness:g}",
+        None
+        if ramp is None
+        else f"{ramp.get('from', '?')} to {ramp.get('to', '?')} req/s, {ramp.get('strategy', '?')}",
+        None if backend == COMPLETIONS else backend,
+    ]
+    return ", ".join(filter(None, parts))
 
 
 @dataclass(frozen=True)

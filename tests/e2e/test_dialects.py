@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from engine.kit import containers
+from engine.kit.files import record_in
 
 from orchestrator.vllm.counters import COUNTERS, GAUGES
 from orchestrator.vllm.phases import Phase, phase_of
@@ -127,7 +128,7 @@ def test_a_client_of_a_release_in_between_measures(orch: Orch, version: str) -> 
             assert math.isfinite(row[metric]), metric
             assert row[metric] > 0, metric
         folder = Path(told["path"]) / "points" / row["point"] / f"r{row['repetition']}"
-        record = json.loads((folder / "record.json").read_bytes())
+        record = record_in(folder)
         assert record["argv"][:5] == ["vllm", "bench", "serve", *PROTOCOLS[version]]
         result = json.loads((folder / "result.json").read_bytes())
         assert (result["num_prompts"], result["max_concurrency"], result["burstiness"]) == (8, 2, 2.0)

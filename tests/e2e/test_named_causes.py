@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import time
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from engine.kit import containers
 from engine.kit.command import free_port
+from engine.kit.files import manifest_in
 from engine.kit.together import together
 
 if TYPE_CHECKING:
@@ -118,6 +118,6 @@ def test_a_killed_engine_process_is_noticed_during_the_sweep(orch: Orch) -> None
     assert started.wait(300) == 1
     assert time.monotonic() - killed < 60
     assert "(engine-died)" in started.err, started.err
-    manifest = json.loads(next(orch.runs.glob("*/manifest.json")).read_bytes())
+    manifest = manifest_in(next(orch.runs.glob("*/manifest.json")).parent)
     assert manifest["state"] == "failed"
     assert containers.listed(orch.prefix) == []

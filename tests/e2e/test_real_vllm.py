@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from engine.kit import containers
 from engine.kit.command import free_port
+from engine.kit.files import record_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,7 +81,7 @@ def assert_same_requests_by_hand(container: str, run: Path) -> None:
     Whether the times are the same too is a matter of statistics: benchmarks/same_numbers.py.
     """
     folder = next(run.glob("points/*/r1"))
-    argv = json.loads((folder / "record.json").read_bytes())["argv"]
+    argv = record_in(folder)["argv"]
     at = argv[argv.index("--result-dir") + 1]
     containers.docker("exec", container, "mkdir", "-p", at)
     containers.docker("exec", container, *argv)
@@ -135,7 +136,7 @@ def assert_true_record(told: dict[str, Any], version: str) -> None:
         folder = path / "points" / row["point"] / f"r{row['repetition']}"
         raw = folder / "result.json"
         result = json.loads(raw.read_bytes())
-        record = json.loads((folder / "record.json").read_bytes())
+        record = record_in(folder)
         assert (row["state"], row["reasons"], record["client_code"]) == ("done", None, 0)
         assert row["completed"] == row["num_prompts"] == result["num_prompts"]
         assert row["total_output_tokens"] == row["num_prompts"] * row["output_len"]

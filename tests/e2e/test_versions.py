@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from engine.kit import containers
 from engine.kit.command import free_port
+from engine.kit.files import record_in
 from engine.kit.together import together
 
 from orchestrator.vllm.phases import Phase
@@ -167,7 +168,7 @@ def test_its_client_measures_what_the_server_counts(server: Server) -> None:
             assert row[f"mean_{latency}_ms"] > 0, latency
             assert row[f"p99_{latency}_ms"] > 0, latency
         result = json.loads((folder / "result.json").read_bytes())
-        served = json.loads((folder / "record.json").read_bytes())["served"]
+        served = record_in(folder)["served"]
         besides = server.version.test_requests
         assert served["requests"] == REQUESTS + besides
         assert served["generation_tokens"] == (REQUESTS + besides) * OUTPUT_LEN

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from engine.kit import containers
+from engine.kit.files import record_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -170,7 +171,7 @@ def test_client_flags_arrive_exactly(orch: Orch) -> None:
     assert told["manifest"]["state"] == "done"
     point, repetition = told["manifest"]["measurements"][0]
     folder = orch.run_directory() / "points" / point / f"r{repetition}"
-    argv = json.loads((folder / "record.json").read_bytes())["argv"]
+    argv = record_in(folder)["argv"]
     assert argv[-2:] == ["--label", text]
     assert f"label={text!r}" in (folder / "client.log").read_text(encoding="utf-8")
     assert containers.listed(name) == []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from engine.kit import containers
+from engine.kit.files import manifest_in, record_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +29,7 @@ def with_prompts(orch: Orch, label: str, **bench: Any) -> tuple[str, Path]:
 
 
 def dataset_of(folder: Path) -> dict[str, Any]:
-    return dict(json.loads((folder / "manifest.json").read_bytes())["dataset"])
+    return dict(manifest_in(folder)["dataset"])
 
 
 def test_a_file_of_the_node_is_mounted_recorded_and_part_of_what_a_sweep_needs(orch: Orch) -> None:
@@ -99,7 +100,7 @@ def test_arrivals_are_the_client_s_and_part_of_the_record(orch: Orch) -> None:
     told = orch.json("run", name)
     (row,) = told["results"]
     assert (row["state"], row["request_rate"], row["burstiness"]) == ("done", 50.0, 4.0)
-    record = json.loads(next(orch.run_of(name).glob("points/*/r1/record.json")).read_bytes())
+    record = record_in(next(orch.run_of(name).glob("points/*/r1")))
     assert record["argv"][record["argv"].index("--burstiness") + 1] == "4"
     rising = "bench.ramp_up={strategy: linear, from: 1, to: 9}"
     done = orch("run", name, "--set", "bench.request_rate=", "--set", "bench.burstiness=", "--set", rising)
@@ -112,5 +113,5 @@ def test_what_the_client_cannot_measure_is_said_while_the_weights_load(orch: Orc
     refused = orch("run", name, "--set", 'server.env.STUB_PHASE_HANG="load"', "--set", "health.deadline=10m")
     assert refused.returncode == 3, refused.stderr
     assert "bench.dataset.name: no dataset 'custom'; it knows random" in refused.stderr
-    assert json.loads((orch.run_of(name) / "manifest.json").read_bytes())["state"] == "failed"
+    assert manifest_in(orch.run_of(name))["state"] == "failed"
     assert containers.left_after(name) == []

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from engine.kit.files import manifest_in, record_in
 
 if TYPE_CHECKING:
     from engine.kit.command import Orch
@@ -20,9 +20,9 @@ NOTICED_S = 5.0
 
 def records(orch: Orch, name: str) -> list[dict[str, Any]]:
     folder = orch.run_of(name)
-    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest = manifest_in(folder)
     found = [folder / "points" / point / f"r{n}" / "record.json" for point, n in manifest["measurements"]]
-    return [json.loads(path.read_bytes()) for path in found if path.exists()]
+    return [record_in(path.parent) for path in found if path.exists()]
 
 
 @pytest.mark.parametrize("death", ["exit0", "kill", "health503"])
@@ -72,7 +72,7 @@ def test_it_is_started_again_only_as_often_as_the_profile_says(orch: Orch) -> No
     done = orch("run", name, "--set", "bench.restarts=1")
     assert done.returncode == 1
     assert [record["state"] for record in records(orch, name)] == ["failed", "failed"]
-    assert json.loads((orch.run_of(name) / "manifest.json").read_bytes())["state"] == "failed"
+    assert manifest_in(orch.run_of(name))["state"] == "failed"
     assert f"orch bench --resume {orch.run_of(name).name}" in done.stderr
 
 
@@ -83,7 +83,7 @@ def test_a_death_is_noticed_while_the_client_still_waits(orch: Orch) -> None:
     orch("run", name)
     failed = [record for record in records(orch, name) if record["state"] == "failed"]
     assert len(failed) == 1
-    manifest = json.loads((orch.run_of(name) / "manifest.json").read_bytes())
+    manifest = manifest_in(orch.run_of(name))
     took = dt.datetime.fromisoformat(manifest["ended"]) - dt.datetime.fromisoformat(failed[0]["started"])
     assert took.total_seconds() < NOTICED_S + 10
 

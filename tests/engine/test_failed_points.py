@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from engine.kit import containers
+from engine.kit.files import record_in
 from engine.kit.together import together
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def test_a_point_that_fails_is_named_and_the_others_count(
     path = module_orch.run_of(f"{module_orch.prefix}-{label.replace(' ', '-')}")
     for row, reason in zip(told["results"], fault.reasons, strict=True):
         folder = path / "points" / row["point"] / "r1"
-        record = json.loads((folder / "record.json").read_bytes())
+        record = record_in(folder)
         assert (folder / "client.log").is_file()
         if reason is None:
             assert (row["reasons"], record["reasons"], row["completed"]) == (None, [], 4)
@@ -149,4 +150,4 @@ def test_a_server_that_hangs_during_the_sweep(orch: Orch) -> None:
 
 
 def records(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(record.read_bytes()) for record in path.glob("points/*/r1/record.json")]
+    return [record_in(record.parent) for record in path.glob("points/*/r1/record.json")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 from engine.kit import containers
+from engine.kit.files import record_in
 from engine.kit.moments import MOMENTS, Stage, assert_whole, wait_for_state
 from engine.kit.together import together
 
@@ -45,7 +45,7 @@ def test_killed_at_each_named_moment(orch: Orch, session: Session) -> None:
     assert creating.created == [201], "the engine made the container after orch was dead"
     assert containers.left_after(orch.prefix) == []
     measuring = orch.run_of(runs["measuring"].name)
-    records = [json.loads(path.read_bytes()) for path in measuring.glob("points/*/r1/record.json")]
+    records = [record_in(path.parent) for path in measuring.glob("points/*/r1/record.json")]
     assert sorted((record["parameters"]["output_len"], record["state"]) for record in records) == [
         (1, "done"), (64, "interrupted"),
     ]  # fmt: skip

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from engine.kit.files import manifest_in, record_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,11 +24,11 @@ TWO_POINTS = {"lengths": [[8, 2], [8, 3]], "num_prompts": 2, "warmup": 0}
 
 def taken(folder: Path) -> list[tuple[str, int]]:
     """Return the measurements of a run in their order, each of which is done."""
-    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest = manifest_in(folder)
     assert manifest["state"] == "done", manifest
     named = [(point, repetition) for point, repetition in manifest["measurements"]]
     for point, repetition in named:
-        record = json.loads((folder / "points" / point / f"r{repetition}" / "record.json").read_bytes())
+        record = record_in(folder / "points" / point / f"r{repetition}")
         assert record["state"] == "done"
     return named
 
@@ -95,7 +96,7 @@ def test_a_run_that_ended_between_two_rounds_goes_on_with_the_next(orch: Orch) -
     name = orch.profile("between", bench={**TWO_POINTS, "repetitions": NEVER_KNOWN})
     orch.ok("run", name)
     folder = orch.run_of(name)
-    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest = manifest_in(folder)
     (folder / "manifest.json").write_text(json.dumps({**manifest, "measurements": manifest["measurements"][:4]}))
     for late in folder.glob("points/*/r[3-6]"):
         late.rename(late.with_name(f"away-{late.name}"))

@@ -12,6 +12,7 @@ import pytest
 from engine.kit import containers
 from engine.kit.command import STUB
 from engine.kit.containers import docker
+from engine.kit.files import manifest_in, record_in
 from engine.kit.moments import assert_whole
 from engine.kit.together import together
 
@@ -83,26 +84,29 @@ def written(folder: Path) -> dict[Path, bytes]:
             continue
 
 
+TAKEN_BACK = {"came": "interrupted", "cause": {"id": "orch-killed", "fields": {}}}
+
+
 def drop_one(folder: Path) -> None:
     """Take one finished measurement back, so that there is something to go on with."""
     victim = min(folder.glob("points/*/r1"))
     record = json.loads((victim / "record.json").read_bytes())
-    (victim / "record.json").write_text(json.dumps({**record, "state": "interrupted"}))
+    (victim / "record.json").write_text(json.dumps({**record, "outcome": TAKEN_BACK}))
 
 
 def finished(folder: Path) -> set[tuple[str, str]]:
     taken = {path: raw for path, raw in written(folder).items() if path.match("points/*/r?/record.json")}
     records = map(json.loads, taken.values())
-    return {(record["point"], record["started"]) for record in records if record["state"] == "done"}
+    return {(record["point"], record["started"]) for record in records if record["outcome"]["came"] == "measured"}
 
 
 def summary(folder: Path) -> list[tuple[Any, ...]]:
     """Return what a run did, without what differs from time to time: nothing missing, nothing twice."""
-    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest = manifest_in(folder)
     assert manifest["state"] == "done", manifest
     rows, seeds = [], []
     for point, repetition in manifest["measurements"]:
-        record = json.loads((folder / "points" / point / f"r{repetition}" / "record.json").read_bytes())
+        record = record_in(folder / "points" / point / f"r{repetition}")
         metrics = record["metrics"]
         rows.append((point, repetition, record["state"], metrics["completed"], metrics["total_output_tokens"]))
         seeds.append(record["seed"])
@@ -136,7 +140,7 @@ def test_resume_refuses_other_conditions_and_says_which(orch: Orch) -> None:
     assert refused.returncode == 2
     assert "server.flags.max-num-seqs: nothing → 4" in refused.stderr
     manifest = json.loads((folder / "manifest.json").read_bytes())
-    manifest["deployment"]["image_id"] = "sha256:another"
+    manifest["members"][0]["image_id"] = "sha256:another"
     manifest["node"]["accelerators"] = ["Hygon 0x6320 0000:01:00.0"]
     (folder / "manifest.json").write_text(json.dumps(manifest))
     refused = orch("bench", "--resume", folder.name)

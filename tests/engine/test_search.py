@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from engine.kit.files import manifest_in
 from engine.kit.together import together
 
 if TYPE_CHECKING:
@@ -131,9 +132,9 @@ def test_a_server_that_dies_for_good_does_not_take_the_answer_with_it(orch: Orch
     assert "; but the search was cut short: " in told["statement"]
     folder = orch.run_of(name)
     assert json.loads((folder / "search.json").read_bytes())["statement"] == told["statement"]
-    assert json.loads((folder / "manifest.json").read_bytes())["state"] == "failed"
+    assert manifest_in(folder)["state"] == "failed"
     assert "cause:" in done.stderr
     refused = orch("bench", "--resume", folder.name)
     assert refused.returncode == 2
     assert f"{folder.name} is a search: what it measures next depends on what it has measured" in refused.stderr
-    assert json.loads((folder / "manifest.json").read_bytes())["state"] == "failed"
+    assert manifest_in(folder)["state"] == "failed"

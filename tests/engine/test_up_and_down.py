@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from engine.kit import containers
+from engine.kit.files import manifest_in, record_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,12 +142,12 @@ def test_a_run_directory_holds_everything(measured: dict[str, Any], module_orch:
     path = module_orch.run_of(deployment)
     assert str(path) == measured["path"]
     assert (path / "logs" / "server.log").read_text(encoding="utf-8").startswith("(APIServer pid=")
-    warmed = [json.loads(record.read_bytes()) for record in path.glob("warmup/*/record.json")]
+    warmed = [record_in(record.parent) for record in path.glob("warmup/*/record.json")]
     assert {record["state"] for record in warmed} == {"done"}
     assert len(warmed) == len({row["point"] for row in measured["results"]})
     for point, repetition in measured["manifest"]["measurements"]:
         folder = path / "points" / point / f"r{repetition}"
-        record = json.loads((folder / "record.json").read_bytes())
+        record = record_in(folder)
         result = json.loads((folder / "result.json").read_bytes())
         assert record["metrics"]["output_throughput"] == result["output_throughput"]
         assert "Serving Benchmark Result" in (folder / "client.log").read_text(encoding="utf-8")
@@ -215,7 +216,7 @@ def test_run_does_the_whole_job_and_takes_the_server_down(orch: Orch) -> None:
     assert done.returncode == 0, done.stderr
     assert containers.listed(name) == []
     path = orch.run_directory()
-    manifest = json.loads((path / "manifest.json").read_bytes())
+    manifest = manifest_in(path)
     assert (manifest["state"], manifest["reason"]) == ("done", "")
     assert manifest["created"] < manifest["ended"]
     assert path.name in done.stdout

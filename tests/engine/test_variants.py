@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from engine.kit import containers
 from engine.kit.command import PATIENCE_S
+from engine.kit.files import manifest_in, record_in
 from engine.kit.moments import assert_whole
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ SEQS, DEATH, TPOT = "server.flags.max-num-seqs", "server.env.STUB_EXIT_PHASE", "
 
 
 def manifests(folders: list[Path]) -> list[dict[str, Any]]:
-    return [json.loads((folder / "manifest.json").read_bytes()) for folder in folders]
+    return [manifest_in(folder) for folder in folders]
 
 
 def states(folders: list[Path]) -> list[str]:
@@ -34,7 +35,7 @@ def states(folders: list[Path]) -> list[str]:
 
 
 def served_with(folder: Path) -> str:
-    return str(json.loads((folder / "manifest.json").read_bytes())["deployment"]["docker_run"])
+    return str(manifest_in(folder)["deployment"]["docker_run"])
 
 
 def test_each_server_is_started_once_and_one_table_shows_what_varied(orch: Orch) -> None:
@@ -181,7 +182,7 @@ def wait_until(started: Started, happened: Callable[[], bool]) -> None:
 
 def done_records(folder: Path) -> list[Path]:
     found = folder.glob("points/*/r?/record.json")
-    return [path for path in found if json.loads(path.read_bytes())["state"] == "done"]
+    return [path for path in found if record_in(path.parent)["state"] == "done"]
 
 
 def test_up_and_bench_want_one_server(orch: Orch) -> None:

@@ -40,6 +40,7 @@ OLD = {
     "first": "1cb41f5",  # the first version whose runs have a format
     "studies": "f8e2c87",  # studies and datasets; numbers of a profile are without bounds
     "clients": "f2490cb",  # before bench.ignore_eos and bench.backend took flags over from client_flags
+    "one": "610b775",  # the last version that wrote format 1
 }
 NODE: dict[str, Any] = {
     "hostname": "node", "kernel": "6.1.0", "cpu_model": "a processor", "cpus": 8, "numa_nodes": 1,
@@ -56,6 +57,8 @@ class Here:
 
     orch: Orch
     folder: Path
+    label: str
+    """Names the profile."""
 
     def profile(self, label: str, objectives: tuple[str, ...] = (), **sections: dict[str, Any]) -> str:
         """Write a profile on the stub, at a port that does not change."""
@@ -79,7 +82,14 @@ class Here:
 def measured(folder: Path) -> list[Path]:
     """Return the records of a run that are done."""
     found = folder.glob("points/*/r*/record.json")
-    return [path for path in found if json.loads(path.read_bytes())["state"] == "done"]
+    return [path for path in found if is_done(json.loads(path.read_bytes()))]
+
+
+def is_done(record: dict[str, Any]) -> bool:
+    """Say whether a record, of whichever format, is that of a measurement that is done."""
+    if record["format"] == 1:
+        return bool(record["state"] == "done")
+    return record["outcome"] is not None and record["outcome"]["came"] == "measured"
 
 
 def sweep(here: Here) -> None:
@@ -89,7 +99,7 @@ def sweep(here: Here) -> None:
         "lengths": [[8, 24], [8, 2]], "num_prompts": 8, "concurrency": 4, "repetitions": 2, "warmup": 0,
         "percentiles": [99.9],
     }  # fmt: skip
-    here.orch("run", here.profile("sweep", server={"env": env}, bench=bench, objectives=("p99_ttft_ms<5000",)))
+    here.orch("run", here.profile(here.label, server={"env": env}, bench=bench, objectives=("p99_ttft_ms<5000",)))
 
 
 def warmed(here: Here) -> None:
@@ -98,20 +108,20 @@ def warmed(here: Here) -> None:
         "lengths": [[16, 8]], "num_prompts": 6, "request_rate": [20, "inf"], "burstiness": 2.0, "warmup": 2,
         "repetitions": {"auto": {"at_least": 2, "at_most": 3, "width": 0.9}},
     }  # fmt: skip
-    here.orch("run", here.profile("warmed", bench=bench, objectives=("mean_ttft_ms<0.001",)))
+    here.orch("run", here.profile(here.label, bench=bench, objectives=("mean_ttft_ms<0.001",)))
 
 
 def study(here: Here) -> None:
     """Measure two variants."""
     vary = {"axes": {"server.flags.max-num-seqs": [2, 4]}}
-    here.orch.ok("run", here.profile("study", vary=vary, bench={"repetitions": 2}))
+    here.orch.ok("run", here.profile(here.label, vary=vary, bench={"repetitions": 2}))
 
 
 def search(here: Here) -> None:
     """Search for a capacity."""
     env = {"STUB_CAPACITY": "2", "STUB_TPOT_MS": "40"}
     bench = {"lengths": [[8, 4]], "prompts_per_concurrency": 4, "num_prompts": None, "warmup": 0}
-    name = here.profile("search", server={"env": env}, bench=bench)
+    name = here.profile(here.label, server={"env": env}, bench=bench)
     said(here, "search", "search", name, "--slo", "p90_tpot_ms<55", "--to", "4", "--repetitions", "1", "--json")
 
 
@@ -119,31 +129,50 @@ def search_study(here: Here) -> None:
     """Search on two variants, of which one fails."""
     vary = {"axes": {"server.env.STUB_EXIT_PHASE": [None, "memory"]}}
     bench = {"lengths": [[8, 4]], "prompts_per_concurrency": 4, "num_prompts": None, "warmup": 0}
-    name = here.profile("searches", vary=vary, bench=bench)
+    name = here.profile(here.label, vary=vary, bench=bench)
     said(here, "search-study", "search", name, "--slo", "p90_tpot_ms<500", "--to", "2", "--repetitions", "1", "--json")
 
 
 def resumed(here: Here) -> None:
     """Kill a run and go on with it."""
-    name = here.profile("resumed", server=SLOW, bench=SMALL)
+    name = here.profile(here.label, server=SLOW, bench=SMALL)
     folder = here.cut(name, 2, "run", name)
     here.orch.ok("bench", "--resume", folder.name)
 
 
 def killed(here: Here) -> None:
     """Kill a run."""
-    name = here.profile("killed", server=SLOW, bench=SMALL)
+    name = here.profile(here.label, server=SLOW, bench=SMALL)
     here.cut(name, 3, "run", name)
 
 
 def failed(here: Here) -> None:
     """Start a server that dies with a cause."""
-    here.orch("run", here.profile("failed", server={"env": {"STUB_EXIT_PHASE": "memory"}}))
+    here.orch("run", here.profile(here.label, server={"env": {"STUB_EXIT_PHASE": "memory"}}))
+
+
+def broken(here: Here) -> None:
+    """Start a server that dies with a cause that orch knows by name, in a container with weakened isolation."""
+    words = "ERROR 11-01 08:00:00 [core.py:1] ValueError: No available memory for the cache blocks."
+    env = {"STUB_EXIT_PHASE": "memory", "STUB_LOG_TEXT": words}
+    weak = {"cap_add": ["SYS_PTRACE"], "ipc": "host"}
+    here.orch("run", here.profile(here.label, container=weak, server={"env": env}))
+
+
+def stopped(here: Here) -> None:
+    """Interrupt a run by a signal in a measurement."""
+    name = here.profile(here.label, server=SLOW, bench=SMALL)
+    started = here.orch.start("run", name)
+    while not (folders := list(here.orch.runs.glob(f"*-{name}-????"))) or len(measured(folders[0])) < 1:
+        assert started.process.poll() is None, started.err
+        time.sleep(0.02)
+    started.process.terminate()
+    started.process.wait()
 
 
 def deployed(here: Here) -> None:
     """Keep what is said of a deployment; its run is another one by this name."""
-    name = here.profile("deployed", bench={"client_flags": {"disable-tqdm": True}})
+    name = here.profile(here.label, bench={"client_flags": {"disable-tqdm": True}})
     said(here, "deployment", "up", name, "--json")
     said(here, "ps", "ps", "--json")
     said(here, "status", "status", "--json", name)
@@ -184,15 +213,26 @@ CASES: dict[str, tuple[str | None, Callable[[Here], None]]] = {
     "unbounded": ("studies", studies_killed),
     "refused": ("clients", clients_killed),
     "old-study": ("clients", clients_study),
-    "sweep": (None, sweep),
-    "warmed": (None, warmed),
-    "study": (None, study),
-    "search": (None, search),
-    "searches": (None, search_study),
-    "resumed": (None, resumed),
-    "killed": (None, killed),
-    "failed": (None, failed),
-    "deployed": (None, deployed),
+    "sweep": ("one", sweep),
+    "warmed": ("one", warmed),
+    "study": ("one", study),
+    "search": ("one", search),
+    "searches": ("one", search_study),
+    "resumed": ("one", resumed),
+    "killed": ("one", killed),
+    "failed": ("one", failed),
+    "deployed": ("one", deployed),
+    "two-sweep": (None, sweep),
+    "two-warmed": (None, warmed),
+    "two-study": (None, study),
+    "two-search": (None, search),
+    "two-searches": (None, search_study),
+    "two-resumed": (None, resumed),
+    "two-killed": (None, killed),
+    "two-failed": (None, failed),
+    "two-broken": (None, broken),
+    "two-stopped": (None, stopped),
+    "two-deployed": (None, deployed),
 }
 """By the name of its profile: the code that makes a run, and what is done."""
 
@@ -218,7 +258,7 @@ def make(number: int, label: str) -> None:
             command = (sys.executable, "-P", "-m", "orchestrator")
             orch = replace(orch, command=command, variables={"PYTHONPATH": str(code)})
         try:
-            act(Here(orch, folder / "said"))
+            act(Here(orch, folder / "said", label))
         finally:
             if revision is not None:
                 subprocess.run(["git", "worktree", "remove", "--force", folder / "code"], cwd=HERE, check=True)
@@ -231,7 +271,7 @@ def make(number: int, label: str) -> None:
             shutil.rmtree(old)
         for run in found:
             scrub(run, RUNS / run.name.replace(real, words[real]), words)
-        for path in (folder / "said").iterdir():
+        for path in (folder / "said").iterdir() if revision is None else ():
             document = json.loads(scrubbed(path.read_text(encoding="utf-8"), words))
             if "manifest" in document:
                 document["manifest"]["node"].update(NODE)
@@ -243,7 +283,7 @@ def make(number: int, label: str) -> None:
 def scrub(run: Path, to: Path, words: dict[str, str]) -> None:
     """Copy a run without what tells of the machine that it was made on."""
     manifest = json.loads((run / "manifest.json").read_bytes())
-    facts = [*filter(None, [manifest["deployment"]]), *manifest.get("earlier", [])]
+    facts = [*filter(None, [manifest.get("deployment")]), *manifest.get("members", []), *manifest.get("earlier", [])]
     words = {**words, **{item["launch"]: f"{index:08x}" for index, item in enumerate(facts, start=10)}}
     words |= {item["image_id"]: "sha256:" + "1" * 64 for item in facts}
     for path in sorted(run.rglob("*")):

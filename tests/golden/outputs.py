@@ -18,8 +18,9 @@ from orchestrator.cli.app import orch
 from orchestrator.errors import UsageError
 from orchestrator.measuring.resume import check_can_go_on, is_complete
 from orchestrator.plan.sweep import measurements
-from orchestrator.runs.directory import RunDirectory, list_runs
+from orchestrator.runs.directory import list_runs
 from orchestrator.runs.records import RunKind
+from orchestrator.runs.run import Run
 
 HERE = Path(__file__).parent
 RUNS, EXPECTED = HERE / "runs", HERE / "expected"
@@ -62,7 +63,7 @@ def said(runs: Path, words: tuple[str, ...]) -> str:
 
 def going_on(runs: Path, run: str) -> object:
     """Return what going on with a run would take, in its order, or why it cannot be gone on with."""
-    directory = RunDirectory(runs / run)
+    directory = Run(runs / run)
     profile = directory.profile()
     if directory.manifest().kind is not RunKind.SWEEP:
         return "a search"

@@ -16,12 +16,15 @@ from orchestrator.metrics.catalogue import CATALOGUE, LATENCIES
 from orchestrator.profile.docs.jsonschema import DIALECT
 from orchestrator.report.table import GUIDE_COLUMNS
 from orchestrator.results.validity import Verdict
-from orchestrator.runs.records import Manifest, MeasurementRecord
+from orchestrator.runs.format import FORMAT
+from orchestrator.runs.records import Manifest, MeasurementRecord, SearchAnswer
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
 Schema = dict[str, Any]
+KEPT = ("manifest-1", "record-1")
+"""Schemas of files as earlier formats had them: they describe what lies on people's disks, and nothing derives them."""
 
 FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 SUFFIX = ".schema.json"
@@ -34,6 +37,9 @@ STATE: Schema = {"enum": ["planned", "running", "done", "failed", "interrupted"]
 VERDICT: Schema = {"enum": [verdict.value for verdict in Verdict]}
 A_PROFILE: Schema = {"$ref": "../../orchestrator/profile/docs/profile.schema.json"}
 LATENCY = "|".join(LATENCIES)
+
+
+ANYTHING: Schema = {"type": "object"}
 
 
 def closed(optional: dict[str, Schema] | None = None, **required: Schema) -> Schema:
@@ -72,6 +78,23 @@ def with_parameters(record: Schema) -> Schema:
     return {**record, "properties": {**record["properties"], "parameters": PARAMETERS}}
 
 
+def with_points(manifest: Schema) -> Schema:
+    """Return the schema of a manifest with what a point's parameters are, which its model leaves open."""
+    return {**manifest, "properties": {**manifest["properties"], "points": mapping(PARAMETERS)}}
+
+
+def said_of(manifest: Schema) -> Schema:
+    """Return the schema of a manifest as `--json` has it: what people read stands beside each id."""
+    without = {name: schema for name, schema in manifest["properties"].items() if name != "done"}
+    beside = {
+        "cause": none_or(SAID),
+        "reason": TEXT,
+        "deployment": none_or({"$ref": "#/$defs/DeploymentFacts"}),
+        "warnings": listed(SAID),
+    }
+    return {**manifest, "properties": {**without, **beside}}
+
+
 def _close(schema: Any) -> Any:
     if isinstance(schema, list):
         return [_close(item) for item in schema]
@@ -101,6 +124,10 @@ PARAMETERS = closed(
     },
 )
 """What makes a point: those that came later only where they are not as they always were."""
+SAID = closed(id=TEXT, fields=ANYTHING, text=TEXT)
+"""A cause or a warning, and what people read of it."""
+REASON = closed(id=TEXT, text=TEXT, template=TEXT, fields=ANYTHING)
+WHY = closed(causes=listed(SAID), doubts=listed(REASON), notes=listed(REASON))
 _OF_A_MEASUREMENT: dict[str, Schema] = {"point": TEXT, "repetition": WHOLE, "seed": WHOLE, "command": TEXT}
 ROW: Schema = {
     **closed(
@@ -158,8 +185,8 @@ REPEATED = closed(
 CELL: Schema = {"type": ["string", "number", "null"]}
 RUN: dict[str, Schema] = {
     "path": TEXT,
-    "manifest": {"$ref": f"manifest{SUFFIX}"},
-    "results": listed(ROW),
+    "manifest": {"$ref": f"said-manifest{SUFFIX}"},
+    "results": listed({**ROW, "properties": {**ROW["properties"], "why": WHY}, "required": [*ROW["required"], "why"]}),
     "guide": listed(closed(**dict.fromkeys(GUIDE_COLUMNS, CELL))),
     "repeated": listed(REPEATED),
 }
@@ -185,6 +212,8 @@ FOUND: dict[str, Schema] = {
         )
     ),
 }
+ANSWER = of_model(SearchAnswer)
+"""The same as ids and numbers."""
 PLANNED: Schema = {**PARAMETERS, "properties": {**PARAMETERS["properties"], **_OF_A_MEASUREMENT}}
 PLANNED["required"] = [*PARAMETERS["required"], *_OF_A_MEASUREMENT]
 PLAN: dict[str, Schema] = {
@@ -205,7 +234,8 @@ PATHS = listed(closed(key=TEXT, written=TEXT, meant=TEXT))
 FAULT = closed(file=TEXT, line=WHOLE, column=WHOLE, key=TEXT, problem=TEXT)
 
 FILES: dict[str, Schema] = {
-    "manifest": of_model(Manifest),
+    "manifest": with_points(of_model(Manifest)),
+    "said-manifest": said_of(with_points(of_model(Manifest))),
     "record": with_parameters(of_model(MeasurementRecord)),
     "search": closed(**FOUND),
     "deployment": of_model(Record),
@@ -248,22 +278,32 @@ KINDS: dict[str, Schema] = {
                         varied=VARIED,
                         state=STATE,
                         reason=TEXT,
+                        cause=none_or(SAID),
                         created=TEXT,
                         done=WHOLE,
                         planned=WHOLE,
                         path=TEXT,
                     ),
-                    closed(id=TEXT, state={"const": "unreadable"}, reason=TEXT),
+                    closed(id=TEXT, state={"const": "unreadable"}, reason=TEXT, cause=SAID),
                 ]
             }
         )
     ),
     "run": closed(**RUN),
     "study": closed(study=TEXT, varied=listed(TEXT), runs=listed(closed(**RUN))),
-    "search": closed(**FOUND),
+    "search": closed(**FOUND, answer=ANSWER),
     "search-study": closed(
         study=TEXT,
-        variants=listed(closed(run=TEXT, varied=VARIED, state=STATE, reason=TEXT, found=none_or(closed(**FOUND)))),
+        variants=listed(
+            closed(
+                run=TEXT,
+                varied=VARIED,
+                state=STATE,
+                reason=TEXT,
+                cause=none_or(SAID),
+                found=none_or(closed(**FOUND, answer=ANSWER)),
+            )
+        ),
     ),
     "deployment": closed(name=TEXT, url=TEXT, vllm_version=none_or(TEXT), state={"const": "healthy"}),
     "down": closed(ended=listed(TEXT)),
@@ -320,6 +360,12 @@ def schemas() -> dict[str, Schema]:
 def text_of(schema: Schema) -> str:
     """Return a schema as its file holds it."""
     return json.dumps(schema, ensure_ascii=False, indent=1) + "\n"
+
+
+def schema_of(file: str, document: Any) -> str:
+    """Return the name of the schema of a file of a run; those of earlier formats are kept as they were."""
+    number = document.get("format", FORMAT)
+    return file if number == FORMAT else f"{file}-{number}"
 
 
 def write_schemas() -> None:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from typing import IO
 
     from orchestrator.profile.schema.profile import Profile
-    from orchestrator.runs.directory import RunDirectory
     from orchestrator.runs.records import RunState
+    from orchestrator.runs.run import Run
 
 CONTAINER = "c" * 64
 
@@ -237,7 +237,7 @@ class UnderWay:
         assert profile.bench is not None
         self.steps: list[tuple[int, RunState]] = []
         self.failures: list[str] = []
-        self.directory: RunDirectory = a_run(tmp_path / "runs", profile)
+        self.directory: Run = a_run(tmp_path / "runs", profile)
         self.server = LocalServer(container)
         self.bench = profile.bench
         self.sweep = Sweep(self.server, profile, profile.bench, self.directory, self.tell)
@@ -245,14 +245,15 @@ class UnderWay:
     def tell(self, event: Event) -> None:
         if isinstance(event, MeasurementBegun | MeasurementEnded):
             self.steps.append((event.index, event.record.state))
-            on_disk = self.directory.record(event.record.point, event.record.repetition)
+            on_disk = self.directory.again().record(event.record.point, event.record.repetition)
             assert on_disk == event.record
         elif isinstance(event, Failed):
             self.failures.append(event.error.message)
 
     def run(self) -> list[RunState]:
         try:
-            self.sweep.run(sweep(self.bench))
+            for record in self.sweep.run(sweep(self.bench)):
+                assert record == self.directory.again().record(record.point, record.repetition)
         finally:
             self.sweep.close()
         return [record.state for record in self.directory.records()]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from samples import a_measurement, result_bytes
 
+from orchestrator.causes import told
 from orchestrator.measuring.driver import ClientRun
 from orchestrator.measuring.judge import begin, busy, failed, judge, last_words
 from orchestrator.runs.records import RunState
@@ -90,15 +91,15 @@ def test_figures_of_a_client_that_failed_are_kept_beside_the_reasons() -> None:
 
 
 def test_a_measurement_can_have_one_more_reason() -> None:
-    ended = failed(judge(RUNNING, MEASUREMENT, outcome(result=None)), "the server died")
+    ended = failed(judge(RUNNING, MEASUREMENT, outcome(result=None)), told("the server died"))
     assert (ended.state, ended.reasons) == (RunState.FAILED, ("the client left no result", "the server died"))
 
 
 @pytest.mark.parametrize(
     ("log", "words"),
     [
-        (b"", "it printed nothing"),
-        (b" \n\n", "it printed nothing"),
+        (b"", ""),
+        (b" \n\n", ""),
         (b"one\n two \n\n", "two"),
         (b"\xff\n", "\N{REPLACEMENT CHARACTER}"),
     ],

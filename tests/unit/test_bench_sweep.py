@@ -253,7 +253,7 @@ def test_a_new_driver_that_cannot_fork_is_recorded(tmp_path: Path, container: Lo
     going = under_way(tmp_path, container, "die", num_prompts=[2, 4], warmup=0)
     client = going.sweep.client()
     facts = deployment_facts(client_mode=client.mode)
-    going.directory.update(deployment=facts)
+    going.directory.update(members=(facts,))
     thread = "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()"
     (tmp_path / "site" / "vllm" / "__init__.py").write_text(thread, encoding="utf-8")
     going.run()

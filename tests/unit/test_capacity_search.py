@@ -10,6 +10,7 @@ import pytest
 from local_container import LocalContainer, UnderWay
 from samples import a_bench, a_measurement, a_profile, a_record, result_bytes
 
+from orchestrator.causes import Cause
 from orchestrator.errors import BenchmarkFailed, Interrupted, OrchError, ServerFailed
 from orchestrator.events import Event, Listener, unheard
 from orchestrator.measuring import driver as session
@@ -241,7 +242,7 @@ def test_a_search_that_is_interrupted_keeps_what_it_has(tmp_path: Path, containe
         run_search(going.sweep, going.bench, a_plan(), interrupt)
     going.sweep.close()
     (found,) = told
-    assert found.cut_short == "orch received SIGINT"
+    assert found.cut_short == Cause("interrupted", {"signal": "SIGINT"})
     assert "no higher concurrency than 2 was tried" in found.statement()
     assert json.loads((going.directory.path / FILE).read_bytes()) == found.as_data()
 

@@ -20,7 +20,7 @@ from orchestrator.runs.records import RunKind, RunState
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from orchestrator.runs.directory import RunDirectory
+    from orchestrator.runs.run import Run
 
 PROFILE = a_profile(bench={"repetitions": 2})
 assert PROFILE.bench is not None
@@ -35,11 +35,11 @@ def no_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> RunDirectory:
+def run(tmp_path: Path) -> Run:
     return a_run(tmp_path / "runs", PROFILE)
 
 
-def proposed(run: RunDirectory, error: BaseException, capsys: pytest.CaptureFixture[str]) -> bool:
+def proposed(run: Run, error: BaseException, capsys: pytest.CaptureFixture[str]) -> bool:
     def fail() -> None:
         with session(quiet=True, as_json=False) as here, recorded(here, run):
             raise error
@@ -49,24 +49,20 @@ def proposed(run: RunDirectory, error: BaseException, capsys: pytest.CaptureFixt
     return f"orch bench --resume {run.path.name}" in capsys.readouterr().err
 
 
-def test_a_start_that_would_fail_again_is_not_gone_on_with(
-    run: RunDirectory, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_start_that_would_fail_again_is_not_gone_on_with(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert not proposed(run, ServerFailed("unrecognized arguments: --x"), capsys)
 
 
-def test_a_run_of_which_something_was_measured_is_gone_on_with(
-    run: RunDirectory, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_run_of_which_something_was_measured_is_gone_on_with(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     run.write_record(a_record(MEASUREMENTS[0]))
     assert proposed(run, ServerFailed("the server has died"), capsys)
 
 
-def test_a_run_that_was_interrupted_is_gone_on_with(run: RunDirectory, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_was_interrupted_is_gone_on_with(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert proposed(run, Interrupted(2), capsys)
 
 
-def test_a_sweep_with_a_failed_point_is_gone_on_with(run: RunDirectory, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sweep_with_a_failed_point_is_gone_on_with(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     for measurement in MEASUREMENTS[1:]:
         run.write_record(a_record(measurement))
     run.write_record(a_record(MEASUREMENTS[0], state=RunState.FAILED, metrics=None, client_code=1))
@@ -75,7 +71,7 @@ def test_a_sweep_with_a_failed_point_is_gone_on_with(run: RunDirectory, capsys: 
     assert f"go on with it: orch bench --resume {run.path.name}" in capsys.readouterr().err
 
 
-def test_a_run_that_is_complete_and_a_search_are_not_gone_on_with(run: RunDirectory) -> None:
+def test_a_run_that_is_complete_and_a_search_are_not_gone_on_with(run: Run) -> None:
     run.write_record(a_record(MEASUREMENTS[0]))
     assert can_go_on(run)
     run.write_manifest(run.manifest().model_copy(update={"kind": RunKind.SEARCH}))

@@ -21,7 +21,7 @@ from orchestrator.runs.records import RunState
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestrator.runs.directory import RunDirectory
+    from orchestrator.runs.run import Run
 
 ORCH = """
 import json, os, sys
@@ -84,24 +84,24 @@ def an_orch(tmp_path: Path, watch: Watch, inherit: tuple[int, ...] = (), **envir
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> RunDirectory:
+def run(tmp_path: Path) -> Run:
     directory = a_run(tmp_path / "runs", state=RunState.RUNNING)
     point, repetition = directory.manifest().measurements[0]
     directory.write_record(a_record(point=point, repetition=repetition, state=RunState.RUNNING, metrics=None))
     return directory
 
 
-def test_a_watchdog_that_is_dismissed_goes_and_leaves_everything_as_it_is(run: RunDirectory, tmp_path: Path) -> None:
+def test_a_watchdog_that_is_dismissed_goes_and_leaves_everything_as_it_is(run: Run, tmp_path: Path) -> None:
     with an_orch(tmp_path, Watch(None, None, str(run.path))) as orch:
         watchdog = orch.watchdog
         orch.dismiss()
         eventually(lambda: not alive(watchdog.pid), "it has gone")
         orch.dismiss()
-        assert run.manifest().state == RunState.RUNNING
+        assert run.again().manifest().state == RunState.RUNNING
         assert orch.remarks() == ""
 
 
-def test_a_watchdog_that_is_gone_already_can_be_dismissed(run: RunDirectory, tmp_path: Path) -> None:
+def test_a_watchdog_that_is_gone_already_can_be_dismissed(run: Run, tmp_path: Path) -> None:
     with an_orch(tmp_path, Watch(None, None, str(run.path))) as orch:
         watchdog = orch.watchdog
         watchdog.kill()
@@ -110,19 +110,17 @@ def test_a_watchdog_that_is_gone_already_can_be_dismissed(run: RunDirectory, tmp
 
 
 @pytest.mark.parametrize("everybody", [False, True], ids=["orch alone", "its whole process group"])
-def test_the_run_of_an_orch_that_was_killed_says_interrupted(
-    run: RunDirectory, tmp_path: Path, *, everybody: bool
-) -> None:
+def test_the_run_of_an_orch_that_was_killed_says_interrupted(run: Run, tmp_path: Path, *, everybody: bool) -> None:
     with an_orch(tmp_path, Watch(None, None, str(run.path))) as orch:
         if everybody:
             os.killpg(orch.process.pid, signal.SIGKILL)
         else:
             orch.process.kill()
         orch.process.wait()
-    eventually(lambda: run.manifest().state == RunState.INTERRUPTED, "the record says so")
-    assert run.manifest().reason == "orch was killed"
-    assert run.manifest().ended is not None
-    (record,) = run.records()
+    eventually(lambda: run.again().manifest().state == RunState.INTERRUPTED, "the record says so")
+    assert run.again().manifest().reason == "orch was killed"
+    assert run.again().manifest().ended is not None
+    (record,) = run.again().records()
     assert (record.state, record.reasons) == (RunState.INTERRUPTED, ("orch was killed",))
 
 
@@ -133,18 +131,16 @@ def ignores(pid: int, signum: int) -> bool:
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
-def test_a_watchdog_outlives_the_signals_that_end_orch(
-    run: RunDirectory, tmp_path: Path, signum: signal.Signals
-) -> None:
+def test_a_watchdog_outlives_the_signals_that_end_orch(run: Run, tmp_path: Path, signum: signal.Signals) -> None:
     with an_orch(tmp_path, Watch(None, None, str(run.path))) as orch:
         watchdog = orch.watchdog
         eventually(lambda: ignores(watchdog.pid, signum), "it listens")
         watchdog.send_signal(signum)
         orch.process.kill()
-    eventually(lambda: run.manifest().state == RunState.INTERRUPTED, "the record says so")
+    eventually(lambda: run.again().manifest().state == RunState.INTERRUPTED, "the record says so")
 
 
-def test_while_the_engine_is_away_a_watchdog_waits_and_says_so(run: RunDirectory, tmp_path: Path) -> None:
+def test_while_the_engine_is_away_a_watchdog_waits_and_says_so(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     watch = Watch("0a1b2c3d", str(folder), str(run.path))
@@ -155,7 +151,7 @@ def test_while_the_engine_is_away_a_watchdog_waits_and_says_so(run: RunDirectory
             eventually(lambda: "launch 0a1b2c3d: no Docker engine answers" in orch.remarks(), "it says so")
             assert alive(watchdog.pid)
             assert folder.exists()
-            assert run.manifest().state == RunState.INTERRUPTED
+            assert run.again().manifest().state == RunState.INTERRUPTED
         finally:
             watchdog.kill()
 

@@ -23,6 +23,7 @@ ROOT = Path(orchestrator.__file__).parent
 
 ROOMS = (
     ("orchestrator", "text"),
+    ("causes",),
     ("errors", "events", "folders", "interruption", "mask", "files", "units"),
     ("workload", "metrics"),
     ("vllm",),
@@ -43,7 +44,7 @@ ROOMS = (
 )
 """From the ground up: a module imports from its own room and from those below, never from beside or above.
 
-Imports for the type checker count as any other. On the first floor alone, modules stand on `errors` beside them.
+Imports for the type checker count as any other. On the floor of `errors` alone, modules stand on one beside them.
 """
 DRAWERS = {
     "profile": (("text",), ("schema",), ("merging",), ("checking",), ("reading",), ("docs",)),
@@ -120,7 +121,7 @@ def drawer(module: str, room: str) -> int | None:
 
 def may_import(module: str, other: str) -> bool:
     if package(module) != package(other):
-        return height(other) < height(module) or (package(module) in ROOMS[1] and package(other) == "errors")
+        return height(other) < height(module) or (package(module) in ROOMS[2] and package(other) == "errors")
     for room in (room for room in DRAWERS if belongs_to(module, (room,)) and belongs_to(other, (room,))):
         mine, its = drawer(module, room), drawer(other, room)
         if mine is not None and its is not None and its > mine:

@@ -19,20 +19,20 @@ from orchestrator.vllm.phases import Phase, PhaseReached
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from orchestrator.runs.directory import RunDirectory
+    from orchestrator.runs.run import Run
 from orchestrator.text import said
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> RunDirectory:
+def run(tmp_path: Path) -> Run:
     return a_run(tmp_path / "runs")
 
 
-def told(run: RunDirectory) -> list[dict[str, Any]]:
+def told(run: Run) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run.path / FILE).read_text(encoding="utf-8").splitlines()]
 
 
-def test_events_before_the_run_was_there_stand_first(run: RunDirectory) -> None:
+def test_events_before_the_run_was_there_stand_first(run: Run) -> None:
     journal = Journal()
     journal(Waiting("accelerators is held by somebody"))
     with journal.of(run):
@@ -43,7 +43,7 @@ def test_events_before_the_run_was_there_stand_first(run: RunDirectory) -> None:
     assert (second["event"], second["phase"], second["detail"]) == ("phase", "weights", "50 %")
 
 
-def test_each_line_says_when_by_both_clocks(run: RunDirectory) -> None:
+def test_each_line_says_when_by_both_clocks(run: Run) -> None:
     journal = Journal()
     with journal.of(run):
         journal(Waiting("a"))
@@ -53,7 +53,7 @@ def test_each_line_says_when_by_both_clocks(run: RunDirectory) -> None:
     assert 0 <= second["clock_s"] - first["clock_s"] < 60
 
 
-def test_a_measurement_is_named_and_its_record_says_the_rest(run: RunDirectory) -> None:
+def test_a_measurement_is_named_and_its_record_says_the_rest(run: Run) -> None:
     journal, record = Journal(), a_record()
     with journal.of(run):
         journal(MeasurementBegun(1, 2, record))
@@ -80,7 +80,7 @@ def test_the_runs_of_one_place_each_have_their_own(tmp_path: Path) -> None:
     assert [told(run)[1]["reason"] for run in runs] == [run.path.name for run in runs]
 
 
-def test_one_that_is_gone_on_with_is_gone_on_with_in_the_same_journal(run: RunDirectory) -> None:
+def test_one_that_is_gone_on_with_is_gone_on_with_in_the_same_journal(run: Run) -> None:
     for reason in ("a", "b"):
         journal = Journal()
         with journal.of(run):
@@ -88,7 +88,7 @@ def test_one_that_is_gone_on_with_is_gone_on_with_in_the_same_journal(run: RunDi
     assert [line["reason"] for line in told(run)] == ["a", "b"]
 
 
-def test_a_journal_that_cannot_be_written_harms_no_run(run: RunDirectory) -> None:
+def test_a_journal_that_cannot_be_written_harms_no_run(run: Run) -> None:
     (run.path / FILE).mkdir()
     journal = Journal()
     with journal.of(run):

@@ -31,7 +31,7 @@ from orchestrator.vllm.result import read_metrics
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from orchestrator.runs.directory import RunDirectory
+    from orchestrator.runs.run import Run
 
 PROFILE = a_profile(bench={"num_prompts": [2], "repetitions": 2, "percentiles": [99.9]}, objectives=["p99_ttft_ms<1"])
 assert PROFILE.bench is not None
@@ -65,8 +65,13 @@ def put(data: Any, keys: tuple[str | int, ...], value: object, *, gone: bool) ->
         data[last] = value
 
 
+def planned(run: Run, *named: tuple[str, int]) -> None:
+    """Add measurements of points that the profile does not come to."""
+    run.update(measurements=(*run.manifest().measurements, *named))
+
+
 @pytest.fixture
-def run(tmp_path: Path) -> RunDirectory:
+def run(tmp_path: Path) -> Run:
     """A run with one of two measurements done."""
     directory = a_run(
         tmp_path / "runs", PROFILE, deployment=deployment_facts(), state=RunState.INTERRUPTED, reason="a signal"
@@ -75,14 +80,14 @@ def run(tmp_path: Path) -> RunDirectory:
     return directory
 
 
-def rewrite(run: RunDirectory, change: Callable[[dict[str, Any]], object]) -> None:
+def rewrite(run: Run, change: Callable[[dict[str, Any]], object]) -> None:
     path = run.path / "profile.yaml"
     data = yaml.safe_load(path.read_bytes())
     change(data)
     path.write_text(yaml.safe_dump(data), encoding="utf-8")
 
 
-def told(run: RunDirectory, *words: str) -> str:
+def told(run: Run, *words: str) -> str:
     """Return what `orch results` writes to standard output."""
     out = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out):
@@ -91,7 +96,7 @@ def told(run: RunDirectory, *words: str) -> str:
     return out.getvalue()
 
 
-def shown(run: RunDirectory) -> list[str]:
+def shown(run: Run) -> list[str]:
     commands = (
         ("list",), ("list", "--json"), ("show",), ("show", "--json"), ("csv",), ("csv", "--guide"),
     )  # fmt: skip
@@ -99,12 +104,11 @@ def shown(run: RunDirectory) -> list[str]:
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_what_is_refused_by_now_changes_nothing_of_what_is_shown_but_is_not_gone_on_with(
-    run: RunDirectory, what: str
-) -> None:
+def test_what_is_refused_by_now_changes_nothing_of_what_is_shown_but_is_not_gone_on_with(run: Run, what: str) -> None:
     before, missed = shown(run), missed_objectives(run)
     assert len(missed) == 1
     rewrite(run, REFUSED[what])
+    run = run.again()
     assert shown(run) == before
     assert missed_objectives(run) == missed
     with pytest.raises(UsageError, match="cannot be resumed, this version of orch refuses its profile") as caught:
@@ -113,42 +117,43 @@ def test_what_is_refused_by_now_changes_nothing_of_what_is_shown_but_is_not_gone
     assert f"orch results show {run.path.name}" in caught.value.hint
 
 
-def test_keys_that_are_not_known_are_named_once_and_those_that_are_known_are_not(run: RunDirectory) -> None:
+def test_keys_that_are_not_known_are_named_once_and_those_that_are_known_are_not(run: Run) -> None:
     known = remarks(run)
     rewrite(run, REFUSED["a key of the container"])
+    run = run.again()
     assert remarks(run) == [
         *known,
         "note: the profile on record has what this version of orch does not know: container.extra",
     ]
 
 
-def test_a_run_with_a_number_that_is_out_of_bounds_by_now_goes_on(run: RunDirectory) -> None:
+def test_a_run_with_a_number_that_is_out_of_bounds_by_now_goes_on(run: Run) -> None:
     rewrite(run, lambda data: data["bench"].update(deadline=1e12, stall=1e12))
     assert not is_complete(run)
     check_can_go_on(run)
 
 
-def test_a_point_that_is_not_come_to_any_more_is_refused_by_its_id_before_anything_starts(run: RunDirectory) -> None:
+def test_a_point_that_is_not_come_to_any_more_is_refused_by_its_id_before_anything_starts(run: Run) -> None:
     bench = PROFILE.bench
     assert bench is not None
-    run.plan_further([("0123456789ab", 1)])
+    planned(run, ("0123456789ab", 1))
     with pytest.raises(UsageError, match=r"does not come to 1 of its points by its profile: 0123456789ab"):
         check_can_go_on(run)
     with pytest.raises(KeyError):
         measurements(bench, run.missing())
 
 
-def test_a_point_that_is_done_and_not_come_to_any_more_is_shown_and_no_hindrance(run: RunDirectory) -> None:
-    run.plan_further([("0123456789ab", 1)])
+def test_a_point_that_is_done_and_not_come_to_any_more_is_shown_and_no_hindrance(run: Run) -> None:
+    planned(run, ("0123456789ab", 1))
     run.write_record(a_record(MEASUREMENTS[0], point="0123456789ab"))
     check_can_go_on(run)
     rows = list(csv.DictReader(io.StringIO(summary_csv(run))))
     assert [row["point"] for row in rows] == [MEASUREMENTS[0].point.id, "0123456789ab"]
 
 
-def test_where_the_results_decide_a_point_that_is_not_come_to_any_more_is_never_complete(run: RunDirectory) -> None:
+def test_where_the_results_decide_a_point_that_is_not_come_to_any_more_is_never_complete(run: Run) -> None:
     rewrite(run, lambda data: data["bench"].update(repetitions={"auto": {"at_least": 2, "at_most": 2}}))
-    run.plan_further([("0123456789ab", 1), ("0123456789ab", 2)])
+    planned(run, ("0123456789ab", 1), ("0123456789ab", 2))
     for measurement in MEASUREMENTS:
         run.write_record(a_record(measurement))
         run.write_record(a_record(measurement, point="0123456789ab"))
@@ -158,7 +163,7 @@ def test_where_the_results_decide_a_point_that_is_not_come_to_any_more_is_never_
         check_can_go_on(run)
 
 
-def test_a_measurement_that_the_manifest_does_not_name_is_named(run: RunDirectory) -> None:
+def test_a_measurement_that_the_manifest_does_not_name_is_named(run: Run) -> None:
     before = remarks(run)
     run.write_record(a_record(MEASUREMENTS[0], point="0123456789ab"))
     run.set_aside(MEASUREMENTS[0].point.id, 1)
@@ -168,7 +173,7 @@ def test_a_measurement_that_the_manifest_does_not_name_is_named(run: RunDirector
 
 
 @pytest.mark.parametrize("text", [None, "a: [", ""])
-def test_a_run_whose_profile_is_gone_is_shown_from_its_records(run: RunDirectory, text: str | None) -> None:
+def test_a_run_whose_profile_is_gone_is_shown_from_its_records(run: Run, text: str | None) -> None:
     before = told(run, "show", "--json")
     path = run.path / "profile.yaml"
     if text is None:
@@ -184,14 +189,14 @@ def test_a_run_whose_profile_is_gone_is_shown_from_its_records(run: RunDirectory
         check_can_go_on(run)
 
 
-def test_an_objective_that_is_not_known_is_not_judged_and_is_named(run: RunDirectory) -> None:
+def test_an_objective_that_is_not_known_is_not_judged_and_is_named(run: Run) -> None:
     rewrite(run, lambda data: data.update(objectives=["p99_ttft_ms<1000", "energy_j<5"]))
     run.write_record(a_record(MEASUREMENTS[1]))
     assert "note: the objective 'energy_j<5' is not known and was not judged" in remarks(run)
     assert exit_code(run) is ExitCode.OK
 
 
-def test_what_a_record_says_of_a_backend_and_a_metric_that_are_gone_is_shown(run: RunDirectory) -> None:
+def test_what_a_record_says_of_a_backend_and_a_metric_that_are_gone_is_shown(run: Run) -> None:
     rewrite(run, lambda data: data["bench"].update(repetitions={"auto": {"metric": "energy_j"}}))
     for measurement in MEASUREMENTS:
         parameters = {**measurement.point.parameters(), "backend": "tgi", "ramp_up": {"strategy": "steps", "from": 9}}

@@ -18,7 +18,7 @@ from orchestrator.results.validity import Reason, Verdict
 from orchestrator.vllm.result import read_metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from orchestrator.measuring.found import Found
@@ -39,7 +39,7 @@ class Queue:
         self.directory = a_run(folder, a_profile(), measurements=())
         self._service_s = 1.0 / per_s
 
-    def run(self, measurements: Sequence[Measurement]) -> None:
+    def run(self, measurements: Sequence[Measurement]) -> Iterator[MeasurementRecord]:
         (taken,) = measurements
         gap_s, free_s = 1.0 / float(taken.point.request_rate), 0.0
         latencies_s = []
@@ -56,7 +56,9 @@ class Queue:
             median_ttft_ms=cuts[49],
             mean_e2el_ms=1000.0 * statistics.fmean(latencies_s),
         )
-        self.directory.write_record(a_record(taken, metrics=read_metrics(result)))
+        record = a_record(taken, metrics=read_metrics(result))
+        self.directory.write_record(record)
+        yield record
 
 
 def searched(queue: Queue, step_s: float | None = None, objective: str = "p99_ttft_ms<1000", **fields: Any) -> Found:

@@ -197,7 +197,7 @@ def test_the_mean_of_a_percentile_of_too_few_requests_is_marked(tmp_path: Path) 
     for requests in (661, 662):
         for number in (1, 2):
             metrics = read_metrics(result_bytes(completed=requests))
-            run.write_record(record(profile.bench, 0, number, 1.0).model_copy(update={"metrics": metrics}))
+            run.write_record(record(profile.bench, 0, number, 1.0, metrics=metrics))
         (only,) = repeated(run)
         shown[requests] = (only.line().partition(" ±")[0], only.as_data()["thin"])
     assert shown == {

@@ -19,7 +19,7 @@ from orchestrator.vllm.result import read_metrics
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from orchestrator.runs.directory import RunDirectory
+    from orchestrator.runs.run import Run
 
 PROFILE = a_profile(bench={"lengths": [[512, 512], [1024, 1024]], "num_prompts": [2, 4], "warmup": 0})
 assert PROFILE.bench is not None
@@ -31,7 +31,7 @@ GUIDE_HEADER = (
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> RunDirectory:
+def run(tmp_path: Path) -> Run:
     """A run of four measurements: done, failed, done and never begun."""
     directory = a_run(tmp_path, PROFILE, deployment=deployment_facts())
     directory.write_record(a_record(MEASUREMENTS[0]))
@@ -44,19 +44,19 @@ def rows_of(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
 
 
-def test_the_guide_s_table_has_the_guide_s_columns_in_its_order(run: RunDirectory) -> None:
+def test_the_guide_s_table_has_the_guide_s_columns_in_its_order(run: Run) -> None:
     assert guide_csv(run).splitlines()[0] == GUIDE_HEADER
     assert ",".join(GUIDE_COLUMNS) == GUIDE_HEADER
 
 
-def test_the_guide_s_table_has_a_row_for_each_measurement_that_is_done_and_no_other(run: RunDirectory) -> None:
+def test_the_guide_s_table_has_a_row_for_each_measurement_that_is_done_and_no_other(run: Run) -> None:
     assert guide_csv(run).splitlines()[1:] == [
         "8,float16,2,512,512,2560.0,512.0,1.5,2.5,3.5",
         "8,float16,4,512,512,2560.0,512.0,1.5,2.5,3.5",
     ]
 
 
-def test_header_and_rows_have_the_same_columns(run: RunDirectory) -> None:
+def test_header_and_rows_have_the_same_columns(run: Run) -> None:
     for text in (guide_csv(run), summary_csv(run)):
         assert len({len(row) for row in csv.reader(io.StringIO(text))}) == 1
 
@@ -75,7 +75,7 @@ def test_further_percentiles_have_columns_of_their_own_beside_the_usual_ones(tmp
     assert row["thin_percentiles"] == "p90 p95 p99"
 
 
-def test_the_wide_table_has_everything_of_every_measurement_that_has_begun(run: RunDirectory) -> None:
+def test_the_wide_table_has_everything_of_every_measurement_that_has_begun(run: Run) -> None:
     done, failed, _ = rows_of(summary_csv(run))
     assert (done["state"], done["reasons"], done["completed"], done["p99_itl_ms"]) == ("done", "", "8", "3.5")
     assert (done["image"], done["vllm_version"], done["seed"]) == ("vllm:0.8.5", "0.8.5", str(MEASUREMENTS[0].seed))
@@ -83,13 +83,13 @@ def test_the_wide_table_has_everything_of_every_measurement_that_has_begun(run: 
     assert (failed["state"], failed["reasons"]) == ("failed", "7 of 8; zero")
 
 
-def test_a_measurement_that_is_not_done_has_no_figures(run: RunDirectory) -> None:
+def test_a_measurement_that_is_not_done_has_no_figures(run: Run) -> None:
     failed = rows_of(summary_csv(run))[1]
     for name in ("duration_s", "completed", "output_throughput", "mean_ttft_ms", "p99_e2el_ms"):
         assert failed[name] == ""
 
 
-def test_a_figure_that_the_client_did_not_report_is_an_empty_cell(run: RunDirectory) -> None:
+def test_a_figure_that_the_client_did_not_report_is_an_empty_cell(run: Run) -> None:
     metrics = read_metrics(result_bytes(failed=None, p99_itl_ms=None, mean_itl_ms=None))
     run.write_record(a_record(MEASUREMENTS[0], metrics=metrics))
     row = rows_of(summary_csv(run))[0]
@@ -97,13 +97,13 @@ def test_a_figure_that_the_client_did_not_report_is_an_empty_cell(run: RunDirect
     assert rows_of(guide_csv(run))[0]["ITL(ms)"] == ""
 
 
-def test_numbers_keep_their_full_precision(run: RunDirectory) -> None:
+def test_numbers_keep_their_full_precision(run: Run) -> None:
     exact = 0.1 + 0.2
     run.write_record(a_record(MEASUREMENTS[0], metrics=read_metrics(result_bytes(output_throughput=exact))))
     assert float(rows_of(summary_csv(run))[0]["output_throughput"]) == exact
 
 
-def test_a_batch_is_the_concurrency_or_all_prompts_at_once(run: RunDirectory) -> None:
+def test_a_batch_is_the_concurrency_or_all_prompts_at_once(run: Run) -> None:
     measurement = sweep(a_bench(concurrency=[3]))[0]
     manifest = run.manifest()
     assert wide_row(manifest, a_record(measurement), None)["batch"] == 3

@@ -22,27 +22,27 @@ from orchestrator.plan.sweep import sweep
 from orchestrator.runs.records import RunState
 
 if TYPE_CHECKING:
-    from orchestrator.runs.directory import RunDirectory
+    from orchestrator.runs.run import Run
 
 PROFILE = a_profile()
 MEASUREMENTS = sweep(bench_of(PROFILE))
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> RunDirectory:
+def run(tmp_path: Path) -> Run:
     return a_run(tmp_path / "runs", PROFILE, state=RunState.RUNNING)
 
 
-def half_done(run: RunDirectory) -> None:
+def half_done(run: Run) -> None:
     run.write_record(a_record(MEASUREMENTS[0]))
     run.write_record(a_record(MEASUREMENTS[1], state=RunState.RUNNING, metrics=None))
 
 
-def summary(run: RunDirectory) -> list[str]:
+def summary(run: Run) -> list[str]:
     return [row["state"] for row in csv.DictReader(io.StringIO(run.summary_csv.read_text(encoding="utf-8")))]
 
 
-def test_a_run_whose_measurements_are_all_done_is_done(run: RunDirectory) -> None:
+def test_a_run_whose_measurements_are_all_done_is_done(run: Run) -> None:
     with recorded(a_place(), run):
         for measurement in MEASUREMENTS:
             run.write_record(a_record(measurement))
@@ -52,7 +52,7 @@ def test_a_run_whose_measurements_are_all_done_is_done(run: RunDirectory) -> Non
     assert summary(run) == ["done", "done"]
 
 
-def test_a_run_with_a_failed_measurement_has_failed(run: RunDirectory) -> None:
+def test_a_run_with_a_failed_measurement_has_failed(run: Run) -> None:
     with recorded(a_place(), run):
         run.write_record(a_record(MEASUREMENTS[0]))
         run.write_record(a_record(MEASUREMENTS[1], state=RunState.FAILED, reasons=("no",)))
@@ -70,9 +70,7 @@ ENDINGS: list[tuple[BaseException, RunState, str]] = [
 
 
 @pytest.mark.parametrize(("end", "state", "reason"), ENDINGS, ids=lambda value: type(value).__name__)
-def test_whatever_ends_a_run_is_in_its_record(
-    run: RunDirectory, end: BaseException, state: RunState, reason: str
-) -> None:
+def test_whatever_ends_a_run_is_in_its_record(run: Run, end: BaseException, state: RunState, reason: str) -> None:
     half_done(run)
     with pytest.raises(type(end)), recorded(a_place(), run):
         raise end
@@ -88,7 +86,7 @@ def test_a_run_that_is_opened_knows_its_conditions(tmp_path: Path) -> None:
     )
     manifest = make_run(tmp_path, profile, NODE).manifest()
     assert (manifest.state, manifest.tensor_parallel_size, manifest.dtype) == (RunState.PLANNED, 8, "float16")
-    assert manifest.warnings[0].startswith("privileged")
+    assert manifest.warnings[0].id == "privileged"
     assert manifest.node == node_facts(NODE)
     assert make_run(tmp_path, PROFILE, NODE).manifest().dtype == "auto"
 
@@ -103,7 +101,7 @@ def test_a_sweep_that_the_server_s_own_flags_forbid_is_refused() -> None:
         bench_of(a_profile(server={"flags": {"max-model-len": 79}}))
 
 
-def test_a_run_is_resumed_with_its_own_profile_only(run: RunDirectory) -> None:
+def test_a_run_is_resumed_with_its_own_profile_only(run: Run) -> None:
     check_profile(run, PROFILE)
     with pytest.raises(UsageError) as caught:
         check_profile(run, a_profile(bench={"seed": 5}, description="other"))
@@ -114,8 +112,8 @@ def test_a_run_is_resumed_with_its_own_profile_only(run: RunDirectory) -> None:
     ]
 
 
-def test_a_run_is_resumed_on_its_own_image_only(run: RunDirectory) -> None:
-    run.update(node=node_facts(NODE).model_copy(update={"engine_version": "19.03"}), deployment=deployment_facts())
+def test_a_run_is_resumed_on_its_own_image_only(run: Run) -> None:
+    run.update(node=node_facts(NODE).model_copy(update={"engine_version": "19.03"}), members=(deployment_facts(),))
     check_conditions(run, NODE, PROFILE)
     with pytest.raises(UsageError, match=r"image vllm:0.8.5: sha256:1+ → sha256:2"):
         check_conditions(run, node_of(Named("sha256:2")), PROFILE)
@@ -126,7 +124,7 @@ def test_a_run_is_resumed_on_its_own_image_only(run: RunDirectory) -> None:
     [{"client_program": "/other/vllm-rs"}, {"client_version": "0.33.0"}, {"client_sha256": "b" * 64}],
     ids=lambda change: next(iter(change)),
 )
-def test_a_run_is_resumed_with_its_own_client_only(run: RunDirectory, change: dict[str, str]) -> None:
+def test_a_run_is_resumed_with_its_own_client_only(run: Run, change: dict[str, str]) -> None:
     of_client = {"client_program": "/data/vllm-rs", "client_version": "0.32.0", "client_sha256": "a" * 64}
     facts = deployment_facts().model_copy(update=of_client)
     check_client(run, facts)
@@ -140,7 +138,7 @@ def test_a_run_is_resumed_with_its_own_client_only(run: RunDirectory, change: di
         check_client(run, facts.model_copy(update=change))
 
 
-def test_a_run_that_never_had_a_server_is_resumed_on_any_image(run: RunDirectory) -> None:
+def test_a_run_that_never_had_a_server_is_resumed_on_any_image(run: Run) -> None:
     run.update(node=node_facts(NODE))
     check_conditions(run, node_of(Named("sha256:2")), PROFILE)
 
@@ -148,7 +146,7 @@ def test_a_run_that_never_had_a_server_is_resumed_on_any_image(run: RunDirectory
 @pytest.mark.parametrize(
     "change", [{"accelerators": ("Hygon 0x54b7 0000:9f:00.0",)}, {"cpu_model": "another"}, {"cpus": 4096}], ids=str
 )
-def test_a_run_is_resumed_on_its_own_hardware_only(run: RunDirectory, change: dict[str, Any]) -> None:
+def test_a_run_is_resumed_on_its_own_hardware_only(run: Run, change: dict[str, Any]) -> None:
     run.update(node=node_facts(NODE).model_copy(update=change))
     (name,) = change
     with pytest.raises(UsageError, match=rf"node\.{name}"):

@@ -10,21 +10,14 @@ import pytest
 from processes import python
 from samples import a_manifest, a_profile, a_record, a_run, deployment_facts, result_bytes
 
+from orchestrator.causes import Cause, told
 from orchestrator.errors import Busy, OutputError, UsageError
 from orchestrator.plan.sweep import sweep
-from orchestrator.runs.directory import (
-    MANIFEST,
-    RECORD,
-    RunDirectory,
-    create_run,
-    find_run,
-    list_runs,
-    mark_interrupted,
-    new_run_id,
-    now,
-    settle,
-)
+from orchestrator.runs.clock import now
+from orchestrator.runs.directory import create_run, find_run, list_runs, new_run_id, settle
+from orchestrator.runs.layout import MANIFEST, RECORD
 from orchestrator.runs.records import RunState
+from orchestrator.runs.run import Run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +25,8 @@ if TYPE_CHECKING:
 PROFILE = a_profile(bench={"repetitions": 2})
 assert PROFILE.bench is not None
 MEASUREMENTS = sweep(PROFILE.bench)
+
+KILLED = Cause("orch-killed")
 
 UNREADABLE = [
     b"",
@@ -45,15 +40,15 @@ UNREADABLE = [
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> RunDirectory:
+def run(tmp_path: Path) -> Run:
     return a_run(tmp_path / "runs", PROFILE)
 
 
-def states(run: RunDirectory) -> list[RunState]:
+def states(run: Run) -> list[RunState]:
     return [record.state for record in run.records()]
 
 
-def test_a_new_run_is_planned_and_knows_what_it_is_to_do(run: RunDirectory) -> None:
+def test_a_new_run_is_planned_and_knows_what_it_is_to_do(run: Run) -> None:
     assert run.manifest().state == RunState.PLANNED
     assert run.manifest().measurements == tuple((item.point.id, item.repetition) for item in MEASUREMENTS)
     assert run.profile() == PROFILE
@@ -61,22 +56,23 @@ def test_a_new_run_is_planned_and_knows_what_it_is_to_do(run: RunDirectory) -> N
     assert run.missing() == list(run.manifest().measurements)
 
 
-def test_a_manifest_is_read_as_it_was_written(run: RunDirectory) -> None:
-    manifest = a_manifest(PROFILE, deployment=deployment_facts(), warnings=("privileged: …",), reason="é")
+def test_a_manifest_is_read_as_it_was_written(run: Run) -> None:
+    manifest = a_manifest(PROFILE, deployment=deployment_facts(), warnings=(Cause("privileged"),), reason="é")
     run.write_manifest(manifest)
     assert run.manifest() == manifest
-    run.update(state=RunState.RUNNING, reason="")
-    assert run.manifest() == manifest.model_copy(update={"state": RunState.RUNNING, "reason": ""})
+    assert run.again().manifest() == manifest
+    run.update(state=RunState.RUNNING, cause=None)
+    assert run.again().manifest() == manifest.model_copy(update={"state": RunState.RUNNING, "cause": None})
 
 
-def test_a_record_is_read_as_it_was_written(run: RunDirectory) -> None:
+def test_a_record_is_read_as_it_was_written(run: Run) -> None:
     record = a_record(MEASUREMENTS[0], reasons=("a\nb", "é"))
     run.write_record(record)
-    assert run.record(record.point, 1) == record
-    assert run.record(record.point, 2) is None
+    assert run.again().record(record.point, 1) == record
+    assert run.again().record(record.point, 2) is None
 
 
-def test_vllm_s_own_result_is_kept_byte_for_byte(run: RunDirectory) -> None:
+def test_vllm_s_own_result_is_kept_byte_for_byte(run: Run) -> None:
     record, result = a_record(MEASUREMENTS[0]), result_bytes() + b"  \n\xff"
     run.keep(record, result, b"log \xff\n")
     run.write_record(record)
@@ -86,13 +82,13 @@ def test_vllm_s_own_result_is_kept_byte_for_byte(run: RunDirectory) -> None:
     assert folder == run.path / "points" / record.point / "r1"
 
 
-def test_a_client_that_left_no_result_leaves_its_log(run: RunDirectory) -> None:
+def test_a_client_that_left_no_result_leaves_its_log(run: Run) -> None:
     record = a_record(MEASUREMENTS[0])
     run.keep(record, None, b"no")
     assert [path.name for path in run.client_log(record).parent.iterdir()] == ["client.log"]
 
 
-def test_records_come_in_the_order_of_the_sweep_without_the_warm_up(run: RunDirectory) -> None:
+def test_records_come_in_the_order_of_the_sweep_without_the_warm_up(run: Run) -> None:
     for measurement in (MEASUREMENTS[3], MEASUREMENTS[0], MEASUREMENTS[2]):
         run.write_record(a_record(measurement))
     for warmed in MEASUREMENTS[:2]:
@@ -105,7 +101,7 @@ def test_records_come_in_the_order_of_the_sweep_without_the_warm_up(run: RunDire
     )
 
 
-def test_only_what_is_done_counts_as_done(run: RunDirectory) -> None:
+def test_only_what_is_done_counts_as_done(run: Run) -> None:
     for measurement, state in zip(
         MEASUREMENTS, (RunState.DONE, RunState.FAILED, RunState.INTERRUPTED, RunState.RUNNING), strict=True
     ):
@@ -113,7 +109,7 @@ def test_only_what_is_done_counts_as_done(run: RunDirectory) -> None:
     assert run.missing() == [(item.point.id, item.repetition) for item in MEASUREMENTS[1:]]
 
 
-def test_what_is_taken_again_is_kept_under_another_name(run: RunDirectory) -> None:
+def test_what_is_taken_again_is_kept_under_another_name(run: Run) -> None:
     record = a_record(MEASUREMENTS[0], state=RunState.FAILED)
     for _ in range(2):
         run.write_record(record)
@@ -125,17 +121,17 @@ def test_what_is_taken_again_is_kept_under_another_name(run: RunDirectory) -> No
     assert (folder / "r1.attempt-1" / RECORD).exists()
 
 
-def test_the_log_of_an_earlier_server_is_kept(run: RunDirectory) -> None:
+def test_the_log_of_an_earlier_server_is_kept(run: Run) -> None:
     for text in ("one", "two", "three"):
         run.fresh_server_log().write_text(text, encoding="utf-8")
     kept = {path.name: path.read_text(encoding="utf-8") for path in run.logs.iterdir()}
     assert kept == {"server-1.log": "one", "server-2.log": "two", "server.log": "three"}
 
 
-def test_two_processes_do_not_work_on_one_run(run: RunDirectory) -> None:
+def test_two_processes_do_not_work_on_one_run(run: Run) -> None:
     program = (
-        "import sys; from pathlib import Path; from orchestrator.runs.directory import RunDirectory\n"
-        "with RunDirectory(Path(sys.argv[1])).locked(): print('locked', flush=True); sys.stdin.read()"
+        "import sys; from pathlib import Path; from orchestrator.runs.run import Run\n"
+        "with Run(Path(sys.argv[1])).locked(): print('locked', flush=True); sys.stdin.read()"
     )
     argv = python("-c", program, str(run.path))
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
@@ -149,21 +145,21 @@ def test_two_processes_do_not_work_on_one_run(run: RunDirectory) -> None:
 
 
 @pytest.mark.parametrize("content", UNREADABLE)
-def test_a_foreign_or_torn_manifest_is_never_trusted(run: RunDirectory, content: bytes) -> None:
+def test_a_foreign_or_torn_manifest_is_never_trusted(run: Run, content: bytes) -> None:
     (run.path / MANIFEST).write_bytes(content)
     with pytest.raises(UsageError, match=rf"{MANIFEST} is (torn|not what)") as caught:
         run.manifest()
     assert caught.value.hint
 
 
-def test_a_manifest_of_another_format_is_not_taken_for_ours(run: RunDirectory) -> None:
+def test_a_manifest_of_a_later_format_is_not_taken_for_ours(run: Run) -> None:
     text = (run.path / MANIFEST).read_text(encoding="utf-8")
-    (run.path / MANIFEST).write_text(text.replace('"format": 1', '"format": 2'), encoding="utf-8")
-    with pytest.raises(UsageError, match="format"):
+    (run.path / MANIFEST).write_text(text.replace('"format": 2', '"format": 3'), encoding="utf-8")
+    with pytest.raises(UsageError, match="of format 3, which a later version of orch writes; this one reads up to 2"):
         run.manifest()
 
 
-def test_a_manifest_that_says_more_than_we_know_is_read(run: RunDirectory) -> None:
+def test_a_manifest_that_says_more_than_we_know_is_read(run: Run) -> None:
     text = (run.path / MANIFEST).read_text(encoding="utf-8")
     (run.path / MANIFEST).write_text(text.replace("{", '{"from_the_future": [1],', 1), encoding="utf-8")
     assert run.manifest() == a_manifest(PROFILE)
@@ -171,57 +167,58 @@ def test_a_manifest_that_says_more_than_we_know_is_read(run: RunDirectory) -> No
 
 def test_a_folder_that_is_no_run_is_said_to_be_none(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read: No such file or directory"):
-        RunDirectory(tmp_path).manifest()
+        Run(tmp_path).manifest()
 
 
 @pytest.mark.parametrize("content", UNREADABLE)
-def test_a_torn_record_is_reported_and_counts_as_missing(run: RunDirectory, content: bytes) -> None:
+def test_a_torn_record_is_reported_and_counts_as_missing(run: Run, content: bytes) -> None:
     for measurement in MEASUREMENTS[:2]:
         run.write_record(a_record(measurement))
     (run.path / "points" / MEASUREMENTS[0].point.id / "r1" / RECORD).write_bytes(content)
+    run = run.again()
     assert [record.point for record in run.records()] == [MEASUREMENTS[1].point.id]
     (torn,) = run.torn()
     assert RECORD in torn.message
     assert (MEASUREMENTS[0].point.id, 1) in run.missing()
 
 
-def test_a_run_that_was_killed_says_so_once(run: RunDirectory) -> None:
+def test_a_run_that_was_killed_says_so_once(run: Run) -> None:
     run.update(state=RunState.RUNNING)
     run.write_record(a_record(MEASUREMENTS[0]))
     run.write_record(a_record(MEASUREMENTS[1], state=RunState.RUNNING, metrics=None))
-    mark_interrupted(run.path, "orch was killed")
+    run.interrupt(KILLED)
     assert states(run) == [RunState.DONE, RunState.INTERRUPTED]
     assert run.records()[1].reasons == ("orch was killed",)
     marked = run.manifest()
     assert (marked.state, marked.reason) == (RunState.INTERRUPTED, "orch was killed")
     assert marked.ended
-    mark_interrupted(run.path, "again")
+    run.interrupt(Cause("interrupted", {"signal": "SIGTERM"}))
     assert run.manifest() == marked
     assert run.records()[1].reasons == ("orch was killed",)
 
 
 @pytest.mark.parametrize("state", [RunState.DONE, RunState.FAILED, RunState.INTERRUPTED])
-def test_a_run_that_has_ended_is_not_marked(run: RunDirectory, state: RunState) -> None:
-    run.update(state=state, reason="mine")
+def test_a_run_that_has_ended_is_not_marked(run: Run, state: RunState) -> None:
+    run.update(state=state, cause=told("mine"))
     before = (run.path / MANIFEST).read_bytes()
-    mark_interrupted(run.path, "orch was killed")
+    run.interrupt(KILLED)
     assert (run.path / MANIFEST).read_bytes() == before
 
 
-def test_a_planned_run_that_was_killed_says_so(run: RunDirectory) -> None:
-    mark_interrupted(run.path, "orch was killed")
+def test_a_planned_run_that_was_killed_says_so(run: Run) -> None:
+    run.interrupt(KILLED)
     assert run.manifest().state == RunState.INTERRUPTED
 
 
-def test_a_run_that_nobody_works_on_any_more_is_settled(run: RunDirectory) -> None:
+def test_a_run_that_nobody_works_on_any_more_is_settled(run: Run) -> None:
     run.update(state=RunState.RUNNING)
     with run.locked():
-        settle(run.path)
+        settle(run)
         assert run.manifest().state == RunState.RUNNING
-    settle(run.path)
+    settle(run)
     assert run.manifest().state == RunState.INTERRUPTED
     run.update(state=RunState.DONE)
-    settle(run.path)
+    settle(run)
     assert run.manifest().state == RunState.DONE
 
 

@@ -30,8 +30,10 @@ from orchestrator.plan.sweep import sweep
 from orchestrator.plan.variants import variants
 from orchestrator.report.meaning import exit_code
 from orchestrator.report.table import guide_csv, study_csv, study_guide_csv, study_rows
-from orchestrator.runs.directory import MANIFEST, RunDirectory, settle
+from orchestrator.runs.directory import settle
+from orchestrator.runs.layout import MANIFEST
 from orchestrator.runs.records import Manifest, RunState
+from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study, find, study_of
 
 if TYPE_CHECKING:
@@ -46,16 +48,16 @@ TODO = {0: "1", 1: "2", 2: "3"}
 
 
 @pytest.fixture
-def runs(tmp_path: Path) -> tuple[RunDirectory, ...]:
+def runs(tmp_path: Path) -> tuple[Run, ...]:
     """The runs of a study of three servers."""
     return make_study(tmp_path, variants(PROFILE), NODE)
 
 
-def states(runs: tuple[RunDirectory, ...]) -> list[str]:
+def states(runs: tuple[Run, ...]) -> list[str]:
     return [run.manifest().state.value for run in runs]
 
 
-def measure(run: RunDirectory) -> None:
+def measure(run: Run) -> None:
     for measurement in MEASUREMENTS:
         run.write_record(a_record(measurement))
 
@@ -63,9 +65,7 @@ def measure(run: RunDirectory) -> None:
 class Taking:
     """Takes the runs of a study; some end in an error, before they are opened or after."""
 
-    def __init__(
-        self, runs: tuple[RunDirectory, ...], before: dict[int, Exception], after: dict[int, Exception]
-    ) -> None:
+    def __init__(self, runs: tuple[Run, ...], before: dict[int, Exception], after: dict[int, Exception]) -> None:
         self.study = StudyUnderWay(a_place(self._hear), lambda: runs)
         self.told: list[OrchError] = []
         self._before = before
@@ -87,7 +87,7 @@ class Taking:
                 raise self._after[index]
 
 
-def test_the_runs_of_a_study_are_planned_and_bear_its_id_and_what_varied(runs: tuple[RunDirectory, ...]) -> None:
+def test_the_runs_of_a_study_are_planned_and_bear_its_id_and_what_varied(runs: tuple[Run, ...]) -> None:
     told = [run.manifest() for run in runs]
     (study,) = {item.study for item in told}
     assert [item.id for item in told] == [run.path.name for run in runs] == [f"{study}-0{n}" for n in (1, 2, 3)]
@@ -107,9 +107,7 @@ def test_a_manifest_of_before_there_were_studies_still_reads(tmp_path: Path) -> 
     assert (study_of(run), run.manifest().varied) == (None, {})
 
 
-def test_a_study_is_found_by_its_id_by_its_beginning_and_as_the_newest(
-    runs: tuple[RunDirectory, ...], tmp_path: Path
-) -> None:
+def test_a_study_is_found_by_its_id_by_its_beginning_and_as_the_newest(runs: tuple[Run, ...], tmp_path: Path) -> None:
     study = str(study_of(runs[0]))
     for name in (study, study[:-3], study[:8], None):
         found = find(tmp_path, name)
@@ -117,30 +115,28 @@ def test_a_study_is_found_by_its_id_by_its_beginning_and_as_the_newest(
         assert (found.id, [run.path for run in found.runs]) == (study, [run.path for run in runs])
 
 
-def test_a_run_of_a_study_is_found_by_its_own_id_and_by_its_path(
-    runs: tuple[RunDirectory, ...], tmp_path: Path
-) -> None:
+def test_a_run_of_a_study_is_found_by_its_own_id_and_by_its_path(runs: tuple[Run, ...], tmp_path: Path) -> None:
     for name in (runs[1].path.name, str(runs[1].path)):
         found = find(tmp_path, name)
-        assert isinstance(found, RunDirectory)
+        assert isinstance(found, Run)
         assert found.path == runs[1].path
 
 
-def test_a_beginning_that_fits_a_run_besides_means_neither(runs: tuple[RunDirectory, ...], tmp_path: Path) -> None:
+def test_a_beginning_that_fits_a_run_besides_means_neither(runs: tuple[Run, ...], tmp_path: Path) -> None:
     other = a_run(tmp_path, id=f"{str(study_of(runs[0]))[:8]}-000000-other-0a1b")
     with pytest.raises(UsageError, match="4 runs begin with"):
         find(tmp_path, other.path.name[:8])
-    assert isinstance(find(tmp_path, other.path.name), RunDirectory)
+    assert isinstance(find(tmp_path, other.path.name), Run)
     with pytest.raises(UsageError, match="there is no run"):
         find(tmp_path, "nothing")
 
 
-def test_a_run_whose_manifest_is_torn_belongs_to_no_study(runs: tuple[RunDirectory, ...]) -> None:
+def test_a_run_whose_manifest_is_torn_belongs_to_no_study(runs: tuple[Run, ...]) -> None:
     (runs[0].path / MANIFEST).write_bytes(b"{")
     assert study_of(runs[0]) is None
 
 
-def test_a_run_that_fails_by_itself_does_not_end_the_others(runs: tuple[RunDirectory, ...]) -> None:
+def test_a_run_that_fails_by_itself_does_not_end_the_others(runs: tuple[Run, ...]) -> None:
     missing, died = ImageMissing("the image a is not on this node"), ServerFailed("it died\nand why")
     taking = Taking(runs, {0: missing}, {1: died})
     taking.all()
@@ -152,13 +148,13 @@ def test_a_run_that_fails_by_itself_does_not_end_the_others(runs: tuple[RunDirec
 @pytest.mark.parametrize(
     "error", [EnvironmentFault("no device"), UsageError("no secret"), ServerFailed("died")], ids=str
 )
-def test_what_one_variant_asks_in_vain_is_its_own_failure(error: OrchError, runs: tuple[RunDirectory, ...]) -> None:
+def test_what_one_variant_asks_in_vain_is_its_own_failure(error: OrchError, runs: tuple[Run, ...]) -> None:
     Taking(runs, {1: error}, {}).all()
     assert states(runs) == ["done", "failed", "done"]
 
 
 @pytest.mark.parametrize("error", [Busy("somebody holds it"), EngineError("no engine answers\nhere")], ids=str)
-def test_what_would_fail_the_others_too_ends_the_study(error: OrchError, runs: tuple[RunDirectory, ...]) -> None:
+def test_what_would_fail_the_others_too_ends_the_study(error: OrchError, runs: tuple[Run, ...]) -> None:
     with pytest.raises(type(error)):
         Taking(runs, {1: error}, {}).all()
     assert states(runs) == ["done", "interrupted", "interrupted"]
@@ -166,7 +162,7 @@ def test_what_would_fail_the_others_too_ends_the_study(error: OrchError, runs: t
 
 
 def test_nothing_is_made_if_the_first_server_cannot_be_had(tmp_path: Path) -> None:
-    def make() -> tuple[RunDirectory, ...]:
+    def make() -> tuple[Run, ...]:
         return make_study(tmp_path / "runs", variants(PROFILE), NODE)
 
     study = StudyUnderWay(a_place(), make)
@@ -179,7 +175,7 @@ def test_nothing_is_made_if_the_first_server_cannot_be_had(tmp_path: Path) -> No
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_signal_during_a_teardown_ends_the_study_before_the_next_server(runs: tuple[RunDirectory, ...]) -> None:
+def test_a_signal_during_a_teardown_ends_the_study_before_the_next_server(runs: tuple[Run, ...]) -> None:
     place = a_place()
     study = StudyUnderWay(place, lambda: runs)
 
@@ -194,19 +190,19 @@ def test_a_signal_during_a_teardown_ends_the_study_before_the_next_server(runs: 
     assert runs[1].manifest().reason == "not begun: orch received SIGTERM"
 
 
-def test_a_study_under_way_is_held_and_nobody_calls_it_interrupted(runs: tuple[RunDirectory, ...]) -> None:
+def test_a_study_under_way_is_held_and_nobody_calls_it_interrupted(runs: tuple[Run, ...]) -> None:
     study = StudyUnderWay(a_place(), lambda: runs)
     with study, study.opened(0) as run:
         measure(run)
-        settle(runs[2].path)
+        settle(runs[2])
         with pytest.raises(Busy, match="under way in another process"), runs[1].locked():
             pass
     assert states(runs) == ["done", "planned", "planned"]
-    settle(runs[2].path)
+    settle(runs[2])
     assert states(runs) == ["done", "planned", "interrupted"]
 
 
-def test_a_study_that_another_process_works_on_is_left_alone(runs: tuple[RunDirectory, ...]) -> None:
+def test_a_study_that_another_process_works_on_is_left_alone(runs: tuple[Run, ...]) -> None:
     with runs[1].locked():
         with pytest.raises(Busy, match="under way in another process"):
             Taking(runs, {}, {}).all()
@@ -215,7 +211,7 @@ def test_a_study_that_another_process_works_on_is_left_alone(runs: tuple[RunDire
     assert states(runs) == ["done"] * 3
 
 
-def test_one_table_shows_what_varied_first_and_says_why_a_run_has_no_figures(runs: tuple[RunDirectory, ...]) -> None:
+def test_one_table_shows_what_varied_first_and_says_why_a_run_has_no_figures(runs: tuple[Run, ...]) -> None:
     Taking(runs, {1: ImageMissing("the image a is not on this node\nat all")}, {}).all()
     study = Study("s", runs)
     rows = study_rows(study)
@@ -229,7 +225,7 @@ def test_one_table_shows_what_varied_first_and_says_why_a_run_has_no_figures(run
     assert study_guide_csv(study).splitlines() == guide_csv(runs[0]).splitlines() + guide_csv(runs[2]).splitlines()[1:]
 
 
-def test_a_run_without_all_its_measurements_has_failed(runs: tuple[RunDirectory, ...]) -> None:
+def test_a_run_without_all_its_measurements_has_failed(runs: tuple[Run, ...]) -> None:
     assert exit_code(runs[0]) is ExitCode.RUN_FAILED
     measure(runs[0])
     assert exit_code(runs[0]) is ExitCode.OK

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 from samples import a_bench, a_measurement, a_profile, a_record, a_result, a_run
 
+from orchestrator.causes import Cause
 from orchestrator.cli.live import outcome_text
 from orchestrator.cli.show import show_run
 from orchestrator.measuring.driver import wanted
@@ -66,6 +67,10 @@ CALLED = [
     (RUST, "0.32.0", "openai-responses", ["--backend", "openai-responses", "--endpoint", "/v1/responses"]),
     (VLLM, "0.32.0", "vllm", ["--backend", "vllm", "--endpoint", "/v1/completions"]),
 ]
+
+
+def said(causes: list[Cause]) -> list[str]:
+    return [cause.text() for cause in causes]
 
 
 @pytest.mark.parametrize(("client", "version", "backend", "words"), CALLED)
@@ -180,17 +185,19 @@ def test_the_result_of_such_requests_is_read_and_complete_when_all_are_answered(
     assert (metrics.total_output_tokens, metrics.output_throughput, metrics.ttft_ms.mean) == (None, None, None)
     assert metrics.e2el_ms.p99 == 4.5
     point = one(backend="openai-embeddings", **INPUT)
-    assert incompleteness(point, metrics) == []
-    assert incompleteness(point, read_metrics(a_pooling_result(completed=7))) == ["7 of 8 requests completed"]
+    assert said(incompleteness(point, metrics)) == []
+    assert said(incompleteness(point, read_metrics(a_pooling_result(completed=7)))) == ["7 of 8 requests completed"]
     empty = read_metrics(a_pooling_result(mean_e2el_ms=0.0, request_throughput=0.0))
-    assert incompleteness(point, empty) == ["request throughput is 0.0", "mean E2EL is 0.0"]
-    assert incompleteness(one(), metrics) == ["None of 128 output tokens"], "no such result of completions is complete"
+    assert said(incompleteness(point, empty)) == ["request throughput is 0.0", "mean E2EL is 0.0"]
+    assert said(incompleteness(one(), metrics)) == ["None of 128 output tokens"], (
+        "no such result of completions is complete"
+    )
 
 
 def test_texts_that_share_a_request_are_no_further_requests() -> None:
     point = one(backend="openai-embeddings", dataset={"batch_size": 3}, **INPUT)
     assert (point.num_prompts, point.requests, point.batch) == (8, 3, 3)
-    assert incompleteness(point, read_metrics(a_pooling_result(completed=3))) == []
+    assert said(incompleteness(point, read_metrics(a_pooling_result(completed=3)))) == []
     pairwise = {"name": "random-rerank", "batch_size": 3, "reranker": False}
     rerank = one(backend="vllm-rerank", num_prompts=9, dataset=pairwise, **INPUT)
     assert rerank.requests == 4
@@ -253,10 +260,10 @@ def test_answers_that_may_end_are_complete_and_noted() -> None:
     assert point.label() == "64/≤16 × 8 prompts"
     assert (point.output_tokens, point.most_output_tokens) == (None, 128)
     short = read_metrics(json.dumps(a_result(duration=10.0, mean_e2el_ms=100.0, total_output_tokens=100)).encode())
-    assert incompleteness(point, short) == []
-    assert incompleteness(one(), short) == ["100 of 128 output tokens"]
+    assert said(incompleteness(point, short)) == []
+    assert said(incompleteness(one(), short)) == ["100 of 128 output tokens"]
     long = short.model_copy(update={"total_output_tokens": 129})
-    assert incompleteness(point, long) == ["129 output tokens, 128 at most were asked for"]
+    assert said(incompleteness(point, long)) == ["129 output tokens, 128 at most were asked for"]
     (found,) = assess([a_record(Measurement(point, 1, 7), metrics=short)]).values()
     assert found.verdict is Verdict.VALID
     assert [note.text for note in found.notes] == [

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import a_point, a_result, result_bytes
 
+from orchestrator.causes import Cause
 from orchestrator.measuring.judge import incompleteness
 from orchestrator.metrics.values import STATISTICS, Latency
 from orchestrator.vllm.result import Details, UnreadableResultError, read_details, read_metrics
@@ -43,13 +44,17 @@ VERSIONS = {
 }
 
 
+def said(causes: list[Cause]) -> list[str]:
+    return [cause.text() for cause in causes]
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_version_s_result_is_read_into_the_same_metrics(version: str) -> None:
     expected = read_metrics(result_bytes(request_goodput=1.5))
     found = read_metrics(VERSIONS[version])
     assert found.model_copy(update={"failed": 0}) == expected
     assert found.failed == (0 if version in ("bench 0.11.1", "bench 0.14", "bench 0.33") else None)
-    assert incompleteness(COMPLETE, found) == []
+    assert said(incompleteness(COMPLETE, found)) == []
 
 
 @pytest.mark.parametrize("result", RESULTS, ids=lambda path: f"{path.parent.name}-{path.stem}")
@@ -62,7 +67,7 @@ def test_a_real_client_s_result_is_read_and_counts(result: Path) -> None:
     assert metrics.total_token_throughput == pytest.approx(
         (raw["total_input_tokens"] + raw["total_output_tokens"]) / raw["duration"]
     )
-    assert incompleteness(a_point(output_len=raw["total_output_tokens"] // 8), metrics) == []
+    assert said(incompleteness(a_point(output_len=raw["total_output_tokens"] // 8), metrics)) == []
 
 
 def test_a_statistic_that_was_not_reported_is_missing_and_not_zero() -> None:
@@ -126,12 +131,12 @@ INCOMPLETE: dict[str, tuple[dict[str, Any], list[str]]] = {
 @pytest.mark.parametrize("case", INCOMPLETE)
 def test_a_measurement_that_is_not_complete_does_not_count(case: str) -> None:
     changes, reasons = INCOMPLETE[case]
-    assert incompleteness(COMPLETE, read_metrics(result_bytes(**changes))) == reasons
+    assert said(incompleteness(COMPLETE, read_metrics(result_bytes(**changes)))) == reasons
 
 
 def test_where_the_dataset_decides_any_number_of_tokens_is_complete() -> None:
     point = a_point(dataset="sharegpt", input_len=None, output_len=None)
-    assert incompleteness(point, read_metrics(result_bytes(total_output_tokens=1234))) == []
+    assert said(incompleteness(point, read_metrics(result_bytes(total_output_tokens=1234)))) == []
 
 
 def gaps(*seconds: float) -> bytes:

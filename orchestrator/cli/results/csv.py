@@ -13,7 +13,7 @@ from orchestrator.runs.study import Study, find
 
 def csv_(run: str | None, guide: bool) -> None:
     """Write the results of a run or a study as CSV, everything in one wide table."""
-    found = find(settings().runs, run).snapshot()
+    found = find(settings().runs, run)
     if isinstance(found, Study):
         text = study_guide_csv(found) if guide else study_csv(found)
     else:

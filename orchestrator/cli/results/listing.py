@@ -30,9 +30,10 @@ def runs_table(rows: Sequence[Mapping[str, Any]]) -> Grid:
     shown = []
     for row in rows:
         done = f"{row['done']}/{row['planned']}" if "done" in row else "-"
-        reason = str(row["reason"]).partition("\n")[0]
         marks = _marks(row) if studies else ()
-        cells = (row["id"], row.get("profile", "-"), *marks, row["state"], done, row.get("created", "-")[:19], reason)
+        created, cause = row.get("created", "-")[:19], row["cause"]
+        reason = cause["text"] if cause else ""
+        cells = (row["id"], row.get("profile", "-"), *marks, row["state"], done, created, reason)
         shown.append(cells)
     return Grid(headings, shown)
 

@@ -11,7 +11,7 @@ from orchestrator.runs.study import Study, find
 
 def show(run: str | None, as_json: bool) -> None:
     """Show the results of a run, or of a study in one table."""
-    found = find(settings().runs, run).snapshot()
+    found = find(settings().runs, run)
     show_results(found, as_json=as_json)
     if isinstance(found, Study):
         say(f"study: {found.id}")

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from engine.kit.files import manifest_in
 
 import orchestrator
 
@@ -211,7 +212,7 @@ class Orch:
 
     def manifest_of(self, profile: str) -> dict[str, Any]:
         """Return the manifest of a profile's only run."""
-        return dict(json.loads((self.run_of(profile) / "manifest.json").read_bytes()))
+        return dict(manifest_in(self.run_of(profile)))
 
 
 def somebody_else() -> list[str]:

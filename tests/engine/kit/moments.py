@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from engine.kit.files import record_in
 from engine.kit.proxy import Proxy
 from engine.kit.silent import Silent
 
@@ -104,7 +105,7 @@ def wait_for_record(orch: Orch, run: Run, pattern: str, state: str, count: int =
     end = time.monotonic() + timeout_s
     while True:
         found = [path for folder in orch.runs.glob(f"*-{run.name}-????") for path in folder.glob(pattern)]
-        states = [json.loads(path.read_bytes())["state"] for path in found]
+        states = [record_in(path.parent)["state"] for path in found]
         if len(states) >= count and state in states:
             return
         assert run.started.process.poll() is None, run.started.err

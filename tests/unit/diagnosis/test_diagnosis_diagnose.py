@@ -179,8 +179,8 @@ def test_a_summary_says_what_failed_and_in_which_phase(evidence: Evidence, line:
 
 
 def test_a_diagnosis_without_a_line_has_no_root_in_its_message() -> None:
-    diagnosis = Diagnosis("unknown", "title", "", None, "", "why", ())
-    assert render(diagnosis, "what") == ["what", "  cause: title", "  why:   why"]
+    diagnosis = Diagnosis("some-cause", "title", "", None, "", "why", ())
+    assert render(diagnosis, "what") == ["what", "  cause: title (some-cause)", "  why:   why"]
 
 
 def test_a_very_long_refusal_is_read_to_its_end_and_shown_shortened() -> None:

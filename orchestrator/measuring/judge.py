@@ -11,6 +11,7 @@ from orchestrator.causes import Cause
 from orchestrator.measuring.driver import ClientRun
 from orchestrator.metrics.catalogue import CATALOGUE
 from orchestrator.metrics.values import Metrics
+from orchestrator.results.steady import steady_of
 from orchestrator.runs.clock import now
 from orchestrator.runs.format.outcome import Failed, Measured, Outcome
 from orchestrator.runs.records import MeasurementRecord
@@ -39,11 +40,12 @@ def failed(record: MeasurementRecord, cause: Cause) -> MeasurementRecord:
 def judge(running: MeasurementRecord, measurement: Measurement, ran: ClientRun) -> MeasurementRecord:
     """Return the record of a measurement whose client has ended."""
     causes = _of_client(ran)
-    metrics, details = None, Details()
+    metrics, details, steady = None, Details(), None
     if ran.result is not None:
         try:
             metrics, details = read_metrics(ran.result), read_details(ran.result)
             causes += incompleteness(measurement.point, metrics)
+            steady = None if causes else steady_of(ran.result, measurement.point, metrics.ttft_ms.further)
         except UnreadableResultError as error:
             causes.append(Cause("unreadable-result", {"problem": str(error)}))
     elif not causes:
@@ -56,6 +58,7 @@ def judge(running: MeasurementRecord, measurement: Measurement, ran: ClientRun) 
             "client_busy": None if metrics is None else busy(ran.runnable_at, metrics.duration_s),
             "client_code": ran.code,
             **dataclasses.asdict(details),
+            "steady": steady,
         }
     )
 

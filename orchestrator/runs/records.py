@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from orchestrator.causes import Cause
+from orchestrator.metrics.steady import Steady
 from orchestrator.metrics.values import Metrics
 from orchestrator.runs.format.outcome import Failed, Interrupted, Measured, Outcome
 from orchestrator.vllm.counters import Load, Served
@@ -85,6 +86,8 @@ class MeasurementRecord(_Record):
     details."""
     ttft_thirds_ms: tuple[float, float, float] | None = None
     """Median TTFT of the first, the middle and the last third of the requests; null without details."""
+    steady: Steady | None = None
+    """The part of it in which the load is steady; null without details, and in records of before it was computed."""
 
     @property
     def label(self) -> str:

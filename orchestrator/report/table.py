@@ -15,11 +15,13 @@ from orchestrator.metrics.catalogue import CATALOGUE, FIGURES, LATENCIES, of_lat
 from orchestrator.metrics.values import PERCENTILES, STATISTICS, Metrics
 from orchestrator.profile.reading.structure import read_model
 from orchestrator.profile.schema.profile import Profile
+from orchestrator.report.beside import beside
 from orchestrator.results.validity import Assessment, assess
 from orchestrator.runs.format.outcome import Measured
 from orchestrator.runs.records import Manifest, MeasurementRecord, RunState
 from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study
+from orchestrator.vllm.serving import UNFLAGGED, Serving, serving
 from orchestrator.workload.arrival import RampUp
 from orchestrator.workload.backend import COMPLETIONS
 from orchestrator.workload.point import required_parameters
@@ -44,8 +46,10 @@ GUIDE_COLUMNS = {
 def wide_rows(directory: Run) -> list[Row]:
     """Return one row a measurement that has begun, in the order of the sweep."""
     manifest, records = directory.manifest(), directory.records()
-    assessed = assess(records)
-    return [wide_row(manifest, record, assessed.get((record.point, record.repetition))) for record in records]
+    assessed, served_by = assess(records), serving(directory.profile().server.flags)
+    return [
+        wide_row(manifest, record, assessed.get((record.point, record.repetition)), served_by) for record in records
+    ]
 
 
 def study_rows(study: Study) -> list[Row]:
@@ -62,7 +66,9 @@ def study_rows(study: Study) -> list[Row]:
     return rows
 
 
-def wide_row(manifest: Manifest, record: MeasurementRecord, assessment: Assessment | None) -> Row:
+def wide_row(
+    manifest: Manifest, record: MeasurementRecord, assessment: Assessment | None, served_by: Serving = UNFLAGGED
+) -> Row:
     """Return everything that is known of a measurement."""
     parameters = record.parameters
     row: Row = {
@@ -107,7 +113,7 @@ def wide_row(manifest: Manifest, record: MeasurementRecord, assessment: Assessme
     row["vllm_version"] = manifest.deployment.vllm_version if manifest.deployment else None
     row["image"] = manifest.deployment.image if manifest.deployment else None
     row["image_id"] = manifest.deployment.image_id if manifest.deployment else None
-    return row
+    return row | beside(record, served_by)
 
 
 def _figures(metrics: Metrics | None) -> Row:
@@ -179,7 +185,7 @@ def _wide_columns(manifest: Manifest, profile: Profile) -> list[str]:
     record = MeasurementRecord(point="", repetition=1, parameters=nothing, seed=0)
     columns = []
     further = () if profile.bench is None else profile.bench.percentiles
-    for column in wide_row(manifest, record, None):
+    for column in wide_row(manifest, record, None, serving(profile.server.flags)):
         columns.append(column)
         metric = CATALOGUE.get(column)
         if metric and metric.statistic == STATISTICS[-1]:

@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from samples import a_measurement, a_profile, a_record, a_run  # noqa: E402 - the records of the tests
 
-from orchestrator.runs.records import RunState  # noqa: E402
+from orchestrator.runs.format.records import RunState  # noqa: E402
 
 ORCH = Path(sys.executable).parent / "orch"
 

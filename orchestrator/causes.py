@@ -164,8 +164,8 @@ def block(headline: str, found: Mapping[str, Any]) -> list[str]:
             errors of a log of which no cause is known, each as number and line), `advice` and `log` (where the log
             lies); what is not known is left out.
     """
-    known = found["cause"] != UNKNOWN
-    name = f"{remade(found['title'])} ({found['cause']})" if known else UNKNOWN_TITLE
+    rule = found.get("cause", UNKNOWN)
+    name = f"{remade(found['title'])} ({rule})" if rule != UNKNOWN and "title" in found else UNKNOWN_TITLE
     lines = [headline, f"  cause: {name}"]
     errors = [line_text(number, line) for number, line in found.get("errors", ())]
     if "root" in found and not errors:
@@ -189,7 +189,7 @@ def _first_line(value: object) -> object:
 def _said(name: str, value: object) -> object:
     """Return a field as it stands in a sentence."""
     if isinstance(value, Mapping):
-        return Cause(value["id"], value["fields"]).text() if "id" in value else remade(value)
+        return Cause(value["id"], value.get("fields", {})).text() if "id" in value else remade(value)
     if isinstance(value, str):
         return WORDS.get(name, {}).get(value, value)
     return ", ".join(map(str, value)) if isinstance(value, Sequence) else value

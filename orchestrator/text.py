@@ -52,9 +52,9 @@ def made_of(text: str) -> dict[str, Any]:
 
 def remade(data: Mapping[str, Any]) -> Text:
     """Say again what `made_of` has taken down; what no longer fits its template is told as its fields."""
-    fields = {name: remade(each) if _is_made(each) else each for name, each in data["fields"].items()}
+    fields = {name: remade(each) if _is_made(each) else each for name, each in data.get("fields", {}).items()}
     try:
-        return Text(data["template"], **fields)
+        return Text(data.get("template", ""), **fields)
     except (LookupError, ValueError, TypeError, AttributeError):
         return verbatim(", ".join(f"{name}: {each}" for name, each in fields.items()))
 

@@ -23,8 +23,8 @@ from orchestrator.profile.schema.devices import CdiDevice, DeviceSpec
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.runs.directory import create_run
 from orchestrator.runs.format.outcome import Failed, Interrupted, Measured
+from orchestrator.runs.format.records import DeploymentFacts, Manifest, MeasurementRecord, NodeFacts, RunState
 from orchestrator.runs.journal import Journal
-from orchestrator.runs.records import DeploymentFacts, Manifest, MeasurementRecord, NodeFacts, RunState
 from orchestrator.runs.run import Run
 from orchestrator.vllm.result import read_metrics
 from orchestrator.workload.point import Measurement, Point

@@ -19,7 +19,7 @@ from orchestrator.events import Event, Failed, Waiting
 from orchestrator.jobs.events import AlreadyUp, NothingMissing, TornDown, VariantBegun
 from orchestrator.measuring.events import ClientNotAsked, ClientsApart, MeasurementBegun, MeasurementEnded
 from orchestrator.runs.format.outcome import Measured
-from orchestrator.runs.records import MeasurementRecord
+from orchestrator.runs.format.records import MeasurementRecord
 from orchestrator.units import format_duration
 from orchestrator.vllm.phases import Phase, PhaseReached
 

@@ -15,7 +15,7 @@ from orchestrator.report.remarks import ending, remarks
 from orchestrator.report.repeated import repeated
 from orchestrator.report.table import study_rows, wide_rows
 from orchestrator.report.thin import LEGEND
-from orchestrator.runs.records import RunState
+from orchestrator.runs.format.records import RunState
 from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study
 
@@ -65,7 +65,7 @@ def show_study(study: Study, *, as_json: bool) -> None:
             for point in repeated(run):
                 emit(f"{label(manifest.varied)}: {point.line()}")
     for run, manifest in zip(study.runs, manifests, strict=True):
-        ended = [f"{line.splitlines()[0]}   {run.path}" for line in ending(manifest)]
+        ended = [f"{line}   {run.path}" for line in ending(manifest, whole=False)]
         lines = [*ended, *remarks(run)]
         if lines:
             say("\n".join([f"{label(manifest.varied)}:", *(f"  {line}" for line in lines)]))

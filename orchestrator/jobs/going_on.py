@@ -13,7 +13,7 @@ from orchestrator.measuring.resume import check_can_go_on, check_conditions, che
 from orchestrator.plan.naming import label
 from orchestrator.plan.variants import variants
 from orchestrator.profile.schema.profile import Profile
-from orchestrator.runs.records import RunKind
+from orchestrator.runs.format.records import RunKind
 from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study, find
 from orchestrator.text import Text

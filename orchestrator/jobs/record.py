@@ -27,7 +27,7 @@ from orchestrator.runs.clock import now
 from orchestrator.runs.directory import create_run, new_run_id
 from orchestrator.runs.format.outcome import Failed
 from orchestrator.runs.format.outcome import Interrupted as Cut
-from orchestrator.runs.records import Manifest, RunKind, RunState
+from orchestrator.runs.format.records import Manifest, RunKind, RunState
 from orchestrator.runs.run import Run
 from orchestrator.vllm.flags import lookup, tensor_parallel_size
 

@@ -17,7 +17,7 @@ from orchestrator.measuring.search_plan import SearchPlan
 from orchestrator.plan.suits import bench_of
 from orchestrator.plan.variants import Variant
 from orchestrator.profile.schema.profile import Profile
-from orchestrator.runs.records import RunKind
+from orchestrator.runs.format.records import RunKind
 from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study
 

@@ -28,7 +28,7 @@ from orchestrator.events import Failed
 from orchestrator.jobs.events import StudyOpened, VariantBegun
 from orchestrator.jobs.places import Place
 from orchestrator.jobs.record import finish, recorded
-from orchestrator.runs.records import RunState
+from orchestrator.runs.format.records import RunState
 from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study
 

@@ -7,7 +7,7 @@ from orchestrator.measuring.driver import Client
 from orchestrator.plan.sweep import points
 from orchestrator.profile.schema.bench import Bench
 from orchestrator.profile.schema.dataset.kinds import Dataset
-from orchestrator.runs.records import DatasetFacts
+from orchestrator.runs.format.records import DatasetFacts
 from orchestrator.text import Text
 from orchestrator.vllm.client import Known, dialect_of, unsupported
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from orchestrator.measuring.found import Found, Tried
 from orchestrator.results.validity import assess
 from orchestrator.runs.format.outcome import Measured
-from orchestrator.runs.records import SearchAnswer, TriedLoad
+from orchestrator.runs.format.records import SearchAnswer, TriedLoad
 
 
 def answer_of(found: Found) -> SearchAnswer:

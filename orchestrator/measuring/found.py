@@ -14,7 +14,7 @@ from orchestrator.measuring.search_plan import RATE, SearchPlan
 from orchestrator.metrics.objectives import is_thin
 from orchestrator.results.validity import Assessment, Reason, Verdict, assess, samples_for
 from orchestrator.runs.format.outcome import Measured
-from orchestrator.runs.records import MeasurementRecord
+from orchestrator.runs.format.records import MeasurementRecord
 
 OVERLOAD = "queue-grows"
 """Reason of a measurement in which requests came faster than they were served."""

@@ -14,7 +14,7 @@ from orchestrator.metrics.values import Metrics
 from orchestrator.results.steady import steady_of
 from orchestrator.runs.clock import now
 from orchestrator.runs.format.outcome import Failed, Measured, Outcome
-from orchestrator.runs.records import MeasurementRecord
+from orchestrator.runs.format.records import MeasurementRecord
 from orchestrator.vllm.result import Details, UnreadableResultError, read_details, read_metrics
 from orchestrator.workload.point import Measurement, Point
 

@@ -20,7 +20,7 @@ from orchestrator.plan.sweep import warmup
 from orchestrator.profile.schema.bench import Bench
 from orchestrator.profile.schema.profile import Profile
 from orchestrator.runs.format.outcome import Measured
-from orchestrator.runs.records import MeasurementRecord
+from orchestrator.runs.format.records import MeasurementRecord
 from orchestrator.runs.run import Run
 from orchestrator.vllm.client import RESULT_NAME, dialect_of
 from orchestrator.vllm.counters import Served

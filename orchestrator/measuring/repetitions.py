@@ -19,7 +19,7 @@ from orchestrator.profile.schema.bench import Bench
 from orchestrator.profile.schema.precision import Precision
 from orchestrator.results.statistics import mean_interval
 from orchestrator.runs.format.outcome import Measured
-from orchestrator.runs.records import MeasurementRecord
+from orchestrator.runs.format.records import MeasurementRecord
 from orchestrator.workload.point import Measurement
 
 

@@ -9,7 +9,7 @@ from orchestrator.node.node import Node
 from orchestrator.plan.sweep import strangers
 from orchestrator.profile.difference import differences
 from orchestrator.profile.schema.profile import Profile
-from orchestrator.runs.records import DeploymentFacts
+from orchestrator.runs.format.records import DeploymentFacts
 from orchestrator.runs.run import Run
 from orchestrator.text import Text
 

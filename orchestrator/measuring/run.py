@@ -24,7 +24,7 @@ from orchestrator.plan.suits import bench_of, check_context
 from orchestrator.plan.sweep import measurements, points
 from orchestrator.profile.schema.bench import Bench
 from orchestrator.profile.schema.profile import Profile
-from orchestrator.runs.records import DeploymentFacts, Fingerprints, NodeFacts, RunState
+from orchestrator.runs.format.records import DeploymentFacts, Fingerprints, NodeFacts, RunState
 from orchestrator.runs.run import Run
 from orchestrator.vllm.client import is_rust
 

@@ -23,7 +23,7 @@ from orchestrator.plan.sweep import measurement
 from orchestrator.profile.schema.bench import Bench
 from orchestrator.results.validity import assess
 from orchestrator.runs.format.outcome import Measured
-from orchestrator.runs.records import MeasurementRecord
+from orchestrator.runs.format.records import MeasurementRecord
 from orchestrator.runs.run import Run
 from orchestrator.text import Text
 

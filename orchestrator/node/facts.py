@@ -12,7 +12,7 @@ from orchestrator.accelerators import node_accelerators
 from orchestrator.errors import EnvironmentFault
 from orchestrator.node.node import Node
 from orchestrator.profile.schema.dataset.kinds import Dataset
-from orchestrator.runs.records import DatasetFacts, NodeFacts
+from orchestrator.runs.format.records import DatasetFacts, NodeFacts
 from orchestrator.text import Text
 
 PIECE = 1 << 20

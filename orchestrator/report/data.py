@@ -8,7 +8,7 @@ from orchestrator.report.repeated import repeated
 from orchestrator.report.table import guide_rows, wide_rows
 from orchestrator.results.validity import assess
 from orchestrator.runs.format.outcome import Measured
-from orchestrator.runs.records import Manifest, MeasurementRecord
+from orchestrator.runs.format.records import Manifest, MeasurementRecord
 from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study
 from orchestrator.text import said

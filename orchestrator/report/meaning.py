@@ -5,7 +5,7 @@ from __future__ import annotations
 from orchestrator.errors import ExitCode
 from orchestrator.report.remarks import missed_objectives
 from orchestrator.runs.format.outcome import Measured
-from orchestrator.runs.records import RunKind, RunState
+from orchestrator.runs.format.records import RunKind, RunState
 from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study
 

@@ -6,7 +6,7 @@ from orchestrator.metrics.objectives import known_objectives, missed
 from orchestrator.report.thin import LEGEND
 from orchestrator.results.validity import assess, thin_percentiles
 from orchestrator.runs.format.outcome import Failed
-from orchestrator.runs.records import Manifest, RunState
+from orchestrator.runs.format.records import Manifest, RunState
 from orchestrator.runs.run import Run
 
 
@@ -30,13 +30,18 @@ def _not_known(directory: Run) -> list[str]:
     return [f"note: {line}" for line in lines]
 
 
-def ending(manifest: Manifest) -> list[str]:
-    """Return what there is to say of a run that is not done: how far it came, and why no further."""
+def ending(manifest: Manifest, *, whole: bool = True) -> list[str]:
+    """Return what there is to say of a run that is not done: how far it came, and why no further.
+
+    Args:
+        manifest: The run's.
+        whole: All that there is to say of the cause, in as many lines, and not its headline alone.
+    """
     if manifest.state is RunState.DONE:
         return []
     state = manifest.state.value
     if manifest.cause is not None:
-        return [f"{state}: {manifest.reason}"]
+        return [f"{state}: {manifest.reason if whole else manifest.headline}"]
     return [f"{state}: not begun" if manifest.state is RunState.PLANNED else state]
 
 

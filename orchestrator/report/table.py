@@ -18,7 +18,7 @@ from orchestrator.profile.schema.profile import Profile
 from orchestrator.report.beside import beside
 from orchestrator.results.validity import Assessment, assess
 from orchestrator.runs.format.outcome import Measured
-from orchestrator.runs.records import Manifest, MeasurementRecord, RunState
+from orchestrator.runs.format.records import Manifest, MeasurementRecord, RunState
 from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study
 from orchestrator.vllm.serving import UNFLAGGED, Serving, serving

@@ -16,7 +16,7 @@ from typing import Any
 
 from orchestrator.metrics.values import Metrics
 from orchestrator.runs.format.outcome import Failed, Measured
-from orchestrator.runs.records import MeasurementRecord
+from orchestrator.runs.format.records import MeasurementRecord
 from orchestrator.text import Text
 from orchestrator.vllm.client import is_rust
 from orchestrator.workload.arrival import POISSON

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from orchestrator.causes import Cause
 from orchestrator.errors import Busy, OutputError, UsageError
 from orchestrator.files import is_file, is_open_file, make_folder, sync_folder, write_atomic
+from orchestrator.runs.format.records import Manifest
 from orchestrator.runs.layout import MANIFEST, PROFILE
-from orchestrator.runs.records import Manifest
 from orchestrator.runs.run import UNDER_WAY, Run
 from orchestrator.text import Text
 

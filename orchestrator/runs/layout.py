@@ -15,7 +15,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.files import make_folder
-from orchestrator.runs.records import MeasurementRecord
+from orchestrator.runs.format.records import MeasurementRecord
 
 MANIFEST = "manifest.json"
 PROFILE = "profile.yaml"

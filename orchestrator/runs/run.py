@@ -20,8 +20,8 @@ from orchestrator.files import make_folder, sync_folder, write_atomic
 from orchestrator.runs.clock import now
 from orchestrator.runs.format.outcome import Interrupted, Measured, Outcome
 from orchestrator.runs.format.reading import read_manifest, read_record
+from orchestrator.runs.format.records import Manifest, MeasurementRecord, RunState
 from orchestrator.runs.layout import ATTEMPT, CLIENT_LOG, LOCK, MANIFEST, PROFILE, RECORD, RESULT, Layout
-from orchestrator.runs.records import Manifest, MeasurementRecord, RunState
 from orchestrator.text import Text
 from orchestrator.workload.point import Measurement
 

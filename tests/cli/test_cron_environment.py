@@ -40,7 +40,7 @@ def test_commands_work_in_a_bare_environment(args: tuple[str, ...]) -> None:
     assert done.stdout
     assert "\x1b" not in done.stdout + done.stderr
     if "--json" in args:
-        assert json.loads(done.stdout)["schema_version"] == 1
+        assert json.loads(done.stdout)["schema_version"] == 2
 
 
 def test_other_than_ascii_survives_without_a_language(tmp_path: Path) -> None:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 import pytest
+from samples import a_profile, a_run
 
 from orchestrator import __version__
 from orchestrator.cli.app import orch as group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from engine.kit.command import Orch
 
@@ -95,3 +97,11 @@ def test_help_imports_nothing_that_it_does_not_need(args: tuple[str, ...]) -> No
 def test_completing_a_profile_imports_neither_the_engine_nor_the_schema() -> None:
     asked = {"_ORCH_COMPLETE": "bash_complete", "COMP_WORDS": "orch up cpu", "COMP_CWORD": "2"}
     assert imported(**asked) & {"docker", "requests", "pydantic", "rich"} == set()
+
+
+def test_a_list_of_runs_imports_neither_the_engine_nor_what_reads_profiles(tmp_path: Path) -> None:
+    run = a_run(tmp_path, a_profile(), done=0)
+    assert run.manifest().varied == {}
+    loaded = imported("results", "list", ORCH_RUNS_DIR=str(tmp_path))
+    assert "pydantic" in loaded
+    assert loaded & {"docker", "requests", "yaml", "rich"} == set()

@@ -12,7 +12,7 @@ from engine.kit.terminal import COLOUR, CONTROL, in_terminal
 from samples import a_manifest, a_profile
 
 from orchestrator.runs.directory import create_run
-from orchestrator.runs.records import RunState
+from orchestrator.runs.format.records import RunState
 
 if TYPE_CHECKING:
     from engine.kit.command import Orch
@@ -39,7 +39,7 @@ def test_json_is_json_also_in_a_terminal_with_forced_colours(args: tuple[str, ..
     piped = orch(*args, "--json")
     assert piped.returncode == 0, piped.stderr
     document = json.loads(piped.stdout)
-    assert (document["schema_version"], document["kind"]) == (1, REPORTS[args])
+    assert (document["schema_version"], document["kind"]) == (2, REPORTS[args])
     assert list(document)[:2] == ["schema_version", "kind"]
     shown = in_terminal(orch, *args, "--json", errors=False, FORCE_COLOR="1", CLICOLOR_FORCE="1")
     assert json.loads(shown.text) == document

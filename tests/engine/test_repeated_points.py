@@ -86,7 +86,7 @@ def finished(orch: Orch) -> dict[str, str]:
     """Return when each measurement that is done began, by the place of its record."""
     found = {}
     for path in orch.runs.glob("*/points/*/r?/record.json"):
-        record = json.loads(path.read_bytes())
+        record = record_in(path.parent)
         if record["state"] == "done":
             found[str(path)] = record["started"]
     return found
@@ -96,7 +96,7 @@ def test_a_run_that_ended_between_two_rounds_goes_on_with_the_next(orch: Orch) -
     name = orch.profile("between", bench={**TWO_POINTS, "repetitions": NEVER_KNOWN})
     orch.ok("run", name)
     folder = orch.run_of(name)
-    manifest = manifest_in(folder)
+    manifest = json.loads((folder / "manifest.json").read_bytes())
     (folder / "manifest.json").write_text(json.dumps({**manifest, "measurements": manifest["measurements"][:4]}))
     for late in folder.glob("points/*/r[3-6]"):
         late.rename(late.with_name(f"away-{late.name}"))

@@ -97,7 +97,11 @@ def drop_one(folder: Path) -> None:
 def finished(folder: Path) -> set[tuple[str, str]]:
     taken = {path: raw for path, raw in written(folder).items() if path.match("points/*/r?/record.json")}
     records = map(json.loads, taken.values())
-    return {(record["point"], record["started"]) for record in records if record["outcome"]["came"] == "measured"}
+    return {
+        (record["point"], record["started"])
+        for record in records
+        if (record["outcome"] or {}).get("came") == "measured"
+    }
 
 
 def summary(folder: Path) -> list[tuple[Any, ...]]:

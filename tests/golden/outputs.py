@@ -19,7 +19,7 @@ from orchestrator.errors import UsageError
 from orchestrator.measuring.resume import check_can_go_on, is_complete
 from orchestrator.plan.sweep import measurements
 from orchestrator.runs.directory import list_runs
-from orchestrator.runs.records import RunKind
+from orchestrator.runs.format.records import RunKind
 from orchestrator.runs.run import Run
 
 HERE = Path(__file__).parent

@@ -17,7 +17,7 @@ from orchestrator.profile.docs.jsonschema import DIALECT
 from orchestrator.report.table import GUIDE_COLUMNS
 from orchestrator.results.validity import Verdict
 from orchestrator.runs.format import FORMAT
-from orchestrator.runs.records import Manifest, MeasurementRecord, SearchAnswer
+from orchestrator.runs.format.records import Manifest, MeasurementRecord, SearchAnswer
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -212,7 +212,7 @@ FOUND: dict[str, Schema] = {
         )
     ),
 }
-ANSWER = of_model(SearchAnswer)
+ANSWER: Schema = {"$ref": f"answer{SUFFIX}"}
 """The same as ids and numbers."""
 PLANNED: Schema = {**PARAMETERS, "properties": {**PARAMETERS["properties"], **_OF_A_MEASUREMENT}}
 PLANNED["required"] = [*PARAMETERS["required"], *_OF_A_MEASUREMENT]
@@ -238,6 +238,7 @@ FILES: dict[str, Schema] = {
     "said-manifest": said_of(with_points(of_model(Manifest))),
     "record": with_parameters(of_model(MeasurementRecord)),
     "search": closed(**FOUND),
+    "answer": of_model(SearchAnswer),
     "deployment": of_model(Record),
 }
 """Files: manifest.json, record.json and search.json of a run; record.json of a deployment's folder."""

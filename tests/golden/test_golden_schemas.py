@@ -43,6 +43,10 @@ LIVE: tuple[tuple[str, ...], ...] = (
 """Commands that need no engine."""
 
 
+OPEN = ("fields", "client_flags", "dataset_options")
+"""Objects whose keys are data: each cause has its own fields, each client its own flags."""
+
+
 def registry() -> Registry[Any]:
     files = [
         *FOLDER.glob(f"*{SUFFIX}"),
@@ -73,8 +77,9 @@ def with_a_new_key(document: Any) -> Iterator[Any]:
     def objects(part: Any) -> Iterator[dict[str, Any]]:
         if isinstance(part, dict):
             yield part
-            for value in part.values():
-                yield from objects(value)
+            for key, value in part.items():
+                if key not in OPEN:
+                    yield from objects(value)
         elif isinstance(part, list) and part:
             yield from objects(part[0])
 

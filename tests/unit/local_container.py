@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from typing import IO
 
     from orchestrator.profile.schema.profile import Profile
-    from orchestrator.runs.records import RunState
+    from orchestrator.runs.format.records import RunState
     from orchestrator.runs.run import Run
 
 CONTAINER = "c" * 64

@@ -13,7 +13,7 @@ import pytest
 from processes import eventually, python, started
 
 from orchestrator.errors import ExitCode, OutputError
-from orchestrator.files import make_folder, sync_folder, write_atomic
+from orchestrator.files import make_folder, sync_files, sync_folder, write_atomic
 
 WRITER = """
 import itertools, json, sys
@@ -21,9 +21,9 @@ from pathlib import Path
 from orchestrator.files import write_atomic
 path = Path(sys.argv[1])
 for number in itertools.count():
-    write_atomic(path, json.dumps({"number": number, "filling": "x" * 100_000}))
+    write_atomic(path, json.dumps({"number": number, "filling": "x" * 100_000}), synced=json.loads(sys.argv[2]))
 """
-"""Writes one file over and over, until it is killed."""
+"""Writes one file over and over, synced or not, until it is killed."""
 
 LIMITED = """
 import resource, signal, sys
@@ -63,11 +63,12 @@ def test_a_file_has_its_mode_whatever_the_umask(tmp_path: Path, mode: int) -> No
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == mode
 
 
-def test_a_file_parses_however_often_its_writer_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("synced", ["true", "false"])
+def test_a_file_parses_however_often_its_writer_is_killed(tmp_path: Path, synced: str) -> None:
     path = tmp_path / "file.json"
     for kill in range(50):
         path.unlink(missing_ok=True)
-        with started(python("-c", WRITER, str(path))) as writer:
+        with started(python("-c", WRITER, str(path), synced)) as writer:
             eventually(path.exists, "the first write")
             time.sleep(kill * 0.0005)  # a write takes about a millisecond: the kills fall all over it
             writer.kill()
@@ -84,6 +85,19 @@ def test_a_file_that_the_disk_refuses_leaves_the_old_one(tmp_path: Path) -> None
     assert hint
     assert path.read_text(encoding="utf-8") == "old"
     assert left_over(tmp_path) == []
+
+
+def test_what_was_not_synced_can_be_synced_later_names_and_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(str(Path(f"/proc/self/fd/{file}").readlink())))
+    for name in ("a", "b"):
+        write_atomic(tmp_path / name, name, synced=False)
+    (tmp_path / "inner").mkdir()
+    assert synced == []
+    sync_files(tmp_path)
+    assert sorted(synced) == [str(tmp_path), str(tmp_path / "a"), str(tmp_path / "b")]
+    with pytest.raises(OutputError, match="cannot write"):
+        sync_files(tmp_path / "gone")
 
 
 def test_a_folder_that_is_gone_is_an_output_error(tmp_path: Path) -> None:

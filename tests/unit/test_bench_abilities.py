@@ -17,7 +17,7 @@ from orchestrator.measuring.abilities import check_abilities, seen_dataset
 from orchestrator.measuring.driver import Driver, SeenFile, Wanted
 from orchestrator.measuring.resume import check_conditions
 from orchestrator.node.facts import dataset_facts, node_facts
-from orchestrator.runs.records import DatasetFacts
+from orchestrator.runs.format.records import DatasetFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from samples import a_measurement, result_bytes
 from orchestrator.causes import told
 from orchestrator.measuring.driver import ClientRun
 from orchestrator.measuring.judge import begin, busy, failed, judge, last_words
-from orchestrator.runs.records import RunState
+from orchestrator.runs.format.records import RunState
 
 MEASUREMENT = a_measurement()
 RUNNING = begin(MEASUREMENT, ["vllm", "bench", "serve"])

@@ -24,7 +24,7 @@ from orchestrator.inside import driver as driver_program
 from orchestrator.measuring import driver as session
 from orchestrator.measuring.driver import Driver, Wanted
 from orchestrator.measuring.events import MeasurementEnded
-from orchestrator.runs.records import RunState
+from orchestrator.runs.format.records import RunState
 from orchestrator.vllm.counters import Load
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from orchestrator.measuring.search import FILE, LoadTried, SearchCutShort, run_s
 from orchestrator.measuring.search_plan import SearchPlan, point_at
 from orchestrator.metrics.objectives import parse_objective
 from orchestrator.results.validity import Verdict
-from orchestrator.runs.records import RunState
+from orchestrator.runs.format.records import RunState
 from orchestrator.vllm.result import read_metrics
 
 if TYPE_CHECKING:

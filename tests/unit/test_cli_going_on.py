@@ -15,7 +15,7 @@ from orchestrator.jobs import places
 from orchestrator.jobs.record import recorded
 from orchestrator.plan.sweep import sweep
 from orchestrator.report.meaning import can_go_on
-from orchestrator.runs.records import RunKind, RunState
+from orchestrator.runs.format.records import RunKind, RunState
 
 if TYPE_CHECKING:
     from pathlib import Path

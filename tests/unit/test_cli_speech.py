@@ -17,7 +17,7 @@ from orchestrator.errors import ServerFailed
 from orchestrator.events import Failed
 from orchestrator.jobs.events import TornDown
 from orchestrator.measuring.events import MeasurementBegun, MeasurementEnded
-from orchestrator.runs.records import RunState
+from orchestrator.runs.format.records import RunState
 from orchestrator.vllm.phases import Phase, PhaseReached
 from orchestrator.vllm.result import read_metrics
 
@@ -39,7 +39,7 @@ import time
 from samples import a_record
 from orchestrator.cli.live import Live
 from orchestrator.measuring.events import MeasurementBegun, MeasurementEnded
-from orchestrator.runs.records import RunState
+from orchestrator.runs.format.records import RunState
 from orchestrator.vllm.phases import Phase, PhaseReached
 with Live().shown() as tell:
     tell(PhaseReached(Phase.WEIGHTS, "50 %"))
@@ -97,7 +97,7 @@ COLOURS = [{}, {"FORCE_COLOR": "1"}, {"FORCE_COLOR": "1", "NO_COLOR": ""}, {"NO_
 def test_json_parses_wherever_it_is_written(environ: dict[str, str], *, terminal: bool) -> None:
     out, err = spoken(JSON, environ, terminal=terminal)
     assert json.loads(out) == {
-        "schema_version": 1,
+        "schema_version": 2,
         "kind": "thing",
         "text": "é \x1b[1m \n",
         "number": 0.1,

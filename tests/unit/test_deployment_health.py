@@ -121,6 +121,16 @@ def test_the_wait_ends_when_time_is_up(tmp_path: Path, over: threading.Event) ->
         wait(tmp_path, engine, free_port(), deadline_s=0.2)
 
 
+def test_health_is_looked_at_often_at_first(tmp_path: Path, over: threading.Event) -> None:
+    looks: list[None] = []
+    engine = FakeEngine(output=[STARTING], over=over)
+    followed = Followed(tmp_path, engine)
+    api = Api("127.0.0.1", free_port())
+    with pytest.raises(ServerFailed):
+        wait_until_healthy(member_of(engine), tmp_path, api, followed.log, 0.5, lambda: looks.append(None))
+    assert len(looks) > 10
+
+
 def test_the_wait_ends_when_the_engine_is_gone(tmp_path: Path) -> None:
     with pytest.raises(EngineError) as caught:
         wait(tmp_path, FakeEngine(output=[STARTING, GONE]), free_port())

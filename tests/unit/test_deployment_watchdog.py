@@ -16,7 +16,7 @@ from processes import alive, eventually, python, started
 from samples import a_record, a_run
 
 from orchestrator.deployment.watching import Watch
-from orchestrator.runs.records import RunState
+from orchestrator.runs.format.records import RunState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

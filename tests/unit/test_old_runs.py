@@ -25,7 +25,7 @@ from orchestrator.report.meaning import exit_code
 from orchestrator.report.remarks import missed_objectives, remarks
 from orchestrator.report.repeated import repeated
 from orchestrator.report.table import summary_csv
-from orchestrator.runs.records import RunState
+from orchestrator.runs.format.records import RunState
 from orchestrator.vllm.result import read_metrics
 
 if TYPE_CHECKING:

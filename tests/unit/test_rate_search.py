@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from orchestrator.measuring.found import Found
     from orchestrator.metrics.values import Metrics
-    from orchestrator.runs.records import MeasurementRecord
+    from orchestrator.runs.format.records import MeasurementRecord
     from orchestrator.workload.point import Measurement
 
 BENCH = a_bench(num_prompts=4, warmup=0)

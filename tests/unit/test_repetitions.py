@@ -19,7 +19,7 @@ from orchestrator.profile.schema.precision import Precision
 from orchestrator.report.remarks import missed_objectives, remarks
 from orchestrator.report.repeated import repeated
 from orchestrator.results.statistics import mean_interval, t_quantile
-from orchestrator.runs.records import MeasurementRecord, RunState
+from orchestrator.runs.format.records import MeasurementRecord, RunState
 from orchestrator.vllm.result import read_metrics
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from samples import a_bench, a_profile, a_record, a_run, deployment_facts, resul
 
 from orchestrator.plan.sweep import sweep
 from orchestrator.report.table import GUIDE_COLUMNS, guide_csv, guide_rows, summary_csv, wide_row, wide_rows, write_csv
-from orchestrator.runs.records import RunState
+from orchestrator.runs.format.records import RunState
 from orchestrator.vllm.result import read_metrics
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from orchestrator.measuring.resume import check_client, check_conditions, check_
 from orchestrator.node.facts import node_facts
 from orchestrator.plan.suits import bench_of
 from orchestrator.plan.sweep import sweep
-from orchestrator.runs.records import RunState
+from orchestrator.runs.format.records import RunState
 
 if TYPE_CHECKING:
     from orchestrator.runs.run import Run

@@ -15,8 +15,8 @@ from orchestrator.errors import Busy, OutputError, UsageError
 from orchestrator.plan.sweep import sweep
 from orchestrator.runs.clock import now
 from orchestrator.runs.directory import create_run, find_run, list_runs, new_run_id, settle
+from orchestrator.runs.format.records import RunState
 from orchestrator.runs.layout import MANIFEST, RECORD
-from orchestrator.runs.records import RunState
 from orchestrator.runs.run import Run
 
 if TYPE_CHECKING:

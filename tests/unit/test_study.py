@@ -31,8 +31,8 @@ from orchestrator.plan.variants import variants
 from orchestrator.report.meaning import exit_code
 from orchestrator.report.table import guide_csv, study_csv, study_guide_csv, study_rows
 from orchestrator.runs.directory import settle
+from orchestrator.runs.format.records import Manifest, RunState
 from orchestrator.runs.layout import MANIFEST
-from orchestrator.runs.records import Manifest, RunState
 from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study, find, study_of
 

@@ -13,12 +13,12 @@ from samples import a_measurement, a_record, result_bytes
 
 from orchestrator.results import validity
 from orchestrator.results.validity import LOOKS, SAMPLES_FOR, Assessment, Verdict, assess, thin_percentiles
-from orchestrator.runs.records import RunState
+from orchestrator.runs.format.records import RunState
 from orchestrator.vllm.counters import CUT_OFF, ENDED, read_served
 from orchestrator.vllm.result import read_details, read_metrics
 
 if TYPE_CHECKING:
-    from orchestrator.runs.records import MeasurementRecord
+    from orchestrator.runs.format.records import MeasurementRecord
 
 SOUND = {"duration": 10.0, "mean_e2el_ms": 100.0}
 """Figures that nothing is wrong with."""

@@ -11,7 +11,7 @@ from pydantic_core import from_json
 
 from orchestrator.errors import UsageError
 from orchestrator.runs.format import FORMAT, one
-from orchestrator.runs.records import Manifest, MeasurementRecord
+from orchestrator.runs.format.records import Manifest, MeasurementRecord
 from orchestrator.text import Text
 
 SET_ASIDE = "Set the folder aside; it is not trusted."

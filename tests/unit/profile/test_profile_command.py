@@ -72,7 +72,7 @@ def test_show_gives_the_file_as_written_and_its_path_aside(folder: Path) -> None
     assert result.stdout == text
     assert result.stderr == f"# {folder}/p.yaml\n"
     assert json.loads(run("show", "p", "--json").stdout) == {
-        "schema_version": 1,
+        "schema_version": 2,
         "kind": "profile",
         "path": f"{folder}/p.yaml",
         "text": text,

@@ -9,7 +9,7 @@ from orchestrator.metrics.catalogue import BESIDE
 from orchestrator.metrics.steady import Steady
 from orchestrator.metrics.values import Metrics
 from orchestrator.runs.format.outcome import Measured
-from orchestrator.runs.records import MeasurementRecord
+from orchestrator.runs.format.records import MeasurementRecord
 from orchestrator.vllm.counters import Served
 from orchestrator.vllm.serving import Serving
 

@@ -16,7 +16,7 @@ from orchestrator.plan.sweep import sweep
 from orchestrator.report.beside import beside, mean_concurrency
 from orchestrator.report.data import run_data
 from orchestrator.report.table import summary_csv, wide_row
-from orchestrator.runs.records import MeasurementRecord, RunState
+from orchestrator.runs.format.records import MeasurementRecord, RunState
 from orchestrator.vllm.counters import read_served
 from orchestrator.vllm.result import read_metrics
 from orchestrator.vllm.serving import UNFLAGGED, Serving, serving

@@ -1,4 +1,4 @@
-"""Promise D4: what stands beside the client's figures is computed from the record and the profile, or left empty."""
+"""What stands beside the client's figures is computed from the record and the profile, or left empty."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promise V1: the steady part of a measurement is found in its single requests, or nothing is said of it."""
+"""The steady part of a measurement is found in its single requests, or nothing is said of it."""
 
 from __future__ import annotations
 

@@ -166,7 +166,11 @@ BESIDE = (
         "Output throughput over the mean concurrency: the output tokens of all requests over the sum of their E2EL. "
         "Without the time to the first token it would be 1000 / TPOT.",
     ),
-    Beside("devices", "devices", "Devices that the server takes: tensor times pipeline times data parallel size."),
+    Beside(
+        "devices", "devices",
+        "Devices that the server takes: tensor times pipeline times data parallel size, times the prefill context "
+        "parallel size where it is given.",
+    ),
     Beside("output_throughput_per_device", "tokens/s", "Output throughput over these devices."),
     Beside("pipeline_parallel_size", "devices", "Stages that a replica's layers are spread over; 1 if not given."),
     Beside("data_parallel_size", "replicas", "Replicas of the model; 1 if not given."),

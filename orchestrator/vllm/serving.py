@@ -24,6 +24,7 @@ class Serving:
     tensor_parallel_size: int = 1
     pipeline_parallel_size: int = 1
     data_parallel_size: int = 1
+    prefill_context_parallel_size: int = 1
     quantization: str | None = None
     """None where the model's own configuration decides."""
     kv_cache_dtype: str = AUTO
@@ -37,8 +38,9 @@ class Serving:
 
     @property
     def devices(self) -> int:
-        """Return how many devices the server computes on."""
-        return self.tensor_parallel_size * self.pipeline_parallel_size * self.data_parallel_size
+        """Return how many devices the server takes; other kinds of parallelism share these."""
+        of_a_replica = self.tensor_parallel_size * self.pipeline_parallel_size * self.prefill_context_parallel_size
+        return of_a_replica * self.data_parallel_size
 
 
 UNFLAGGED = Serving()
@@ -53,6 +55,7 @@ def serving(flags: Mapping[str, JsonValue]) -> Serving:
         tensor_parallel_size=tensor_parallel_size(flags),
         pipeline_parallel_size=whole_number(lookup(flags, "pipeline-parallel-size")) or 1,
         data_parallel_size=whole_number(lookup(flags, "data-parallel-size")) or 1,
+        prefill_context_parallel_size=whole_number(lookup(flags, "prefill-context-parallel-size")) or 1,
         quantization=_word(lookup(flags, "quantization")),
         kv_cache_dtype=_word(lookup(flags, "kv-cache-dtype")) or AUTO,
         max_num_seqs=whole_number(lookup(flags, "max-num-seqs")),

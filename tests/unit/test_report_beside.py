@@ -112,6 +112,7 @@ def test_throughput_is_told_for_each_device_and_each_user() -> None:
     assert cells["output_throughput_per_user"] == 40.0
     assert (cells["devices"], cells["output_throughput_per_device"]) == (16, 40.0)
     assert (cells["pipeline_parallel_size"], cells["data_parallel_size"]) == (2, 2)
+    assert serving({**flags, "pcp": 2, "decode-context-parallel-size": 4}).devices == 32
 
 
 def test_requests_that_generate_nothing_have_no_throughput_of_tokens_for_anybody() -> None:

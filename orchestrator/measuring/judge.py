@@ -11,6 +11,7 @@ from orchestrator.causes import Cause
 from orchestrator.measuring.driver import ClientRun
 from orchestrator.metrics.catalogue import CATALOGUE
 from orchestrator.metrics.values import Metrics
+from orchestrator.results.steady import steady_of
 from orchestrator.results.tails import tails
 from orchestrator.runs.clock import now
 from orchestrator.runs.format.outcome import Failed, Measured, Outcome
@@ -41,11 +42,12 @@ def failed(record: MeasurementRecord, cause: Cause) -> MeasurementRecord:
 def judge(running: MeasurementRecord, measurement: Measurement, ran: ClientRun) -> MeasurementRecord:
     """Return the record of a measurement whose client has ended."""
     causes = _of_client(ran)
-    metrics, details = None, Details()
+    metrics, details, steady = None, Details(), None
     if ran.result is not None:
         try:
             metrics, details = read_metrics(ran.result), read_details(ran.result, measurement.point)
             causes += incompleteness(measurement.point, metrics, details.requests)
+            steady = None if causes else steady_of(ran.result, measurement.point, metrics.ttft_ms.further)
         except UnreadableResultError as error:
             causes.append(Cause("unreadable-result", {"problem": str(error)}))
     elif not causes:
@@ -59,6 +61,7 @@ def judge(running: MeasurementRecord, measurement: Measurement, ran: ClientRun) 
             "client_code": ran.code,
             "tails": {} if metrics is None or ran.result is None else tails(ran.result),
             **dataclasses.asdict(details),
+            "steady": steady,
         }
     )
 

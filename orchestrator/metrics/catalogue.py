@@ -129,6 +129,74 @@ CATALOGUE = {
     for metric in (*FIGURES, *(of_latency(latency, statistic) for latency in LATENCIES for statistic in STATISTICS))
 }
 """Every metric but further percentiles, by its name, in the order of the wide table."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A column of the wide table beside the client's figures: computed by orch, or said by server or profile."""
+
+    name: str
+    unit: str
+    text: str
+
+
+BESIDE = (
+    Beside("steady_share", "", "Part of the duration, from 0 to 1, in which the load was steady."),
+    Beside("steady_s", "s", "Length of that window."),
+    Beside("steady_in_flight", "requests", "The most requests in flight at one moment of the measurement."),
+    Beside("steady_output_throughput", "tokens/s", "Output tokens made in the window over its length."),
+    Beside(
+        "steady_request_throughput", "requests/s",
+        "Requests over the window's length, each counted by the part of its life that lies in the window.",
+    ),
+    Beside("steady_mean_tpot_ms", "ms", "Time between chunks in the window over the tokens that they brought."),
+    Beside(
+        "steady_requests", "requests",
+        "Requests that began in the window after the first wave: those that the next three are of.",
+    ),
+    Beside("steady_mean_ttft_ms", "ms", "Mean of their time to first token."),
+    Beside("steady_median_ttft_ms", "ms", "Median of their time to first token."),
+    Beside("steady_p99_ttft_ms", "ms", "P99 of their time to first token; of fewer than 662 requests it is not solid."),
+    Beside(
+        "mean_concurrency", "requests",
+        "Requests in flight on average: the mean E2EL times the completed requests, over the duration.",
+    ),
+    Beside(
+        "output_throughput_per_user", "tokens/s",
+        "Output throughput over the mean concurrency: the output tokens of all requests over the sum of their E2EL. "
+        "Without the time to the first token it would be 1000 / TPOT.",
+    ),
+    Beside(
+        "devices", "devices",
+        "Devices that the server takes: tensor times pipeline times data parallel size, times the prefill context "
+        "parallel size where it is given.",
+    ),
+    Beside("output_throughput_per_device", "tokens/s", "Output throughput over these devices."),
+    Beside("pipeline_parallel_size", "devices", "Stages that a replica's layers are spread over; 1 if not given."),
+    Beside("data_parallel_size", "replicas", "Replicas of the model; 1 if not given."),
+    Beside("quantization", "", "The server's `quantization` flag; empty where the model's own configuration decides."),
+    Beside("kv_cache_dtype", "", "The server's `kv-cache-dtype` flag; `auto` is the precision of the model."),
+    Beside(
+        "max_num_seqs", "requests",
+        "The server's `max-num-seqs` flag, the most requests that it runs at once; empty where vLLM decides.",
+    ),
+    Beside(
+        "speculation", "",
+        "Method of speculative decoding, or else the drafting model; `auto` where vLLM decides, empty without.",
+    ),
+    Beside("draft_tokens", "tokens", "Tokens that are drafted in each step; empty where the drafting model decides."),
+    Beside(
+        "server_mean_tpot_ms", "ms",
+        "Time from first to last token over the tokens between them, of all requests, as the server measured it. "
+        "Long answers weigh more than in the client's mean.",
+    ),
+    Beside(
+        "server_mean_e2el_ms", "ms",
+        "Mean time from a request's arrival at the engine to its last token, as the server measured it.",
+    ),
+    Beside("server_mean_queue_ms", "ms", "Mean time for which requests waited in the server's queue."),
+)  # fmt: skip
+"""The last columns of the wide table, in its order; a cell is empty, never zero, where there is nothing to tell."""
 FURTHER = rf"(p\d{{1,2}}(?:\.\d+)?)_({'|'.join(LATENCIES)})_ms"
 """The name of a percentile that the client reports if it is asked to."""
 

@@ -1,6 +1,6 @@
-"""The table of metrics in docs/metrics.md, written from the catalogue.
+"""The tables of metrics and of what stands beside them in docs/metrics.md, written from the catalogue.
 
-`python -m orchestrator.metrics.reference docs/metrics.md` writes it anew into the committed page.
+`python -m orchestrator.metrics.reference docs/metrics.md` writes them anew into the committed page.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from orchestrator.metrics.catalogue import CATALOGUE, Metric
+from orchestrator.metrics.catalogue import BESIDE, CATALOGUE, Metric
 
 BEGIN = "<!-- Written by `python -m orchestrator.metrics.reference` as far as the next comment; a test compares. -->"
 END = "<!-- As far as here. -->"
@@ -31,10 +31,19 @@ def _row(metric: Metric) -> str:
     return f"| `{metric.name}` | {' | '.join(facts)} |\n"
 
 
+def beside() -> str:
+    """Return the columns beside the client's figures as a table in Markdown."""
+    rows = (f"| `{column.name}` | {column.unit} | {column.text} |\n" for column in BESIDE)
+    return "| column | unit | what it is |\n|---|---|---|\n" + "".join(rows)
+
+
 def rewritten(page: str) -> str:
-    """Return a page with the table as it is now in place of the one between the two comments."""
-    before, _, rest = page.partition(BEGIN)
-    return f"{before}{BEGIN}\n\n{table()}\n{END}{rest.partition(END)[2]}"
+    """Return a page with both tables as they are now, each between two comments."""
+    before, *parts = page.split(BEGIN)
+    tables = (table(), beside())
+    return before + "".join(
+        f"{BEGIN}\n\n{written}\n{END}{part.partition(END)[2]}" for written, part in zip(tables, parts, strict=True)
+    )
 
 
 if __name__ == "__main__":

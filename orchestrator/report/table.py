@@ -15,12 +15,14 @@ from orchestrator.metrics.catalogue import CATALOGUE, FIGURES, LATENCIES, of_lat
 from orchestrator.metrics.values import PERCENTILES, STATISTICS, Metrics
 from orchestrator.profile.reading.structure import read_model
 from orchestrator.profile.schema.profile import Profile
+from orchestrator.report.beside import beside
 from orchestrator.report.ordered import ordered
 from orchestrator.results.validity import Assessment, assess
 from orchestrator.runs.format.outcome import Measured
 from orchestrator.runs.format.records import Manifest, MeasurementRecord, RunState
 from orchestrator.runs.run import Run
 from orchestrator.runs.study import Study
+from orchestrator.vllm.serving import UNFLAGGED, Serving, serving
 from orchestrator.workload.arrival import RampUp
 from orchestrator.workload.backend import COMPLETIONS
 from orchestrator.workload.point import required_parameters
@@ -45,8 +47,10 @@ GUIDE_COLUMNS = {
 def wide_rows(directory: Run) -> list[Row]:
     """Return one row a measurement that has begun, in the order in which the profile names its points."""
     manifest, records = directory.manifest(), ordered(directory)
-    assessed = assess(records)
-    return [wide_row(manifest, record, assessed.get((record.point, record.repetition))) for record in records]
+    assessed, served_by = assess(records), serving(directory.profile().server.flags)
+    return [
+        wide_row(manifest, record, assessed.get((record.point, record.repetition)), served_by) for record in records
+    ]
 
 
 def study_rows(study: Study) -> list[Row]:
@@ -63,7 +67,9 @@ def study_rows(study: Study) -> list[Row]:
     return rows
 
 
-def wide_row(manifest: Manifest, record: MeasurementRecord, assessment: Assessment | None) -> Row:
+def wide_row(
+    manifest: Manifest, record: MeasurementRecord, assessment: Assessment | None, served_by: Serving = UNFLAGGED
+) -> Row:
     """Return everything that is known of a measurement."""
     parameters = record.parameters
     row: Row = {
@@ -75,7 +81,6 @@ def wide_row(manifest: Manifest, record: MeasurementRecord, assessment: Assessme
         "verdict": assessment.verdict.value if assessment else None,
         "doubts": "; ".join(f"{reason.id}: {reason.text}" for reason in assessment.reasons) if assessment else None,
         "notes": "; ".join(f"{note.id}: {note.text}" for note in assessment.notes) if assessment else None,
-        "unchecked": " ".join(each.id for each in assessment.unchecked) if assessment else None,
         "thin_percentiles": " ".join(assessment.thin) if assessment else None,
         "tensor_parallel_size": manifest.tensor_parallel_size,
         "dtype": manifest.dtype,
@@ -109,6 +114,8 @@ def wide_row(manifest: Manifest, record: MeasurementRecord, assessment: Assessme
     row["vllm_version"] = manifest.deployment.vllm_version if manifest.deployment else None
     row["image"] = manifest.deployment.image if manifest.deployment else None
     row["image_id"] = manifest.deployment.image_id if manifest.deployment else None
+    row |= beside(record, served_by)
+    row["unchecked"] = " ".join(each.id for each in assessment.unchecked) if assessment else None
     return row
 
 
@@ -181,7 +188,7 @@ def _wide_columns(manifest: Manifest, profile: Profile) -> list[str]:
     record = MeasurementRecord(point="", repetition=1, parameters=nothing, seed=0)
     columns = []
     further = () if profile.bench is None else profile.bench.percentiles
-    for column in wide_row(manifest, record, None):
+    for column in wide_row(manifest, record, None, serving(profile.server.flags)):
         columns.append(column)
         metric = CATALOGUE.get(column)
         if metric and metric.statistic == STATISTICS[-1]:

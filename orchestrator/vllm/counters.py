@@ -30,6 +30,11 @@ COUNTERS = {
     "queue_count": ("vllm:request_queue_time_seconds_count",),
     "ttft_sum_s": ("vllm:time_to_first_token_seconds_sum",),
     "ttft_count": ("vllm:time_to_first_token_seconds_count",),
+    "e2el_sum_s": ("vllm:e2e_request_latency_seconds_sum",),
+    "e2el_count": ("vllm:e2e_request_latency_seconds_count",),
+    "decode_sum_s": ("vllm:request_decode_time_seconds_sum",),
+    "answer_tokens": ("vllm:request_generation_tokens_sum",),
+    "answers": ("vllm:request_generation_tokens_count",),
     "drafts": ("vllm:spec_decode_num_drafts_total",),
     "draft_tokens": ("vllm:spec_decode_num_draft_tokens_total",),
     "accepted_tokens": ("vllm:spec_decode_num_accepted_tokens_total",),
@@ -102,6 +107,14 @@ class Served(BaseModel):
     """Upper edge in seconds, and how many first tokens came within it, of each bucket."""
     speculates: bool | None = None
     """Tokens are drafted; null for a V0 engine, which may say so later."""
+    e2el_sum_s: float = 0.0
+    """Sum of the times from a request's arrival to its last token."""
+    e2el_count: float = 0.0
+    decode_sum_s: float = 0.0
+    """Sum of the times from a request's first token to its last."""
+    answer_tokens: float = 0.0
+    """Output tokens of requests that ended."""
+    answers: float = 0.0
 
     def since(self, before: Served) -> Served:
         """Return what was served after an earlier moment; a server that was restarted in between counts from zero."""
@@ -139,6 +152,26 @@ class Served(BaseModel):
     def mean_ttft_ms(self) -> float | None:
         """Return the mean time to first token as the server measured it, in milliseconds."""
         return 1000.0 * self.ttft_sum_s / self.ttft_count if self.ttft_count else None
+
+    @property
+    def queue_time_ms(self) -> float | None:
+        """Return the mean time that requests waited in the server's queue, in milliseconds."""
+        return 1000.0 * self.queue_sum_s / self.queue_count if self.queue_count else None
+
+    @property
+    def mean_e2el_ms(self) -> float | None:
+        """Return the mean end-to-end latency as the server measured it, in milliseconds."""
+        return 1000.0 * self.e2el_sum_s / self.e2el_count if self.e2el_count else None
+
+    @property
+    def mean_tpot_ms(self) -> float | None:
+        """Return the time per output token after the first as the server measured it, in milliseconds.
+
+        It is the time of decoding over the tokens after the first of all requests. The server's own histograms of TPOT
+        have other names and other meanings in each version: a step's time before 0.10.2, however many tokens it gave.
+        """
+        later = self.answer_tokens - self.answers
+        return 1000.0 * self.decode_sum_s / later if later > 0 and self.decode_sum_s else None
 
     @property
     def acceptance_length(self) -> float | None:

@@ -167,6 +167,17 @@ def assert_true_record(told: dict[str, Any], version: str) -> None:
         assert row["mean_ttft_ms"] < row["mean_e2el_ms"]
         assert math.isclose(row["output_throughput"], row["total_output_tokens"] / row["duration_s"], rel_tol=1e-6)
         assert_kept_as_written(raw, folder / "client.log")
+        assert_server_agrees(row)
+        assert 0.0 < row["steady_share"] <= 1.0
+        assert row["steady_output_throughput"] > 0.5 * row["output_throughput"]
+        assert row["steady_in_flight"] == row["batch"]
+
+
+def assert_server_agrees(row: dict[str, Any]) -> None:
+    """Say that the server's own means are those of the same requests: the client's clock has the way to it besides."""
+    assert 0.5 * row["mean_e2el_ms"] < row["server_mean_e2el_ms"] < 1.1 * row["mean_e2el_ms"]
+    assert 0.5 * row["mean_tpot_ms"] < row["server_mean_tpot_ms"] < 1.5 * row["mean_tpot_ms"]
+    assert 0.0 <= row["server_mean_queue_ms"] < row["mean_ttft_ms"]
 
 
 def assert_kept_as_written(raw: Path, log: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli.output import SCHEMA_VERSION
 from orchestrator.deployment.folder import Record
-from orchestrator.metrics.catalogue import CATALOGUE, LATENCIES
+from orchestrator.metrics.catalogue import BESIDE, CATALOGUE, LATENCIES
 from orchestrator.profile.docs.jsonschema import DIALECT
 from orchestrator.report.table import GUIDE_COLUMNS
 from orchestrator.results.decided import Decision
@@ -130,6 +130,7 @@ SAID = closed(id=TEXT, fields=ANYTHING, text=TEXT)
 REASON = closed(id=TEXT, text=TEXT, template=TEXT, fields=ANYTHING)
 WHY = closed(causes=listed(SAID), **dict.fromkeys(("doubts", "notes", "unchecked"), listed(REASON)))
 _OF_A_MEASUREMENT: dict[str, Schema] = {"point": TEXT, "repetition": WHOLE, "seed": WHOLE, "command": TEXT}
+SAID_BY_FLAGS = ("quantization", "kv_cache_dtype", "speculation")
 ROW: Schema = {
     **closed(
         **dict.fromkeys(("run", "profile", "point"), TEXT),
@@ -166,6 +167,7 @@ ROW: Schema = {
         started=none_or(TEXT),
         **dict.fromkeys(("wall_s", "client_cpu_s", "client_busy"), none_or(NUMBER)),
         **dict.fromkeys(("vllm_version", "image", "image_id"), none_or(TEXT)),
+        optional={column.name: none_or(TEXT if column.name in SAID_BY_FLAGS else NUMBER) for column in BESIDE},
     ),
     "patternProperties": {
         rf"^p\d+(\.\d+)?_({LATENCY})_ms$": none_or(NUMBER),

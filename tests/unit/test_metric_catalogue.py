@@ -11,7 +11,7 @@ from samples import a_manifest, a_profile, a_record, result_bytes
 
 import orchestrator
 from orchestrator.cli.tables import SEARCHED, SHOWN, WHOLE
-from orchestrator.metrics.catalogue import CATALOGUE, FIGURES, LATENCIES, Metric, find, of_latency, usual
+from orchestrator.metrics.catalogue import BESIDE, CATALOGUE, FIGURES, LATENCIES, Metric, find, of_latency, usual
 from orchestrator.metrics.objectives import METRIC_PATTERN, METRICS, bounded, metric_value, parse_objective
 from orchestrator.metrics.reference import rewritten
 from orchestrator.metrics.values import STATISTICS, Metrics
@@ -70,7 +70,8 @@ def test_the_wide_table_has_every_metric_and_no_other_figure_of_the_client() -> 
     metrics = read_metrics(result_bytes(request_goodput=3.0, **{"p99.9_tpot_ms": 8.5}))
     row = wide_row(a_manifest(), a_record(metrics=metrics), None)
     without = wide_row(a_manifest(), a_record(metrics=None), None)
-    assert [name for name in row if row[name] != without.get(name) and name != "state"] == of_the_client(list(row))
+    ours = {"state", *(column.name for column in BESIDE)}
+    assert [name for name in row if row[name] != without.get(name) and name not in ours] == of_the_client(list(row))
     assert usual_ones(of_the_client(list(row))) == list(CATALOGUE)
     assert list(without) == [name for name in row if name != "p99.9_tpot_ms"]
 

@@ -92,6 +92,17 @@ def test_means_are_told_where_there_is_something_to_tell() -> None:
     assert counters().mean_ttft_ms is None
     assert counters(drafts=10, accepted_tokens=25).acceptance_length == 3.5
     assert counters().acceptance_length is None
+    assert counters(queue_sum_s=0.5, queue_count=10).queue_time_ms == 50.0
+    assert counters().queue_time_ms is None
+    assert counters(e2el_sum_s=5.0, e2el_count=10).mean_e2el_ms == 500.0
+    assert counters().mean_e2el_ms is None
+
+
+def test_the_server_s_time_per_token_is_its_decoding_over_the_tokens_after_the_first() -> None:
+    assert counters(decode_sum_s=1.5, answer_tokens=160, answers=10).mean_tpot_ms == 10.0
+    assert counters(decode_sum_s=1.5, answer_tokens=10, answers=10).mean_tpot_ms is None
+    assert counters(answer_tokens=160, answers=10).mean_tpot_ms is None
+    assert counters(decode_sum_s=1.5).mean_tpot_ms is None
 
 
 def test_a_server_that_keeps_no_statistics_is_told_from_one_that_has_served_nothing() -> None:

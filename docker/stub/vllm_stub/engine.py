@@ -128,6 +128,7 @@ class Engine:
             end = time.monotonic()
             metrics.e2e.observe(end - arrival)
             metrics.decode.observe(end - first)
+            metrics.answers.observe(sequence.output_tokens)
             metrics.tpot.observe((end - first) / max(1, sequence.output_tokens - 1))
             reason = sequence.finish_reason
         except EngineDeadError:

@@ -83,6 +83,7 @@ def _histograms(metrics: Metrics, style: Style, labels: str) -> Iterator[str]:
         ("request_queue_time_seconds", metrics.queue),
         ("request_prefill_time_seconds", metrics.prefill),
         ("request_decode_time_seconds", metrics.decode),
+        ("request_generation_tokens", metrics.answers),
     ]
     if style.old:
         rows.append(("time_per_output_token_seconds", metrics.itl))

@@ -17,11 +17,12 @@ _TTFT_S = """0.001 0.005 0.01 0.02 0.04 0.06 0.08 0.1 0.25 0.5 0.75 1.0 2.5 5.0 
 _GAP_S = "0.01 0.025 0.05 0.075 0.1 0.15 0.2 0.3 0.4 0.5 0.75 1.0 2.5 5.0 7.5 10.0 20.0 40.0 80.0"
 _REQUEST_S = """0.3 0.5 0.8 1.0 1.5 2.0 2.5 5.0 10.0 15.0 20.0 30.0 40.0 50.0 60.0 120.0 240.0 480.0 960.0
     1920.0 7680.0"""
+_TOKENS = "1 2 5 10 20 50 100 200 500 1000 2000 5000 10000"
 
 
 @dataclass
 class Histogram:
-    """Observations in seconds, counted up to each of `bounds` and beyond."""
+    """Observations, in seconds or tokens, counted up to each of `bounds` and beyond."""
 
     bounds: tuple[float, ...]
     counts: list[int] = field(init=False)
@@ -30,10 +31,10 @@ class Histogram:
     def __post_init__(self) -> None:
         self.counts = [0] * (len(self.bounds) + 1)
 
-    def observe(self, seconds: float) -> None:
+    def observe(self, value: float) -> None:
         """Count one observation."""
-        self.counts[bisect_left(self.bounds, seconds)] += 1
-        self.total += seconds
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
 
     def samples(self, name: str, labels: str) -> Iterator[str]:
         """The lines of this histogram in Prometheus text."""
@@ -68,6 +69,7 @@ class Metrics:
     queue: Histogram = field(default_factory=lambda: _of(_REQUEST_S))
     prefill: Histogram = field(default_factory=lambda: _of(_REQUEST_S))
     decode: Histogram = field(default_factory=lambda: _of(_REQUEST_S))
+    answers: Histogram = field(default_factory=lambda: _of(_TOKENS))
 
     @property
     def kv_usage(self) -> float:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from orchestrator.causes import Cause
+from orchestrator.metrics.steady import Steady
 from orchestrator.metrics.tail import Tail
 from orchestrator.metrics.values import Metrics
 from orchestrator.runs.format.node_load import NodeLoad
@@ -97,6 +98,8 @@ class MeasurementRecord(_Record):
     tails: dict[str, Tail] = Field(default_factory=dict)
     """The tail of each latency by its single values; empty without details, and in records of before it was written
     down."""
+    steady: Steady | None = None
+    """The part of it in which the load is steady; null without details, and in records of before it was computed."""
 
     @property
     def label(self) -> str:

@@ -151,6 +151,8 @@ def test_counts_what_vllm_counts(serve: Serving) -> None:
     assert server.metric("vllm:time_to_first_token_seconds_count") == 3
     assert server.metric("vllm:inter_token_latency_seconds_count") == 21
     assert server.metric("vllm:e2e_request_latency_seconds_bucket", le="+Inf") == 3
+    assert server.metric("vllm:request_generation_tokens_sum") == 24
+    assert server.metric("vllm:request_generation_tokens_count") == 3
     assert server.metric("vllm:cache_config_info", block_size="16") == 1
     assert server.metric("vllm:num_preemptions_total") == 0
 

@@ -25,9 +25,10 @@ OVERLOAD = "queue-grows"
 def figures_of(record: MeasurementRecord) -> Metrics | None:
     """Return the figures of a measurement by which a search judges its objectives: the one place where it takes them.
 
-    They are those of the whole measurement.
+    They are those of the steady part, as far as it has any and is known; else those of the whole measurement.
     """
-    return record.metrics
+    metrics, steady = record.metrics, record.steady
+    return metrics if metrics is None or steady is None else steady.in_place_of(metrics)
 
 
 @dataclass(frozen=True)

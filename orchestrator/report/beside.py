@@ -84,5 +84,5 @@ def _server(served: Served | None) -> dict[str, Cell]:
     return {
         "server_mean_tpot_ms": served.mean_tpot_ms if served else None,
         "server_mean_e2el_ms": served.mean_e2el_ms if served else None,
-        "server_mean_queue_ms": served.queue_time_ms if served else None,
+        "server_mean_queue_ms": served.queued_ms if served else None,
     }

@@ -144,7 +144,7 @@ class Served(BaseModel):
         return next((1000.0 * edge for edge, count in self.ttft_buckets if count >= needed), None)
 
     @property
-    def mean_queue_ms(self) -> float | None:
+    def queued_ms(self) -> float | None:
         """Return the mean time that requests waited in the server's queue, in milliseconds."""
         return 1000.0 * self.queue_sum_s / self.queue_count if self.queue_count else None
 
@@ -152,11 +152,6 @@ class Served(BaseModel):
     def mean_ttft_ms(self) -> float | None:
         """Return the mean time to first token as the server measured it, in milliseconds."""
         return 1000.0 * self.ttft_sum_s / self.ttft_count if self.ttft_count else None
-
-    @property
-    def queue_time_ms(self) -> float | None:
-        """Return the mean time that requests waited in the server's queue, in milliseconds."""
-        return 1000.0 * self.queue_sum_s / self.queue_count if self.queue_count else None
 
     @property
     def mean_e2el_ms(self) -> float | None:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import a_measurement, a_point, result_bytes
+from samples import a_measurement, a_point, a_record, result_bytes
 
 from orchestrator.measuring.driver import ClientRun
+from orchestrator.measuring.found import figures_of
 from orchestrator.measuring.judge import begin, judge
 from orchestrator.results.steady import Window, find_window, steady, steady_of, time_per_token_ms
+from orchestrator.runs.format.records import RunState
 from orchestrator.vllm.result import read_metrics
 from orchestrator.vllm.timeline import Stream
 from orchestrator.workload.arrival import RampUp
@@ -305,3 +307,11 @@ def test_a_measurement_that_does_not_count_has_no_steady_part() -> None:
     raw = file_of(closed_loop([16] * 8, 2), completed=7)
     ran = ClientRun(code=0, timed_out=False, wall_s=9.0, cpu_s=1.0, runnable_at=(), result=raw, log=b"")
     assert judge(begin(measurement, []), measurement, ran).steady is None
+
+
+def test_a_search_takes_the_figures_of_the_steady_part_and_else_those_of_the_whole_measurement() -> None:
+    part = found(closed_loop([100] * 79 + [2000], 8), max_concurrency=8)
+    whole = read_metrics(result_bytes())
+    assert figures_of(a_record(metrics=whole, steady=part)) == part.in_place_of(whole)
+    assert figures_of(a_record(metrics=whole)) == whole
+    assert figures_of(a_record(state=RunState.RUNNING)) is None

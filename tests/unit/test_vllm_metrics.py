@@ -92,8 +92,8 @@ def test_means_are_told_where_there_is_something_to_tell() -> None:
     assert counters().mean_ttft_ms is None
     assert counters(drafts=10, accepted_tokens=25).acceptance_length == 3.5
     assert counters().acceptance_length is None
-    assert counters(queue_sum_s=0.5, queue_count=10).queue_time_ms == 50.0
-    assert counters().queue_time_ms is None
+    assert counters(queue_sum_s=0.5, queue_count=10).queued_ms == 50.0
+    assert counters().queued_ms is None
     assert counters(e2el_sum_s=5.0, e2el_count=10).mean_e2el_ms == 500.0
     assert counters().mean_e2el_ms is None
 

@@ -131,8 +131,8 @@ def _waiting(seen: Seen) -> float | None:
     if load is None or served is None:
         return None
     e2el = seen.metrics.e2el_ms.mean
-    if served.mean_queue_ms is not None and e2el:
-        return load * min(served.mean_queue_ms / e2el, 1.0)
+    if served.queued_ms is not None and e2el:
+        return load * min(served.queued_ms / e2el, 1.0)
     if peak is None or peak.running > (1.0 - WAITING) * load:
         return None
     return min(peak.waiting, load - peak.running)

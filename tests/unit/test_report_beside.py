@@ -1,4 +1,4 @@
-"""What stands beside the client's figures is computed from the record and the profile, or left empty."""
+"""Promise D4: What stands beside the client's figures is computed from the record and the profile, or left empty."""
 
 from __future__ import annotations
 

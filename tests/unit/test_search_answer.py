@@ -66,12 +66,23 @@ def test_what_cut_a_search_short_is_a_cause(tmp_path: Path, container: LocalCont
     assert "the search was cut short: orch received SIGTERM" in again.statement()
 
 
+JUDGED = ("doubts", "statement")
+"""What the rules of the version say that shows it; later rules see more."""
+
+
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*-golden-two-search*")), ids=lambda path: path.name)
 def test_the_answer_of_a_golden_search_is_what_its_file_tells(path: Path) -> None:
     again = found_again(Run(path))
     told = path / "search.json"
     assert (again is not None) == told.exists()
-    assert again is None or again.as_data() == json.loads(told.read_bytes())
+    if again is None:
+        return
+    first, now = json.loads(told.read_bytes()), again.as_data()
+    assert {key: now[key] for key in first if key not in JUDGED} == {
+        key: value for key, value in first.items() if key not in JUDGED
+    }
+    assert set(first) <= set(now)
+    assert set(first["doubts"]) <= set(now["doubts"])
 
 
 def test_a_run_without_an_answer_has_none_to_show() -> None:

@@ -1,4 +1,4 @@
-"""The steady part of a measurement is found in its single requests, or nothing is said of it."""
+"""Promise V1: The steady part of a measurement is found in its single requests, or nothing is said of it."""
 
 from __future__ import annotations
 

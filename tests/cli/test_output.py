@@ -159,9 +159,9 @@ def test_a_full_disk_at_standard_output_is_an_error(orch: Orch) -> None:
 def test_a_plan_says_how_often_points_are_measured_where_the_results_decide(orch: Orch) -> None:
     sets = ("--set", "bench.repetitions.auto.width=0.1", "--set", "bench.lengths=[[64, 16]]")
     text = orch.ok("plan", "cpu-tiny", *sets)
-    assert "3 to 10 times, until its mean output_throughput is known to ±10 %; the first 3 are listed" in text
+    assert "5 to 10 times, until its mean output_throughput is known to ±10 %; the first 5 are listed" in text
     document = orch.json("plan", "cpu-tiny", *sets)
-    assert [item["repetition"] for item in document["measurements"]] == [1, 1, 2, 2, 3, 3]
+    assert [item["repetition"] for item in document["measurements"]] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
     assert document["estimate_s"]["further"] > document["estimate_s"]["measuring"]
     assert "times, until" not in orch.ok("plan", "cpu-tiny")
 

@@ -1,6 +1,7 @@
 """Secrets masked in whatever passes through, also where a value is split between two pieces.
 
-A value is recognised as it is, and as base64, URL escapes, JSON escapes and Python's repr write it.
+A value is recognised as it is, and as base64, URL escapes, JSON escapes and Python's repr write it. One of several lines
+is recognised line by line as well: what another stream of the container says may come in between.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ import urllib.parse
 from collections.abc import Iterable, Iterator
 
 MASKED = b"********"
+SHORTEST_LINE = 8
+"""Characters of a line by which it is recognised alone; a shorter one may be any word."""
 
 
 class Mask:
     """What hides a set of secret values."""
 
     def __init__(self, values: Iterable[str] = ()) -> None:
-        forms = {form for value in values if value for form in _forms(value)}
+        forms = {form for value in values if value for part in _parts(value) for form in _forms(part)}
         self._forms = sorted(forms, key=len, reverse=True)
         self._pattern = re.compile(b"|".join(map(re.escape, self._forms))) if forms else None
         self._reach = max(map(len, forms), default=1) - 1
@@ -64,6 +67,11 @@ class Mask:
 
 
 NOTHING_HIDDEN = Mask()
+
+
+def _parts(value: str) -> set[str]:
+    """Return a value and, where it has several lines, those that are long enough to be told."""
+    return {value, *(line for line in value.splitlines() if len(line) >= SHORTEST_LINE)}
 
 
 def _forms(value: str) -> set[bytes]:

@@ -95,3 +95,17 @@ def test_without_secrets_nothing_waits() -> None:
 def test_only_what_could_become_a_secret_waits() -> None:
     stream = Mask(["secret"]).stream([b"line\nse", b"ven\nsecr", b"et\n"])
     assert list(stream) == [b"line\n", b"seven\n", MASKED + b"\n"]
+
+
+@pytest.mark.parametrize("place", [0, 5, 14, 20, 36, 60])
+def test_a_secret_of_several_lines_is_masked_where_another_stream_comes_in_between(place: int) -> None:
+    mask = Mask(["the first line\nthe second line\nend"])
+    said = b"Error: the first line\nINFO ready\nthe second line\nend\n"
+    pieces = [said[:place], said[place:]]
+    assert b"".join(mask.stream(pieces)) == b"Error: ********\nINFO ready\n********\nend\n"
+
+
+def test_a_secret_of_several_lines_is_masked_in_one_piece_where_it_stands_in_one() -> None:
+    assert (
+        Mask(["the first line\nthe second line\nend"]).apply(b"<the first line\nthe second line\nend>") == b"<********>"
+    )

@@ -1,7 +1,7 @@
 """Secrets masked in whatever passes through, also where a value is split between two pieces.
 
-A value is recognised as it is, and as base64, URL escapes, JSON escapes and Python's repr write it. One of several lines
-is recognised line by line as well: what another stream of the container says may come in between.
+A value is recognised as it is, and as base64, URL escapes, JSON escapes and Python's repr write it. A value of several
+lines is recognised line by line as well: what another stream of the container says may come in between.
 """
 
 from __future__ import annotations

@@ -59,7 +59,10 @@ def test_each_server_is_started_once_and_one_table_shows_what_varied(orch: Orch)
     assert [item["id"] for item in told] == [f"{study}-0{number}" for number in (1, 2, 3)]
     heading, _, *rows = [line.split() for line in done.stdout.splitlines()[1:] if line.strip()]
     assert heading[:3] == ["max-num-seqs", "A", "batch"]
-    assert [row[:3] for row in rows] == [["2", "x", "2"], ["2", "y", "2"], ["4", "x", "2"]]
+    assert [row[:3] for row in rows[:3]] == [["2", "x", "2"], ["2", "y", "2"], ["4", "x", "2"]]
+    assert [row[:4] for row in rows[3:] if "against" in row] == [
+        ["max-num-seqs=2", "A=y", "against", "max-num-seqs=2"], ["max-num-seqs=4", "A=x", "against", "max-num-seqs=2"],
+    ]  # fmt: skip
     for meant in (study, study[:-2], None):
         assert orch.ok("results", "show", *filter(None, [meant])) == done.stdout
     shown = orch.json("results", "show", study)
@@ -77,9 +80,7 @@ def test_each_server_is_started_once_and_one_table_shows_what_varied(orch: Orch)
 
 def test_a_study_says_of_each_server_how_closely_the_means_are_known(orch: Orch) -> None:
     shown = orch.ok("run", orch.profile("means", bench={"repetitions": 2}, vary={"axes": {SEQS: [2, 4]}}))
-    said = [
-        line for line in shown.splitlines() if line.endswith("(95% confidence interval of the mean, 2 repetitions)")
-    ]
+    said = [line for line in shown.splitlines() if "(95% confidence interval of the mean, 2 repetitions" in line]
     assert [line.partition(": ")[0] for line in said] == ["max-num-seqs=2", "max-num-seqs=4"]
 
 
@@ -226,5 +227,5 @@ def test_a_search_goes_over_each_server(orch: Orch) -> None:
     assert shown.returncode == 0
     assert shown.stdout.split("\n")[1].split() == ["STUB_TPOT_MS", "concurrency", "goodput", "statement"]
     assert "the highest concurrency that meets the objectives is 2" in shown.stdout
-    assert "but 1 of 1 measurements at concurrency 2 is SUSPECT (" in shown.stdout, "they are too short"
+    assert "but 2 of 2 measurements at concurrency 2 are SUSPECT (" in shown.stdout, "they are too short"
     assert "not even the lowest concurrency that was tried meets the objectives" in shown.stdout

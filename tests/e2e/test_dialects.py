@@ -91,6 +91,10 @@ def test_the_guide_s_profile_fits_its_version_and_not_the_newest(orch: Orch) -> 
     assert [item["key"] for item in old[1]["faults"]] == ["server.flags.swap-space"]
 
 
+NOT_YET = {"0.9.2": {"external_cache_hits"}}
+"""Figures that a release does not count."""
+
+
 @pytest.mark.usefixtures("client_images")
 @pytest.mark.parametrize("version", PROTOCOLS)
 def test_what_a_release_in_between_logs_and_counts_is_read(version: str) -> None:
@@ -102,7 +106,7 @@ def test_what_a_release_in_between_logs_and_counts_is_read(version: str) -> None
     for figure, names in {**COUNTERS, **GAUGES}.items():
         bare = [name.partition("{")[0] for name in names]
         written = [re.sub("_(total|sum|count)$", "", name) for name in bare]  # the metrics library adds the ending
-        assert any(f'"{name}"' in source for name in written), figure
+        assert any(f'"{name}"' in source for name in written) is (figure not in NOT_YET.get(version, ())), figure
     assert '"finished_reason"' in source
 
 

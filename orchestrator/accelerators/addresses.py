@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from orchestrator.accelerators.kfd import address_of
 from orchestrator.accelerators.names import (
     BY_INDEX,
     NUMBERED,
@@ -182,10 +183,9 @@ def _kfd_cards(root: Path) -> list[_Kfd]:
         if not facts.get("simd_count"):
             continue  # a CPU
         render = by_number(facts.get("drm_render_minor", 0), "renderD")
-        place = facts.get("location_id", 0) & 0xFFFF  # the number of a part stands above
-        address = f"{facts.get('domain', 0):04x}:{place >> 8:02x}:{place >> 3 & 0x1F:02x}.{place & 7}"
+        address = address_of(facts)
         behind = _behind(root, root / DRM / f"renderD{facts.get('drm_render_minor', 0)}" / "device")
-        card = _card(root, address) if place else behind or render
+        card = _card(root, address) if address else behind or render
         vendor = PCI_VENDORS.get(f"0x{facts.get('vendor_id', 0):04x}", "")
         unique = facts.get("unique_id")
         uuid = by_uuid(f"GPU-{unique:016x}") if unique else None

@@ -34,11 +34,17 @@ def addresses(root: Path = Path("/")) -> dict[str, str]:
         number = _read(folder / "gpu_id").strip()
         pairs = (line.partition(" ") for line in _read(folder / "properties").splitlines())
         facts = {name: int(value) for name, _, value in pairs if value.strip().isdecimal()}
-        place = facts.get("location_id", 0) & BUSES
-        if facts.get("simd_count") and number.isdecimal() and place:
-            device = place & DEVFN
-            found[number] = f"{facts.get('domain', 0):04x}:{place >> 8:02x}:{device >> 3:02x}.{device & 7}"
+        address = address_of(facts)
+        if facts.get("simd_count") and number.isdecimal() and address:
+            found[number] = address
     return found
+
+
+def address_of(facts: Mapping[str, int]) -> str | None:
+    """Return the PCI address that a node's properties name; None where they name none (a processor's part)."""
+    place = facts.get("location_id", 0) & BUSES
+    device = place & DEVFN
+    return f"{facts.get('domain', 0):04x}:{place >> 8:02x}:{device >> 3:02x}.{device & 7}" if place else None
 
 
 def uses(cards: Mapping[str, str], root: Path = Path("/")) -> list[Use] | None:
